@@ -1,0 +1,1 @@
+"""The rehearsal: a stack runs through the real Pulumi engine on machines booted here."""
