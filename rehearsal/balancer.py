@@ -1,0 +1,106 @@
+"""Stand-in for a managed load balancer: HAProxy, with the target group's own health-check settings."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+
+from rehearsal.authority import Authority
+from rehearsal.names import Names
+from rehearsal.network import Network, Port
+from rehearsal.service import Service, ServicesRoot
+from rehearsal.shell import run
+
+TEMPLATE = Path(__file__).parent / "templates" / "haproxy.cfg.j2"
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """Times in seconds; `healthy` and `unhealthy`: how many answers in a row change a target's state."""
+
+    path: str = "/"
+    port: int | None = None
+    interval: int = 30
+    timeout: int = 5
+    healthy: int = 5
+    unhealthy: int = 2
+    matcher: str = "200"
+
+
+@dataclass
+class TargetGroup:
+    """Where requests go: addresses by target id, all on one port."""
+
+    port: int
+    check: HealthCheck
+    targets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Listener:
+    """A port that the balancer answers on: it forwards to a target group or redirects to another scheme and port."""
+
+    port: int
+    tls: bool
+    group: str | None = None
+    redirect_port: int | None = None
+    redirect_code: int = 301
+
+
+class Balancer:
+    """One HAProxy behind one name. Change `listeners` or a group, then `apply`."""
+
+    def __init__(
+        self,
+        key: str,
+        name: str,
+        port: Port,
+        services: ServicesRoot,
+        network: Network,
+        names: Names,
+        authority: Authority,
+        logs: Path,
+    ) -> None:
+        self.name, self.port = name, port
+        self.listeners: dict[str, Listener] = {}
+        self.groups: dict[str, TargetGroup] = {}
+        self._key, self._services, self._network, self._names, self._logs = (
+            key,
+            services,
+            network,
+            names,
+            logs,
+        )
+        self._home = f"/var/lib/rehearsal/{key}"
+        self._directory = services.root / self._home[1:]
+        self._directory.mkdir(parents=True)
+        authority.sign(name, self._directory)
+        pair = [(self._directory / part).read_text() for part in ("certificate.pem", "key.pem")]
+        (self._directory / "listener.pem").write_text("".join(pair))
+        network.plug(port, configured=True)
+        names.set(name, port.public or port.address)
+        self._service: Service | None = None
+
+    def apply(self) -> None:
+        """Bring HAProxy in line with the listeners and groups, without dropping a connection."""
+        template = jinja2.Environment(
+            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        ).from_string(TEMPLATE.read_text())
+        (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
+        if self._service:
+            self._service.check()
+            self._service.send(signal.SIGUSR2)
+        elif self.listeners:
+            config = f"{self._home}/haproxy.cfg"
+            run("chroot", self._services.root, "haproxy", "-c", "-f", config)
+            words = self._services.words(self.port.namespace, "haproxy", "-W", "-f", config)
+            self._service = Service(words, self._logs / f"{self._key}.log")
+
+    def destroy(self) -> None:
+        if self._service:
+            self._service.stop()
+        self._names.set(self.name, None)
+        self._network.unplug(self.port)

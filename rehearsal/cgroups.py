@@ -1,0 +1,48 @@
+"""A control group per machine, in every hierarchy that systemd uses.
+
+Without one of its own, the machines' systemds fight over the same tree and their units fail at random.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+MOUNT = Path("/sys/fs/cgroup")
+
+
+def hierarchies() -> list[Path]:
+    """The one tree of a cgroup-2 host, or systemd's two of a hybrid one."""
+    if (MOUNT / "cgroup.procs").exists():
+        return [MOUNT]
+    return [tree for tree in (MOUNT / "systemd", MOUNT / "unified") if tree.is_dir()]
+
+
+class Cgroup:
+    """A control group `name` (a path below the root), made at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.directories = [tree / name for tree in hierarchies()]
+        for directory in self.directories:
+            directory.mkdir(parents=True, exist_ok=True)
+
+    def entering(self) -> list[str]:
+        """The words to put before a command that shall run in this group."""
+        procs = [str(directory / "cgroup.procs") for directory in self.directories]
+        return [
+            "sh",
+            "-ec",
+            'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1"; shift; n=$((n - 1)); done; exec "$@"',
+            "sh",
+            str(len(procs)),
+            *procs,
+        ]
+
+    def remove(self) -> None:
+        """Remove the group and the empty ones below it."""
+        for directory in self.directories:
+            for folder, _, _ in os.walk(directory, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(folder).rmdir()

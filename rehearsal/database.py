@@ -1,0 +1,147 @@
+"""Stand-in for a managed database: MariaDB on one host of two, behind one name.
+
+RDS Multi-AZ writes every block to a second host before it answers, and on a failure starts the engine there and
+moves the name. Here both hosts see one data directory, which is what that mirror amounts to; the engine's crash
+recovery and the move of the name are real. How long Amazon takes for it is not to be learned here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.authority import Authority
+from rehearsal.names import Names
+from rehearsal.network import Network, Port
+from rehearsal.service import Service, ServicesRoot
+from rehearsal.shell import ToolError, run
+
+
+@dataclass(frozen=True)
+class Account:
+    database: str
+    user: str
+    password: str
+
+
+class Database:
+    """A database server called `endpoint`, with one host per port given (two where it can fail over).
+
+    `settings`: server variables, as a parameter group sets them. `key`: a short name of its own for files.
+    """
+
+    def __init__(
+        self, key: str, endpoint: str, ports: list[Port], account: Account, settings: dict[str, str],
+        services: ServicesRoot, network: Network, names: Names, authority: Authority, logs: Path,
+    ) -> None:  # fmt: skip
+        self.endpoint, self.ports, self.settings = endpoint, ports, settings
+        self._services, self._network, self._names, self._log = (
+            services,
+            network,
+            names,
+            logs / f"{key}.log",
+        )
+        self._home = f"/var/lib/rehearsal/{key}"
+        self._directory = services.root / self._home[1:]
+        self._hosts = itertools.cycle(ports)
+        self._directory.mkdir(parents=True)
+        authority.sign(endpoint, self._directory)
+        run("chroot", services.root, "mariadb-install-db", "--no-defaults", f"--datadir={self._home}/data", "--skip-test-db",
+            "--auth-root-authentication-method=socket", "--skip-name-resolve", "--force", timeout=120)  # fmt: skip
+        run("chroot", services.root, "chown", "-R", "mysql:", self._home)
+        self._account = account
+        self._start(first=True)
+
+    def fail_over(self) -> None:
+        """The active host loses power; the other one starts the engine and takes the name."""
+        if len(self.ports) < 2:
+            raise ToolError(f"{self.endpoint} has one host: nothing to fail over to")
+        self._network.cut(self.active)
+        self._service.stop(signal.SIGKILL)
+        self._network.unplug(self.active)
+        self._start()
+
+    def apply(self, settings: dict[str, str]) -> None:
+        """Restart with other settings, as a reboot of the instance does."""
+        self.settings = settings
+        self._service.stop()
+        self._network.unplug(self.active)
+        self._start()
+
+    def dump(self, file: Path) -> None:
+        """Write all that it holds to a file, as a final snapshot keeps it."""
+        socket = f"--socket={self._home}/socket"
+        file.write_text(
+            run(
+                "chroot",
+                self._services.root,
+                "mariadb-dump",
+                "--no-defaults",
+                socket,
+                "--all-databases",
+                timeout=300,
+            )
+        )
+
+    def destroy(self) -> None:
+        self._service.stop()
+        self._network.unplug(self.active)
+        self._names.set(self.endpoint, None)
+        shutil.rmtree(self._directory)
+
+    def _start(self, *, first: bool = False) -> None:
+        self.active = next(self._hosts)
+        self._network.plug(self.active, configured=True)
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
+        if first:
+            options.append(f"--init-file={self._home}/first.sql")
+            account, quoted = (
+                self._account,
+                self._account.password.replace("\\", "\\\\").replace("'", "\\'"),
+            )
+            first_file = self._directory / "first.sql"
+            first_file.touch(mode=0o600)
+            first_file.write_text(
+                f"CREATE DATABASE `{account.database}`;\n"
+                f"CREATE USER '{account.user}'@'%' IDENTIFIED BY '{quoted}';\n"
+                f"GRANT ALL ON *.* TO '{account.user}'@'%' WITH GRANT OPTION;\n"
+            )
+            shutil.chown(first_file, *owner(self._directory))
+        self._service = Service(
+            self._services.words(
+                self.active.namespace, "mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self._home}/data", f"--socket={self._home}/socket",
+                f"--pid-file={self._home}/pid", f"--bind-address={self.active.address}", "--port=3306", "--skip-name-resolve",
+                f"--ssl-cert={self._home}/certificate.pem", f"--ssl-key={self._home}/key.pem", *options,
+            ),
+            self._log,
+        )  # fmt: skip
+        self._wait()
+        (self._directory / "first.sql").unlink(missing_ok=True)
+        self._names.set(self.endpoint, self.active.address)
+
+    def _wait(self) -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            self._service.check()
+            try:
+                run(
+                    "chroot",
+                    self._services.root,
+                    "mariadb-admin",
+                    "--no-defaults",
+                    f"--socket={self._home}/socket",
+                    "ping",
+                )
+                return
+            except ToolError:
+                time.sleep(0.05)
+        raise ToolError(f"{self.endpoint} did not start within 60 s: see {self._log}")
+
+
+def owner(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_uid, status.st_gid

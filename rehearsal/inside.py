@@ -1,0 +1,124 @@
+"""The part of a rehearsal that runs as the operator, inside: deploy, break, take down; the result goes to a file.
+
+Usage: python -m rehearsal.inside DIRECTORY ENGINE STACK up|drill|drill-and-destroy
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, cast
+
+from rehearsal import critical, progress
+from rehearsal.deployment import Deployment, DeploymentFailed, Result, Step, Workplace
+from rehearsal.drill import Drill
+from rehearsal.lab import faults
+from rehearsal.report import Promise, Report
+
+Extent = Literal["up", "drill", "drill-and-destroy"]
+RESULT = "result.json"
+
+
+def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Report:
+    """Run the stack and, if asked to, its drill. Raises `DeploymentFailed` when the engine does."""
+    ready = json.loads((directory / "ready.json").read_text())
+    plugins = real_command_plugin()
+    providers = {
+        name: port for name, port in ready["providers"].items() if not (name == "command" and plugins is not None)
+    }
+    with progress.step(f"pulumi up, stack {stack}") as shown:
+        deployment = Deployment(stack, Workplace(directory, engine, providers, plugins or {}), Following(shown))
+        first = deployment.up()
+    with progress.step("pulumi up again, which has to change nothing"):
+        second = deployment.up()
+    resources = deployment.resources()
+    nodes = critical.graph(first, resources)
+    path = critical.critical_path(nodes)
+    used = {r["type"] for r in resources if r.get("custom") and r["type"].split(":")[0] in providers}
+    report = Report(
+        stack=stack,
+        stand_ins=sorted(used),
+        up_seconds=first.seconds,
+        critical_path=path,
+        critical_path_seconds=sum(step.seconds for step in path),
+        second_up_changes=second.changes,
+        graph=nodes,
+        promises=[unchanged(second)],
+    )
+    print_outputs(first)
+    if extent != "up":
+        drill = Drill(deployment, faults(directory))
+        drill.run()
+        drill.refused_destroy()
+        if extent == "drill-and-destroy":
+            drill.way_down()
+        report.faults += drill.found
+        report.promises += drill.promises
+    return report
+
+
+def unchanged(second: Result) -> Promise:
+    changed = [
+        f"{critical.short(step.urn)} ({step.operation})" for step in second.steps.values() if step.operation != "same"
+    ]
+    return Promise(
+        name="a second up changes nothing",
+        held=not second.changes,
+        measured=", ".join(changed) or "no change",
+        bar="no change",
+    )
+
+
+def print_outputs(result: Result) -> None:
+    for name, node in sorted(result.outputs["nodes"].items()):
+        progress.console.print(f"  {name}: {node['ssh']}", highlight=False, soft_wrap=True)
+    progress.console.print(f"  site: {result.outputs['url']}", highlight=False, soft_wrap=True)
+
+
+class Following:
+    """Shows what the engine is busy with beside the running step."""
+
+    def __init__(self, shown: progress.Step) -> None:
+        self._shown = shown
+        self._busy: dict[str, None] = {}
+
+    def __call__(self, step: Step) -> None:
+        if step.end is None:
+            self._busy[step.urn] = None
+        else:
+            self._busy.pop(step.urn, None)
+        self._shown.detail(", ".join(critical.short(urn) for urn in list(self._busy)[-3:]))
+
+
+def real_command_plugin() -> dict[str, Path] | None:
+    """The operator's own pulumi-command, which then does the work; None when there is none.
+
+    One on PATH the engine finds by itself; one in the plugin cache is linked into the rehearsal's.
+    """
+    if shutil.which("pulumi-resource-command"):
+        return {}
+    name = f"resource-command-v{metadata.version('pulumi-command')}"
+    cached = Path.home() / ".pulumi" / "plugins" / name
+    return {name: cached} if cached.is_dir() else None
+
+
+def main() -> None:
+    directory, engine, stack, extent = (
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        sys.argv[3],
+        cast("Extent", sys.argv[4]),
+    )
+    try:
+        report = rehearse(directory, engine, stack, extent)
+    except DeploymentFailed as error:
+        progress.console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)
+    (directory / RESULT).write_text(report.model_dump_json())
+
+
+if __name__ == "__main__":
+    main()

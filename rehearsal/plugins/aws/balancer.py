@@ -1,0 +1,222 @@
+"""Application load balancer: HAProxy with the target group's settings."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Literal
+
+from rehearsal.balancer import Balancer, HealthCheck, Listener, TargetGroup
+from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags
+
+
+class LoadBalancer(AwsKind):
+    token = "aws:lb/loadBalancer:LoadBalancer"
+    replaces = frozenset({"name", "internal", "loadBalancerType"})
+    computed = frozenset({"arn", "arnSuffix", "dnsName", "vpcId", "zoneId"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        internal: bool = False
+        load_balancer_type: Literal["application"] = "application"
+        security_groups: list[str]
+        subnets: list[str]
+        idle_timeout: int = 60
+        drop_invalid_header_fields: bool = False
+        enable_deletion_protection: bool = False
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        if len(inputs.name) > 32:
+            raise Refused(f"ValidationError: the load balancer name {inputs.name} is longer than 32 characters")
+        return self.arn("elasticloadbalancing", f"loadbalancer/app/{inputs.name}/{secrets.token_hex(8)}")
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        zones = {self.region.records[subnet].inputs.availability_zone for subnet in inputs.subnets}
+        if len(zones) < 2:
+            raise Refused("InvalidSubnet: at least two subnets in two zones are needed")
+        name = f"{inputs.name}-{resource_id[-10:]}.{self.region.name}.elb.amazonaws.com"
+        subnet = self.region.records[inputs.subnets[0]].inputs.cidr_block
+        port = self.region.new_port(
+            f"lb-{resource_id[-8:]}",
+            subnet,
+            tuple(inputs.security_groups),
+            public=not inputs.internal,
+        )
+        self.region.new_balancer(resource_id, name, port)
+        suffix = resource_id.split(":loadbalancer/")[1]
+        return {"arn": resource_id, "arnSuffix": suffix, "dnsName": name, "vpcId": "", "zoneId": ""}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        if inputs.enable_deletion_protection:
+            raise Refused(f"OperationNotPermitted: {resource_id} has deletion protection")
+        self.region.balancers.pop(resource_id).destroy()
+
+
+class Check(InputModel):
+    enabled: bool = True
+    path: str = "/"
+    port: str = "traffic-port"
+    protocol: Literal["HTTP"] = "HTTP"
+    interval: int = 30
+    timeout: int = 5
+    healthy_threshold: int = 5
+    unhealthy_threshold: int = 2
+    matcher: str = "200"
+
+
+class TargetGroupKind(AwsKind):
+    token = "aws:lb/targetGroup:TargetGroup"
+    replaces = frozenset({"name", "port", "protocol", "vpcId", "targetType"})
+    computed = frozenset({"arn", "arnSuffix", "loadBalancerArns"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        port: int
+        protocol: Literal["HTTP"] = "HTTP"
+        vpc_id: str
+        target_type: Literal["instance"] = "instance"
+        deregistration_delay: int = 300
+        health_check: Check = Check()
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        if len(inputs.name) > 32:
+            raise Refused(f"ValidationError: the target group name {inputs.name} is longer than 32 characters")
+        return self.arn("elasticloadbalancing", f"targetgroup/{inputs.name}/{secrets.token_hex(8)}")
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        self.region.target_groups[resource_id] = TargetGroup(inputs.port, health_check(inputs.health_check))
+        return {"arn": resource_id, "arnSuffix": resource_id.rsplit(":", maxsplit=1)[-1], "loadBalancerArns": []}
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        super().change(
+            resource_id,
+            old.model_copy(
+                update={
+                    "health_check": new.health_check,
+                    "deregistration_delay": new.deregistration_delay,
+                }
+            ),
+            new,
+        )
+        self.region.target_groups[resource_id].check = health_check(new.health_check)
+        self.region.apply_balancers()
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        del self.region.target_groups[resource_id]
+
+
+def health_check(check: Check) -> HealthCheck:
+    if check.timeout >= check.interval:
+        raise Refused(
+            f"ValidationError: health check timeout {check.timeout} must be smaller than the interval {check.interval}"
+        )
+    if not (
+        5 <= check.interval <= 300
+        and 2 <= check.timeout <= 120
+        and 2 <= check.unhealthy_threshold <= 10
+        and 2 <= check.healthy_threshold <= 10
+    ):
+        raise Refused("ValidationError: health check interval is 5 to 300 s, timeout 2 to 120 s, thresholds 2 to 10")
+    port = None if check.port == "traffic-port" else int(check.port)
+    return HealthCheck(
+        check.path,
+        port,
+        check.interval,
+        check.timeout,
+        check.healthy_threshold,
+        check.unhealthy_threshold,
+        check.matcher,
+    )
+
+
+class TargetGroupAttachment(AwsKind):
+    token = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
+    prefix = "target"
+    replaces = frozenset({"targetGroupArn", "targetId", "port", "availabilityZone"})
+
+    class Inputs(InputModel):
+        target_group_arn: str
+        target_id: str
+        port: int | None = None
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        group = self.region.target_groups[inputs.target_group_arn]
+        if inputs.port not in (None, group.port):
+            raise Refused(f"{self.token}: another port than the group's is not stood in for")
+        group.targets[inputs.target_id] = self.region.machines[inputs.target_id].port.address
+        self.region.apply_balancers()
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        self.region.target_groups[inputs.target_group_arn].targets.pop(inputs.target_id)
+        self.region.apply_balancers()
+
+
+class Redirect(InputModel):
+    port: str = "443"
+    protocol: Literal["HTTPS"] = "HTTPS"
+    status_code: Literal["HTTP_301", "HTTP_302"]
+
+
+class Action(InputModel):
+    type: Literal["forward", "redirect"]
+    target_group_arn: str | None = None
+    redirect: Redirect | None = None
+
+
+class ListenerKind(AwsKind):
+    """TLS is answered with a certificate of the rehearsal's own authority, whatever ARN is given."""
+
+    token = "aws:lb/listener:Listener"
+    replaces = frozenset({"loadBalancerArn"})
+    computed = frozenset({"arn"})
+
+    class Inputs(InputModel):
+        load_balancer_arn: str
+        port: int
+        protocol: Literal["HTTP", "HTTPS"] = "HTTP"
+        ssl_policy: str | None = None
+        certificate_arn: str | None = None
+        default_actions: list[Action]
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        return f"{inputs.load_balancer_arn.replace(':loadbalancer/', ':listener/')}/{secrets.token_hex(8)}"
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        if inputs.protocol == "HTTPS" and not inputs.certificate_arn:
+            raise Refused("CertificateNotFound: an HTTPS listener needs a certificateArn")
+        balancer: Balancer = self.region.balancers[inputs.load_balancer_arn]
+        action = inputs.default_actions[0]
+        redirect = action.redirect
+        listener = Listener(inputs.port, inputs.protocol == "HTTPS")
+        if redirect:
+            listener.redirect_port, listener.redirect_code = (
+                int(redirect.port),
+                int(redirect.status_code[-3:]),
+            )
+        else:
+            listener.group = short(action.target_group_arn)
+            balancer.groups[listener.group] = self.region.target_groups[action.target_group_arn]
+        balancer.listeners[resource_id] = listener
+        balancer.apply()
+        return {"arn": resource_id}
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        return self.make(resource_id, new)
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        balancer = self.region.balancers[inputs.load_balancer_arn]
+        del balancer.listeners[resource_id]
+        balancer.apply()
+
+
+def short(arn: str) -> str:
+    return arn.split("/")[-2]
+
+
+KINDS = [LoadBalancer, TargetGroupKind, TargetGroupAttachment, ListenerKind]

@@ -1,0 +1,229 @@
+"""EC2 instances and EBS volumes: machines and disks of the rehearsal."""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import hashlib
+from typing import Any, Literal
+
+from rehearsal.machine import Attachment
+from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags, Zone
+
+USER_DATA_LIMIT = 16384
+DEBIAN = "debian-12-amd64-20261103-2288"
+AMI = f"ami-0{hashlib.sha256(DEBIAN.encode()).hexdigest()[:16]}"
+
+
+def get_ami(arguments: Properties) -> Properties:
+    """The one image there is: Debian 12, under the name that Debian gives its own."""
+    wanted = {item["name"]: item["values"] for item in arguments.get("filters", [])}
+    patterns = [
+        *wanted.get("name", []),
+        *([arguments["nameRegex"]] if "nameRegex" in arguments else []),
+    ]
+    if patterns and not any(fnmatch.fnmatch(DEBIAN, pattern) for pattern in patterns):
+        raise Refused(f"getAmi: no image is called {' or '.join(patterns)}; the rehearsal has {DEBIAN}")
+    return arguments | {
+        "id": AMI, "imageId": AMI, "name": DEBIAN, "architecture": "x86_64", "rootDeviceName": "/dev/xvda", "state": "available",
+        "virtualizationType": "hvm", "ownerId": "136693071363", "arn": f"arn:aws:ec2:us-east-1::image/{AMI}",
+    }  # fmt: skip
+
+
+class KeyPair(AwsKind):
+    token = "aws:ec2/keyPair:KeyPair"
+    prefix = "key"
+    replaces = frozenset({"keyName", "publicKey"})
+    computed = frozenset({"arn", "fingerprint", "keyPairId", "keyType"})
+    auto_name = "keyName"
+
+    class Inputs(InputModel):
+        key_name: str
+        public_key: str
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        name: str = inputs.key_name
+        return name
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        arn = self.arn("ec2", f"key-pair/{resource_id}")
+        return {
+            "arn": arn,
+            "fingerprint": "",
+            "keyPairId": f"key-{resource_id}",
+            "keyType": inputs.public_key.split()[0],
+        }
+
+
+class MetadataOptions(InputModel):
+    http_tokens: Literal["optional", "required"] = "optional"
+    http_endpoint: Literal["enabled", "disabled"] = "enabled"
+    http_put_response_hop_limit: int = 1
+
+
+class RootBlockDevice(InputModel):
+    encrypted: bool = False
+    volume_type: str = "gp3"
+    volume_size: int | None = None
+    delete_on_termination: bool = True
+    tags: Tags = {}
+
+
+class Instance(AwsKind):
+    token = "aws:ec2/instance:Instance"
+    prefix = "i"
+    replaces = frozenset({"ami", "subnetId", "availabilityZone", "keyName", "privateIp", "associatePublicIpAddress"})
+    computed = frozenset(
+        {
+            "arn",
+            "privateIp",
+            "publicIp",
+            "privateDns",
+            "publicDns",
+            "instanceState",
+            "primaryNetworkInterfaceId",
+        }
+    )
+
+    class Inputs(InputModel):
+        ami: str
+        instance_type: str
+        subnet_id: str
+        vpc_security_group_ids: list[str]
+        key_name: str | None = None
+        user_data: str | None = None
+        user_data_base64: str | None = None
+        user_data_replace_on_change: bool = False
+        associate_public_ip_address: bool = False
+        availability_zone: Zone | None = None
+        metadata_options: MetadataOptions = MetadataOptions()
+        root_block_device: RootBlockDevice = RootBlockDevice()
+        ebs_optimized: bool = False
+        disable_api_termination: bool = False
+        monitoring: bool = False
+        tags: Tags = {}
+
+    def replacing(self, new: Properties) -> frozenset[str]:
+        user_data = {"userData", "userDataBase64"} if new.get("userDataReplaceOnChange") else set()
+        return self.replaces | user_data
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        subnet = self.region.records[inputs.subnet_id].inputs
+        if inputs.availability_zone not in (None, subnet.availability_zone):
+            raise Refused(
+                f"InvalidParameterValue: {inputs.subnet_id} is in {subnet.availability_zone}, not in {inputs.availability_zone}"
+            )
+        key = self.region.records.get(inputs.key_name)
+        if inputs.key_name and key is None:
+            raise Refused(f"InvalidKeyPair.NotFound: {inputs.key_name} does not exist")
+        machine = self.region.new_machine(
+            resource_id,
+            name=inputs.tags.get("Name", resource_id),
+            subnet=subnet.cidr_block,
+            groups=tuple(inputs.vpc_security_group_ids),
+            public=inputs.associate_public_ip_address or subnet.map_public_ip_on_launch,
+            user_data=user_data(inputs),
+            public_keys=[key.inputs.public_key] if key else [],
+        )
+        machine.power_on()
+        address, public = machine.port.address, machine.port.public
+        return {
+            "arn": self.arn("ec2", f"instance/{resource_id}"), "availabilityZone": subnet.availability_zone, "instanceState": "running",
+            "privateIp": address, "privateDns": f"ip-{address.replace('.', '-')}.ec2.internal", "publicIp": public or "",
+            "publicDns": f"ec2-{public.replace('.', '-')}.compute-1.amazonaws.com" if public else "",
+            "primaryNetworkInterfaceId": resource_id.replace("i-", "eni-"),
+        }  # fmt: skip
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        in_place = {
+            "vpc_security_group_ids",
+            "instance_type",
+            "tags",
+            "user_data",
+            "user_data_base64",
+        }
+        super().change(resource_id, old.model_copy(update={name: getattr(new, name) for name in in_place}), new)
+        machine = self.region.machines[resource_id]
+        machine.port.groups = tuple(new.vpc_security_group_ids)
+        self.region.network.apply()
+        if user_data(old) != user_data(new) or old.instance_type != new.instance_type:
+            machine.write_seed({"user-data": user_data(new)})
+            machine.reboot()
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        if inputs.disable_api_termination:
+            raise Refused(f"OperationNotPermitted: {resource_id} may not be terminated: disableApiTermination is set")
+        self.region.machines.pop(resource_id).destroy()
+
+
+def user_data(inputs: Any) -> bytes:
+    data = base64.b64decode(inputs.user_data_base64) if inputs.user_data_base64 else (inputs.user_data or "").encode()
+    if len(data) > USER_DATA_LIMIT:
+        raise Refused(f"InvalidParameterValue: user data is {len(data)} bytes; the limit is {USER_DATA_LIMIT}")
+    return data
+
+
+class Volume(AwsKind):
+    token = "aws:ebs/volume:Volume"
+    prefix = "vol"
+    replaces = frozenset({"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"})
+    computed = frozenset({"arn", "createTime"})
+
+    class Inputs(InputModel):
+        availability_zone: Zone
+        size: int
+        type: Literal["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"] = "gp2"
+        encrypted: bool = False
+        iops: int | None = None
+        throughput: int | None = None
+        final_snapshot: bool = False
+        tags: Tags = {}
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        self.region.new_disk(resource_id, inputs.size)
+        return {"arn": self.arn("ec2", f"volume/{resource_id}"), "createTime": ""}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        self.region.disks.pop(resource_id).close()
+
+
+class VolumeAttachment(AwsKind):
+    token = "aws:ec2/volumeAttachment:VolumeAttachment"
+    prefix = "vai"
+    replaces = frozenset({"deviceName", "instanceId", "volumeId"})
+
+    class Inputs(InputModel):
+        device_name: str
+        instance_id: str
+        volume_id: str
+        force_detach: bool = False
+        skip_destroy: bool = False
+        stop_instance_before_detaching: bool = False
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        for other, record in self.region.records.items():
+            if record.token == self.token and record.inputs.volume_id == inputs.volume_id:
+                raise Refused(
+                    f"VolumeInUse: {inputs.volume_id} is already attached to {record.inputs.instance_id} ({other})"
+                )
+        zone = self.region.records[inputs.volume_id].inputs.availability_zone
+        subnet = self.region.records[self.region.records[inputs.instance_id].inputs.subnet_id].inputs
+        if subnet.availability_zone != zone:
+            raise Refused(
+                f"InvalidVolume.ZoneMismatch: {inputs.volume_id} is in {zone}, {inputs.instance_id} in {subnet.availability_zone}"
+            )
+        machine = self.region.machines[inputs.instance_id]
+        # Nitro: the kernel numbers the disks, and udev names them by the volume's serial number
+        device = f"nvme{len(machine.attachments) + 1}n1"
+        by_id = f"nvme-Amazon_Elastic_Block_Store_{inputs.volume_id.replace('-', '')}"
+        machine.attach(Attachment(self.region.disks[inputs.volume_id], device, by_id))
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        if not inputs.skip_destroy:
+            self.region.machines[inputs.instance_id].detach(self.region.disks[inputs.volume_id])
+
+
+KINDS = [KeyPair, Instance, Volume, VolumeAttachment]

@@ -1,0 +1,178 @@
+"""RDS: a MariaDB pair behind one name."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Literal
+
+from rehearsal.database import Account
+from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags
+
+
+class SubnetGroup(AwsKind):
+    token = "aws:rds/subnetGroup:SubnetGroup"
+    prefix = "dbsubnet"
+    replaces = frozenset({"name"})
+    computed = frozenset({"arn", "vpcId", "supportedNetworkTypes"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        description: str = "Managed by Pulumi"
+        subnet_ids: list[str]
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        name: str = inputs.name
+        return name
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        zones = {self.region.records[subnet].inputs.availability_zone for subnet in inputs.subnet_ids}
+        if len(zones) < 2:
+            raise Refused(
+                f"DBSubnetGroupDoesNotCoverEnoughAZs: {resource_id} covers {', '.join(zones)}; two zones are needed"
+            )
+        return {
+            "arn": self.arn("rds", f"subgrp:{resource_id}"),
+            "vpcId": "",
+            "supportedNetworkTypes": ["IPV4"],
+        }
+
+
+class Parameter(InputModel):
+    name: str
+    value: str
+    apply_method: Literal["immediate", "pending-reboot"] = "immediate"
+
+
+class ParameterGroup(AwsKind):
+    token = "aws:rds/parameterGroup:ParameterGroup"
+    prefix = "dbparameters"
+    replaces = frozenset({"name", "family"})
+    computed = frozenset({"arn"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        description: str = "Managed by Pulumi"
+        family: str
+        parameters: list[Parameter] = []
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        name: str = inputs.name
+        return name
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        return {"arn": self.arn("rds", f"pg:{resource_id}")}
+
+    def settings(self, name: str) -> dict[str, str]:
+        return {parameter.name: parameter.value for parameter in self.region.records[name].inputs.parameters}
+
+
+class Instance(AwsKind):
+    """What its engine is called, MariaDB answers here."""
+
+    token = "aws:rds/instance:Instance"
+    prefix = "db"
+    replaces = frozenset(
+        {
+            "identifier",
+            "engine",
+            "dbName",
+            "username",
+            "storageEncrypted",
+            "dbSubnetGroupName",
+            "availabilityZone",
+        }
+    )
+    computed = frozenset({"address", "endpoint", "port", "arn", "resourceId", "status", "hostedZoneId"})
+    auto_name = "identifier"
+
+    class Inputs(InputModel):
+        identifier: str
+        engine: Literal["mysql", "mariadb"]
+        engine_version: str | None = None
+        instance_class: str
+        allocated_storage: int
+        max_allocated_storage: int | None = None
+        storage_type: str | None = None
+        storage_encrypted: bool = False
+        db_name: str
+        username: str
+        password: str
+        db_subnet_group_name: str
+        vpc_security_group_ids: list[str]
+        parameter_group_name: str
+        multi_az: bool = False
+        backup_retention_period: int = 0
+        backup_window: str | None = None
+        maintenance_window: str | None = None
+        deletion_protection: bool = False
+        skip_final_snapshot: bool = False
+        final_snapshot_identifier: str | None = None
+        publicly_accessible: bool = False
+        apply_immediately: bool = False
+        auto_minor_version_upgrade: bool = True
+        copy_tags_to_snapshot: bool = False
+        ca_cert_identifier: str | None = None
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        return f"db-{secrets.token_hex(8).upper()}"
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        group = self.region.records[inputs.db_subnet_group_name].inputs
+        subnets = {self.region.records[subnet].inputs.availability_zone: subnet for subnet in group.subnet_ids}
+        chosen = sorted(subnets)[: 2 if inputs.multi_az else 1]
+        ports = [
+            self.region.new_port(
+                f"db{letter}-{resource_id[3:11].lower()}",
+                self.region.records[subnets[zone]].inputs.cidr_block,
+                tuple(inputs.vpc_security_group_ids),
+            )
+            for letter, zone in zip("ab", chosen, strict=False)
+        ]
+        endpoint = f"{inputs.identifier}.c{resource_id[3:15].lower()}.{self.region.name}.rds.amazonaws.com"
+        self.region.new_database(
+            resource_id,
+            endpoint,
+            ports,
+            Account(inputs.db_name, inputs.username, inputs.password),
+            self.settings(inputs),
+        )
+        return {
+            "address": endpoint, "endpoint": f"{endpoint}:3306", "port": 3306, "arn": self.arn("rds", f"db:{inputs.identifier}"),
+            "resourceId": resource_id, "status": "available", "hostedZoneId": "",
+        }  # fmt: skip
+
+    def settings(self, inputs: Any) -> dict[str, str]:
+        return ParameterGroup(self.region).settings(inputs.parameter_group_name)
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        protection = {
+            "deletion_protection",
+            "skip_final_snapshot",
+            "final_snapshot_identifier",
+            "tags",
+            "backup_retention_period",
+        }
+        return super().change(
+            resource_id,
+            old.model_copy(update={name: getattr(new, name) for name in protection}),
+            new,
+        )
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        if inputs.deletion_protection:
+            raise Refused(f"InvalidParameterCombination: Cannot delete protected DB Instance {inputs.identifier}")
+        if not inputs.skip_final_snapshot:
+            if not inputs.final_snapshot_identifier:
+                raise Refused(
+                    "InvalidParameterCombination: finalSnapshotIdentifier is required unless skipFinalSnapshot is set"
+                )
+            self.region.databases[resource_id].dump(self.region.new_snapshot(inputs.final_snapshot_identifier))
+        self.region.databases.pop(resource_id).destroy()
+
+
+KINDS = [SubnetGroup, ParameterGroup, Instance]

@@ -1,0 +1,202 @@
+"""VPC, subnets, routes and security groups."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from rehearsal.network import Group, Rule
+from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags, Zone
+
+
+class Vpc(AwsKind):
+    token = "aws:ec2/vpc:Vpc"
+    prefix = "vpc"
+    replaces = frozenset({"cidrBlock", "instanceTenancy"})
+    computed = frozenset({"arn", "mainRouteTableId", "defaultSecurityGroupId", "ownerId"})
+
+    class Inputs(InputModel):
+        cidr_block: ipaddress.IPv4Network
+        enable_dns_hostnames: bool = False
+        enable_dns_support: bool = True
+        tags: Tags = {}
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        if not 16 <= inputs.cidr_block.prefixlen <= 28:
+            raise Refused(f"InvalidVpc.Range: {inputs.cidr_block} is not between /16 and /28")
+        if any(record.token == self.token for record in self.region.records.values()):
+            raise Refused("the rehearsal's router joins one VPC; a second one is not stood in for")
+        return {
+            "arn": self.arn("ec2", f"vpc/{resource_id}"),
+            "mainRouteTableId": "",
+            "defaultSecurityGroupId": "",
+            "ownerId": "",
+        }
+
+
+class InternetGateway(AwsKind):
+    token = "aws:ec2/internetGateway:InternetGateway"
+    prefix = "igw"
+    computed = frozenset({"arn", "ownerId"})
+
+    class Inputs(InputModel):
+        vpc_id: str
+        tags: Tags = {}
+
+
+class Subnet(AwsKind):
+    token = "aws:ec2/subnet:Subnet"
+    prefix = "subnet"
+    replaces = frozenset({"vpcId", "cidrBlock", "availabilityZone"})
+    computed = frozenset({"arn", "ownerId"})
+
+    class Inputs(InputModel):
+        vpc_id: str
+        cidr_block: ipaddress.IPv4Network
+        availability_zone: Zone
+        map_public_ip_on_launch: bool = False
+        tags: Tags = {}
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        vpc = self.region.records[inputs.vpc_id].inputs
+        if not inputs.cidr_block.subnet_of(vpc.cidr_block):
+            raise Refused(f"InvalidSubnet.Range: {inputs.cidr_block} is not within {vpc.cidr_block}")
+        for other, record in self.region.records.items():
+            if record.token == self.token and record.inputs.cidr_block.overlaps(inputs.cidr_block):
+                raise Refused(f"InvalidSubnet.Conflict: {inputs.cidr_block} overlaps {other}")
+        return {"arn": self.arn("ec2", f"subnet/{resource_id}"), "ownerId": ""}
+
+
+class Route(InputModel):
+    cidr_block: ipaddress.IPv4Network
+    gateway_id: str
+
+
+class RouteTable(AwsKind):
+    token = "aws:ec2/routeTable:RouteTable"
+    prefix = "rtb"
+    replaces = frozenset({"vpcId"})
+    computed = frozenset({"arn", "ownerId"})
+
+    class Inputs(InputModel):
+        vpc_id: str
+        routes: list[Route] = []
+        tags: Tags = {}
+
+
+class RouteOfTable(AwsKind):
+    token = "aws:ec2/route:Route"
+    prefix = "r"
+    replaces = frozenset({"routeTableId", "destinationCidrBlock"})
+    computed = frozenset({"origin", "state"})
+
+    class Inputs(InputModel):
+        route_table_id: str
+        destination_cidr_block: ipaddress.IPv4Network
+        gateway_id: str
+
+
+class RouteTableAssociation(AwsKind):
+    token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+    prefix = "rtbassoc"
+    replaces = frozenset({"subnetId"})
+
+    class Inputs(InputModel):
+        route_table_id: str
+        subnet_id: str
+
+
+class SecurityGroup(AwsKind):
+    """Its rules are resources of their own; the inline ones are not stood in for."""
+
+    token = "aws:ec2/securityGroup:SecurityGroup"
+    prefix = "sg"
+    replaces = frozenset({"name", "vpcId", "description"})
+    computed = frozenset({"arn", "ownerId"})
+    auto_name = "name"
+    # a rule goes with the group that it belongs to, as in the cloud
+    may_outlive = frozenset({
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    })  # fmt: skip
+
+    class Inputs(InputModel):
+        name: str
+        description: str = "Managed by Pulumi"
+        vpc_id: str
+        revoke_rules_on_delete: bool = False
+        tags: Tags = {}
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        self.region.network.groups[resource_id] = Group()
+        return {"arn": self.arn("ec2", f"security-group/{resource_id}"), "ownerId": ""}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        del self.region.network.groups[resource_id]
+        self.region.network.apply()
+
+
+class SecurityGroupRule(AwsKind):
+    """One permission, in force in the router as soon as it is made."""
+
+    prefix = "sgr"
+    replaces = frozenset({"securityGroupId"})
+    computed = frozenset({"arn", "securityGroupRuleId"})
+
+    class Inputs(InputModel):
+        security_group_id: str
+        ip_protocol: str
+        from_port: int | None = None
+        to_port: int | None = None
+        cidr_ipv4: ipaddress.IPv4Network | None = None
+        referenced_security_group_id: str | None = None
+        description: str | None = None
+        tags: Tags = {}
+
+    def rules(self, group: Group) -> dict[str, Rule]:
+        raise NotImplementedError
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        peers = [peer for peer in (inputs.cidr_ipv4, inputs.referenced_security_group_id) if peer is not None]
+        if len(peers) != 1:
+            raise Refused(f"{self.token}: exactly one of cidrIpv4 and referencedSecurityGroupId is needed")
+        if inputs.ip_protocol not in ("-1", "tcp", "udp", "icmp"):
+            raise Refused(f"{self.token}: protocol {inputs.ip_protocol} is not stood in for")
+        if inputs.ip_protocol in ("tcp", "udp") and (inputs.from_port is None or inputs.to_port is None):
+            raise Refused(f"{self.token}: InvalidParameterValue: {inputs.ip_protocol} needs fromPort and toPort")
+        rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, str(peers[0]))
+        self.rules(self.region.network.groups[inputs.security_group_id])[resource_id] = rule
+        self.region.network.apply()
+        return {
+            "arn": self.arn("ec2", f"security-group-rule/{resource_id}"),
+            "securityGroupRuleId": resource_id,
+        }
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        return self.make(resource_id, new)
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        group = self.region.network.groups.get(inputs.security_group_id)
+        if group:
+            self.rules(group).pop(resource_id, None)
+            self.region.network.apply()
+
+
+class SecurityGroupIngressRule(SecurityGroupRule):
+    token = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+
+    def rules(self, group: Group) -> dict[str, Rule]:
+        return group.ingress
+
+
+class SecurityGroupEgressRule(SecurityGroupRule):
+    token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+
+    def rules(self, group: Group) -> dict[str, Rule]:
+        return group.egress
+
+
+KINDS = [
+    Vpc, InternetGateway, Subnet, RouteTable, RouteOfTable, RouteTableAssociation, SecurityGroup,
+    SecurityGroupIngressRule, SecurityGroupEgressRule,
+]  # fmt: skip

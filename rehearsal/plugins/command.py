@@ -1,0 +1,148 @@
+"""Stand-in for pulumi-command 1.2.1's remote part, over asyncssh.
+
+Used only where the operator has no real pulumi-resource-command; what it does not know of the real plugin's
+inputs it refuses by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import asyncssh
+
+from rehearsal.plugins.provider import UNKNOWN, InputModel, Kind, Properties, Provider, Refused
+
+
+class Connection(InputModel):
+    host: str
+    user: str = "root"
+    port: float = 22
+    private_key: str
+    host_key: str | None = None
+    dial_error_limit: int = 10
+    per_dial_timeout: int = 15
+
+
+class Remote(Kind):
+    """What both kinds need: a connection."""
+
+    def read(self, resource_id: str) -> bool:
+        return True
+
+    @contextlib.asynccontextmanager
+    async def connected(self, to: Connection) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        """Dial as the plugin does: again after a refusal, 100 ms and then 1.5 times longer each time, 5 s at the longest.
+
+        (Ten refusals are then about 11 s, sixty about 261 s, as measured with the real one.)
+        """
+        known = asyncssh.import_known_hosts(f"* {to.host_key}") if to.host_key else None
+        key = asyncssh.import_private_key(to.private_key)
+        pause = 0.1
+        for attempt in range(1, max(to.dial_error_limit, 1) + 1):
+            try:
+                connection = await asyncssh.connect(
+                    to.host, int(to.port), username=to.user, client_keys=[key], known_hosts=known, config=None,
+                    agent_path=None, connect_timeout=to.per_dial_timeout, login_timeout=to.per_dial_timeout,
+                )  # fmt: skip
+                break
+            except (OSError, asyncssh.Error, TimeoutError) as error:
+                if isinstance(error, asyncssh.HostKeyNotVerifiable):
+                    raise Refused(f"{to.user}@{to.host}: the host key is not the one that was expected") from error
+                if attempt >= to.dial_error_limit:
+                    raise Refused(f"{to.user}@{to.host}: no connection after {attempt} attempts: {error}") from error
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 5)
+        async with connection:
+            yield connection
+
+
+class Command(Remote):
+    """A command run on a machine: when it is made, changed and deleted."""
+
+    token = "command:remote:Command"
+    replaces = frozenset({"triggers"})
+    computed = frozenset({"stdout", "stderr"})
+
+    class Inputs(InputModel):
+        connection: Connection
+        create: str | None = None
+        update: str | None = None
+        delete: str | None = None
+        stdin: str | None = None
+        triggers: list[Any] = []
+        logging: Literal["stdout", "stderr", "stdoutAndStderr", "none"] = "stdoutAndStderr"
+        add_previous_output_in_env: bool = True
+
+    def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
+        if inputs.get("addPreviousOutputInEnv", True):
+            yield (
+                "addPreviousOutputInEnv",
+                f"{self.token}: needs sshd's AcceptEnv, which the rehearsal does not stand in for",
+            )
+
+    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+        return f"create{uuid.uuid4().hex}", self.run(inputs, inputs.create)
+
+    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+        return self.run(inputs, inputs.update or inputs.create)
+
+    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None:
+        self.run(inputs, inputs.delete)
+
+    def run(self, inputs: Any, text: str | None) -> Properties:
+        return asyncio.run(self._run(inputs, text)) if text else {"stdout": "", "stderr": ""}
+
+    async def _run(self, inputs: Any, text: str) -> Properties:
+        async with self.connected(inputs.connection) as connection:
+            done = await connection.run(text, input=inputs.stdin or "")
+        if done.exit_status:
+            ended = (
+                f"exited with status {done.exit_status}" if done.exit_status > 0 else f"was ended by {done.exit_signal}"
+            )
+            raise Refused(f"Process {ended}: running {text!r}:\n{done.stdout}{done.stderr}")
+        return {"stdout": str(done.stdout).rstrip("\n"), "stderr": str(done.stderr).rstrip("\n")}
+
+
+class CopyToRemote(Remote):
+    """A local file copied to a machine."""
+
+    token = "command:remote:CopyToRemote"
+    replaces = frozenset({"triggers", "remotePath"})
+
+    class Inputs(InputModel):
+        connection: Connection
+        source: dict[str, str]
+        remote_path: str
+        triggers: list[Any] = []
+
+    def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
+        source = inputs.get("source")
+        if isinstance(source, dict) and source is not UNKNOWN and "path" not in source:
+            yield "source", f"{self.token}: the rehearsal stands in for file assets only"
+
+    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+        asyncio.run(self._copy(inputs))
+        return f"copy{uuid.uuid4().hex}", {}
+
+    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+        asyncio.run(self._copy(inputs))
+        return {}
+
+    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None: ...
+
+    async def _copy(self, inputs: Any) -> None:
+        source = Path(inputs.source["path"])
+        async with (
+            self.connected(inputs.connection) as connection,
+            connection.start_sftp_client() as files,
+        ):
+            await files.put(str(source), inputs.remote_path)
+
+
+def provider() -> Provider:
+    return Provider("command", [Command(), CopyToRemote()])

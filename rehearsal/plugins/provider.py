@@ -1,0 +1,221 @@
+"""The provider protocol, spoken to the real engine: what every stand-in of a provider plugin has in common.
+
+A stand-in is a set of kinds, one a resource type. A kind says which inputs it takes (all others are refused by
+name), which changes replace, and what it does here when the cloud would do it there.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from typing import Any, ClassVar
+
+import grpc
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""How the engine writes a value that a preview cannot know (sdk/go/common/resource/plugin/rpc.go)."""
+
+Properties = dict[str, Any]
+
+
+class Refused(Exception):
+    """What the cloud would have answered with an error; the text is shown to the operator."""
+
+
+class InputModel(BaseModel):
+    """The inputs of a kind. Names are snake_case here and camelCase on the wire; what is not named is refused."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
+
+
+class Kind:
+    """One resource type of a stand-in."""
+
+    token: ClassVar[str]
+    Inputs: ClassVar[type[InputModel]]
+    replaces: ClassVar[frozenset[str]] = frozenset()
+    """Inputs (as on the wire) whose change makes a new resource."""
+    computed: ClassVar[frozenset[str]] = frozenset()
+    """Outputs (as on the wire) that are known only once the resource stands."""
+    auto_name: ClassVar[str | None] = None
+    """The input that gets the resource's name and a random tail when the program leaves it out."""
+
+    def replacing(self, new: Properties) -> frozenset[str]:
+        """The inputs whose change makes a new resource, when that hangs on the inputs themselves."""
+        return self.replaces
+
+    def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
+        """Further faults of the inputs, as (input, what is wrong); an input may be `UNKNOWN`."""
+        yield from ()
+
+    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+        """Make it; returns the id and the outputs beside the inputs."""
+        raise NotImplementedError
+
+    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+        """Change it in place; returns the outputs beside the inputs."""
+        raise Refused(f"{self.token}: a change in place is not stood in for")
+
+    def read(self, resource_id: str) -> bool:
+        """Whether it still stands."""
+        raise NotImplementedError
+
+    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None:
+        raise NotImplementedError
+
+
+Function = Callable[[Properties], Properties]
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """One stand-in: `name` as the engine calls the provider, its kinds, and its functions by token."""
+
+    def __init__(self, name: str, kinds: Sequence[Kind], functions: Mapping[str, Function] | None = None) -> None:
+        self.name = name
+        self.kinds = {kind.token: kind for kind in kinds}
+        self.functions = dict(functions or {})
+
+    def serve(self) -> int:
+        """Answer on a free port of the loopback interface; returns the port."""
+        # a create may take minutes, and the engine sends as many side by side as it likes
+        self.server = grpc.server(ThreadPoolExecutor(max_workers=64))
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, self.server)
+        port: int = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+        return port
+
+    def kind(self, urn: str) -> Kind:
+        token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+        if token not in self.kinds:
+            raise Refused(f"{token} has no stand-in in the rehearsal")
+        return self.kinds[token]
+
+    def Handshake(self, request, context):  # type: ignore[no-untyped-def]
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def Attach(self, request, context):  # type: ignore[no-untyped-def]
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request, context):  # type: ignore[no-untyped-def]
+        return plugin_pb2.PluginInfo(version=metadata.version(f"pulumi-{self.name}"))
+
+    def CheckConfig(self, request, context):  # type: ignore[no-untyped-def]
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request, context):  # type: ignore[no-untyped-def]
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request, context):  # type: ignore[no-untyped-def]
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Cancel(self, request, context):  # type: ignore[no-untyped-def]
+        return empty_pb2.Empty()
+
+    def Invoke(self, request, context):  # type: ignore[no-untyped-def]
+        with Answering(context):
+            if request.tok not in self.functions:
+                raise Refused(f"{request.tok} has no stand-in in the rehearsal")
+            return provider_pb2.InvokeResponse(
+                **{"return": to_wire(self.functions[request.tok](from_wire(request.args)))}
+            )
+
+    def Check(self, request, context):  # type: ignore[no-untyped-def]
+        with Answering(context):
+            kind = self.kind(request.urn)
+            old, new = from_wire(request.olds), from_wire(request.news)
+            if kind.auto_name and kind.auto_name not in new:
+                tail = request.randomSeed.hex()[:7]
+                new[kind.auto_name] = old.get(kind.auto_name) or f"{request.urn.split('::')[-1]}-{tail}"
+            faults = [*schema_faults(kind, new), *kind.check(new)]
+            failures = [provider_pb2.CheckFailure(property=where, reason=what) for where, what in faults]
+            return provider_pb2.CheckResponse(inputs=to_wire(new), failures=failures)
+
+    def Diff(self, request, context):  # type: ignore[no-untyped-def]
+        with Answering(context):
+            kind = self.kind(request.urn)
+            old, new = from_wire(request.old_inputs), from_wire(request.news)
+            changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+            return provider_pb2.DiffResponse(
+                changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
+                diffs=changed,
+                replaces=[name for name in changed if name in kind.replacing(new)],
+                deleteBeforeReplace=False,
+            )
+
+    def Create(self, request, context):  # type: ignore[no-untyped-def]
+        with Answering(context):
+            kind, inputs = self.kind(request.urn), from_wire(request.properties)
+            if request.preview:
+                return provider_pb2.CreateResponse(properties=to_wire(inputs | dict.fromkeys(kind.computed, UNKNOWN)))
+            resource_id, outputs = kind.create(kind.Inputs.model_validate(inputs), request.urn)
+            return provider_pb2.CreateResponse(id=resource_id, properties=to_wire(inputs | outputs))
+
+    def Read(self, request, context):  # type: ignore[no-untyped-def]
+        with Answering(context):
+            if not self.kind(request.urn).read(request.id):
+                return provider_pb2.ReadResponse()
+            return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+
+    def Update(self, request, context):  # type: ignore[no-untyped-def]
+        with Answering(context):
+            kind, old, new = (
+                self.kind(request.urn),
+                from_wire(request.olds),
+                from_wire(request.news),
+            )
+            if request.preview:
+                return provider_pb2.UpdateResponse(properties=to_wire(old | new))
+            outputs = kind.update(request.id, old, kind.Inputs.model_validate(new))
+            kept = {name: old[name] for name in kind.computed if name in old}
+            return provider_pb2.UpdateResponse(properties=to_wire(kept | new | outputs))
+
+    def Delete(self, request, context):  # type: ignore[no-untyped-def]
+        with Answering(context):
+            kind, inputs = self.kind(request.urn), from_wire(request.old_inputs)
+            kind.delete(request.id, from_wire(request.properties), kind.Inputs.model_validate(inputs))
+            return empty_pb2.Empty()
+
+
+class Answering:
+    """Turns an error into the status that makes the engine report it and go on tidily."""
+
+    def __init__(self, context: grpc.ServicerContext) -> None:
+        self.context = context
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        # an exception that is not caught would leave a pending operation in the stack's state
+        text = str(error) if isinstance(error, Refused) else "".join(traceback.format_exception(error))
+        self.context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
+
+
+def schema_faults(kind: Kind, inputs: Properties) -> Iterator[tuple[str, str]]:
+    """What the kind's model says of the inputs, but for values that only the deployment will know."""
+    try:
+        kind.Inputs.model_validate(inputs)
+    except ValidationError as error:
+        for fault in error.errors():
+            where = ".".join(str(step) for step in fault["loc"])
+            if fault["type"] == "extra_forbidden":
+                yield where, f"{kind.token}: the rehearsal does not stand in for this input"
+            elif UNKNOWN not in json.dumps(fault["input"], default=str):
+                yield where, f"{kind.token}: {fault['msg']}"
+
+
+def from_wire(properties: struct_pb2.Struct) -> Properties:
+    values: Properties = json_format.MessageToDict(properties)
+    return values
+
+
+def to_wire(properties: Properties) -> struct_pb2.Struct:
+    return json_format.ParseDict(properties, struct_pb2.Struct())

@@ -1,0 +1,54 @@
+"""Stand-in for pulumi-random: real randomness of this machine."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from typing import Any, ClassVar
+
+from rehearsal.plugins.provider import InputModel, Kind, Properties, Provider
+
+
+class RandomPassword(Kind):
+    """A password of `length` characters, with at least one of each class that is asked for."""
+
+    token = "random:index/randomPassword:RandomPassword"
+    computed = frozenset({"result", "bcryptHash"})
+
+    class Inputs(InputModel):
+        length: int
+        lower: bool = True
+        upper: bool = True
+        number: bool = True
+        numeric: bool = True
+        special: bool = True
+        override_special: str = "!@#$%&*()-_=+[]{}<>:?"
+        min_lower: int = 0
+        min_upper: int = 0
+        min_numeric: int = 0
+        min_special: int = 0
+        keepers: dict[str, str] = {}
+
+    replaces: ClassVar[frozenset[str]] = frozenset(field.alias or name for name, field in Inputs.model_fields.items())
+
+    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+        classes = [
+            (string.ascii_lowercase, inputs.lower, inputs.min_lower),
+            (string.ascii_uppercase, inputs.upper, inputs.min_upper),
+            (string.digits, inputs.numeric and inputs.number, inputs.min_numeric),
+            (inputs.override_special, inputs.special, inputs.min_special),
+        ]
+        drawn = [secrets.choice(letters) for letters, _, least in classes for _ in range(least)]
+        alphabet = "".join(letters for letters, wanted, _ in classes if wanted)
+        drawn += [secrets.choice(alphabet) for _ in range(inputs.length - len(drawn))]
+        secrets.SystemRandom().shuffle(drawn)
+        return "none", {"result": "".join(drawn), "bcryptHash": ""}
+
+    def read(self, resource_id: str) -> bool:
+        return True
+
+    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None: ...
+
+
+def provider() -> Provider:
+    return Provider("random", [RandomPassword()])

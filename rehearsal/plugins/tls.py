@@ -1,0 +1,54 @@
+"""Stand-in for pulumi-tls: real keys, made by the cryptography library."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from rehearsal.plugins.provider import InputModel, Kind, Properties, Provider
+
+
+class PrivateKey(Kind):
+    """An Ed25519 key pair in the forms that the provider gives."""
+
+    token = "tls:index/privateKey:PrivateKey"
+    replaces = frozenset({"algorithm"})
+    computed = frozenset({
+        "privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh", "publicKeyPem", "publicKeyOpenssh",
+        "publicKeyFingerprintMd5", "publicKeyFingerprintSha256",
+    })  # fmt: skip
+
+    class Inputs(InputModel):
+        algorithm: Literal["ED25519"]
+
+    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+        key = Ed25519PrivateKey.generate()
+        pkcs8 = private(key, serialization.PrivateFormat.PKCS8)
+        public = key.public_key()
+        pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+        openssh = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+        return hashlib.sha1(pem.encode(), usedforsecurity=False).hexdigest(), {
+            "privateKeyPem": pkcs8,
+            "privateKeyPemPkcs8": pkcs8,
+            "privateKeyOpenssh": private(key, serialization.PrivateFormat.OpenSSH),
+            "publicKeyPem": pem,
+            "publicKeyOpenssh": f"{openssh}\n",
+            "publicKeyFingerprintMd5": "",
+            "publicKeyFingerprintSha256": "",
+        }
+
+    def read(self, resource_id: str) -> bool:
+        return True
+
+    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None: ...
+
+
+def private(key: Ed25519PrivateKey, form: serialization.PrivateFormat) -> str:
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def provider() -> Provider:
+    return Provider("tls", [PrivateKey()])

@@ -1,0 +1,55 @@
+"""Reads or writes files of a directory, again and again, and says how each time went. Runs on a machine by itself.
+
+Usage: python3 -c SCRIPT read|write DIRECTORY NAME. Each line of standard output is one attempt, in JSON:
+[start, seconds, number or null, error or null]; a written number is acknowledged: its file was flushed to disk.
+It ends with its standard input, and after five minutes at the latest.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+kind, directory, name = sys.argv[1:]
+PERIOD = 0.05
+ATTEMPTS = 6000
+
+
+def content(number: int) -> bytes:
+    return f"{name} {number}\n".encode() * (1 + number % 64)
+
+
+def write(number: int) -> None:
+    with open(f"{directory}/{name}-{number}", "wb") as file:
+        file.write(content(number))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(number: int) -> None:
+    with open(f"{directory}/{name}-{number % 50}", "rb") as file:
+        if file.read() != content(number % 50):
+            raise OSError(f"{file.name} holds something else")
+
+
+def end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+os.makedirs(directory, exist_ok=True)
+threading.Thread(target=end_with_input, daemon=True).start()
+if kind == "read":
+    for number in range(50):
+        write(number)
+attempt = {"read": read, "write": write}[kind]
+for number in range(ATTEMPTS):
+    start, error = time.time(), None
+    try:
+        attempt(number)
+    except OSError as failure:
+        error = str(failure)
+    acknowledged = number if kind == "write" and error is None else None
+    print(json.dumps([start, time.time() - start, acknowledged, error]), flush=True)
+    time.sleep(PERIOD)
