@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import socket
 import time
 import xml.etree.ElementTree as ElementTree
 import xmlrpc.client
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from rehearsal import progress
 from rehearsal.deployment import Deployment, DeploymentFailed
+from rehearsal.lab import Outside
 from rehearsal.probes import FileProbe, PageProbe, Probe, worst
 from rehearsal.region import Faults
 from rehearsal.report import Attempt, Fault, Lane, Mark, Promise
@@ -29,6 +31,19 @@ HEAL_LIMIT = 180.0
 VERIFY_SCRIPT = (Path(__file__).parent / "probe_verify.py").read_text()
 
 
+OPERATOR, STRANGER = "", Outside.stranger.split("/")[0]
+"""Addresses to knock from: the operator's own, and one that no security group lets in."""
+
+
+def reaches(address: str, port: int, source: str) -> bool:
+    """Whether a TCP connection comes about, from one of this side's addresses."""
+    try:
+        socket.create_connection((address, port), timeout=2, source_address=(source, 0)).close()
+    except OSError:
+        return False
+    return True
+
+
 class Site:
     """The deployed site under test: how to reach its nodes, its files and its pages."""
 
@@ -37,6 +52,7 @@ class Site:
         self.faults = faults
         self.url: str = outputs["url"]
         self.nodes = sorted(outputs["nodes"])
+        self.addresses = {name: node["public"] for name, node in outputs["nodes"].items()}
         self.admin = (outputs["admin_user"], outputs["admin_password"])
         mount = self.on(
             self.nodes[0],
@@ -137,6 +153,7 @@ class Drill:
 
     def run(self) -> None:
         """All that leaves the site standing."""
+        self.doors()
         self.upload()
         self.node_loss(self.site.nodes[0])
         self.database_failover()
@@ -144,6 +161,28 @@ class Drill:
 
     def promise(self, name: str, held: bool, measured: str, bar: str) -> None:
         self.promises.append(Promise(name=name, held=held, measured=measured, bar=bar))
+
+    def doors(self) -> None:
+        """Every port with something behind it is open to those who need it, and closed to all others."""
+        first, second, *_ = self.site.nodes
+        public = self.site.addresses[first]
+        inner = [
+            ("balancer", first, 80, True), ("balancer", first, 22, False), ("balancer", first, 24007, False),
+            ("balancer", first, 49152, False), ("balancer", "database", 3306, False),
+            (second, first, 24007, True), (second, first, 49152, True), (second, first, 22, False), (second, "database", 3306, True),
+        ]  # fmt: skip
+        outer = [(OPERATOR, 22, True), *((who, port, False) for who in (OPERATOR, STRANGER) for port in (80, 24007, 49152)), (STRANGER, 22, False)]
+        with progress.step("Knocking on every door"):
+            wrong = [
+                f"{source} to {target}:{port} is {'closed' if wanted else 'open'}"
+                for source, target, port, wanted in inner
+                if self.faults.reaches(source, target, port) != wanted
+            ] + [
+                f"{'a stranger' if who else 'the operator'} to {first}:{port} is {'closed' if wanted else 'open'}"
+                for who, port, wanted in outer
+                if reaches(public, port, who) != wanted
+            ]
+        self.promise("ports are open to those who need them and closed to others", not wrong, "; ".join(wrong) or "as they should be", "all")
 
     def upload(self) -> None:
         """A file uploaded through the first node is the same on every other."""

@@ -143,7 +143,7 @@ class Machine:
             self.attachments.append(attachment)
             self._write_disk_names()
             if self._process is not None:
-                number = os.stat(attachment.disk.device).st_rdev
+                number = attachment.disk.device.stat().st_rdev
                 self.enter(
                     "sh", "-ec", 'mknod -m 660 "/dev/$1" b "$2" "$3"; mkdir -p /dev/disk/by-id; ln -sf "/dev/$1" "/dev/disk/by-id/$4"',
                     "sh", attachment.device, str(os.major(number)), str(os.minor(number)), attachment.by_id,
@@ -215,7 +215,7 @@ class Machine:
     def _disk_mounts(self, process: subprocess.Popen[bytes], only: Attachment | None = None) -> Iterator[Path]:
         """Where the machine has its disks mounted, as paths of this side."""
         disks = [only] if only else self.attachments
-        numbers = {f"{os.major(n)}:{os.minor(n)}" for n in (os.stat(at.disk.device).st_rdev for at in disks)}
+        numbers = {f"{os.major(n)}:{os.minor(n)}" for n in (at.disk.device.stat().st_rdev for at in disks)}
         leader = self._init(process)
         for line in Path(f"/proc/{leader}/mountinfo").read_text().splitlines():
             fields = line.split()

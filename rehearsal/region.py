@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import secrets
+import subprocess
 import sys
 import threading
 import time
@@ -205,12 +206,26 @@ class Faults:
     def address(self, name: str) -> str:
         return self._machine(name).port.address
 
+    def reaches(self, source: str, target: str, port: int) -> bool:
+        """Whether a host of the region gets a TCP connection to another; both a machine's name, `balancer` or `database`."""
+        come_from, go_to = self._port(source), self._port(target)
+        attempt = ["timeout", "2", "bash", "-c", f"</dev/tcp/{go_to.address}/{port}"]
+        done = subprocess.run(["nsenter", f"--net={come_from.namespace}", *attempt], check=False, capture_output=True)
+        return done.returncode == 0
+
     def console(self, name: str) -> str:
         return (self._machine(name).directory / "console.log").read_text(errors="replace")
 
     def left_over(self) -> list[str]:
         """Ids of what the cloud still has and bills for."""
         return sorted(self._region.records)
+
+    def _port(self, name: str) -> Port:
+        if name == "balancer":
+            return next(iter(self._region.balancers.values())).port
+        if name == "database":
+            return next(iter(self._region.databases.values())).active
+        return self._machine(name).port
 
     def _machine(self, name: str) -> Machine:
         for machine in self._region.machines.values():
@@ -251,7 +266,8 @@ def main() -> None:
     providers = [aws.provider(region), command.provider(), random.provider(), tls.provider()]
     ports = {provider.name: provider.serve() for provider in providers}
     key = secrets.token_bytes(32)
-    Control.register("faults", callable=lambda faults=Faults(region): faults)
+    faults = Faults(region)
+    Control.register("faults", callable=lambda: faults)
     control = Control(str(directory / "control"), key)
     server = control.get_server()
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,0 +1,109 @@
+"""A stand-in refuses by name what it does not do, lets unknowns through in a preview, and tells replace from update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from pulumi.runtime.proto import provider_pb2
+
+from rehearsal.plugins.provider import UNKNOWN, InputModel, Kind, Properties, Provider, Refused, from_wire, to_wire
+
+URN = "urn:pulumi:stack::project::ha-wordpress:aws:Node$test:index/disk:Disk::gfs1"
+
+
+class Disk(Kind):
+    token = "test:index/disk:Disk"
+    replaces = frozenset({"zone"})
+    computed = frozenset({"serial"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        zone: str
+        size_gb: int
+
+    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+        if inputs.zone == "none":
+            raise Refused("zone none does not exist")
+        return "disk-1", {"serial": f"serial of {inputs.size_gb}"}
+
+    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+        return {}
+
+
+class Context:
+    def abort(self, code: grpc.StatusCode, text: str) -> None:
+        raise AssertionError(f"{code.name}: {text}")
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider("test", [Disk()])
+
+
+def check(provider: Provider, news: Properties, olds: Properties | None = None) -> tuple[Properties, list[str]]:
+    request = provider_pb2.CheckRequest(urn=URN, news=to_wire(news), olds=to_wire(olds or {}), randomSeed=b"\x12\x34\x56\x78")
+    answer = provider.Check(request, Context())
+    return from_wire(answer.inputs), [f"{failure.property}: {failure.reason}" for failure in answer.failures]
+
+
+def test_an_input_that_is_not_stood_in_for_is_refused_by_name(provider: Provider) -> None:
+    _, failures = check(provider, {"zone": "a", "sizeGb": 1, "snapshotId": "snap-1"})
+    assert failures == ["snapshotId: test:index/disk:Disk: the rehearsal does not stand in for this input"]
+
+
+def test_a_missing_input_is_refused(provider: Provider) -> None:
+    _, failures = check(provider, {"zone": "a"})
+    assert failures == ["sizeGb: test:index/disk:Disk: Field required"]
+
+
+def test_a_value_of_the_wrong_type_is_refused_and_an_unknown_one_is_not(provider: Provider) -> None:
+    assert len(check(provider, {"zone": "a", "sizeGb": "large"})[1]) == 1
+    assert check(provider, {"zone": "a", "sizeGb": UNKNOWN})[1] == []
+
+
+def test_a_name_is_made_once_and_kept(provider: Provider) -> None:
+    named, _ = check(provider, {"zone": "a", "sizeGb": 1})
+    assert named["name"] == "gfs1-1234567"
+    again, _ = check(provider, {"zone": "a", "sizeGb": 2}, olds={"name": "gfs1-older"})
+    assert again["name"] == "gfs1-older"
+
+
+@pytest.mark.parametrize(
+    ("change", "replaced"), [({"zone": "b"}, ["zone"]), ({"sizeGb": 2}, []), ({"zone": UNKNOWN}, ["zone"])]
+)
+def test_a_change_replaces_only_where_the_cloud_does(
+    provider: Provider, change: Properties, replaced: list[str]
+) -> None:
+    old = {"name": "n", "zone": "a", "sizeGb": 1}
+    request = provider_pb2.DiffRequest(id="disk-1", urn=URN, old_inputs=to_wire(old), news=to_wire(old | change))
+    answer = provider.Diff(request, Context())
+    assert answer.changes == provider_pb2.DiffResponse.DIFF_SOME
+    assert list(answer.replaces) == replaced
+
+
+def test_what_is_the_same_is_the_same(provider: Provider) -> None:
+    old = {"name": "n", "zone": "a", "sizeGb": 1}
+    request = provider_pb2.DiffRequest(id="disk-1", urn=URN, old_inputs=to_wire(old), news=to_wire(old))
+    assert provider.Diff(request, Context()).changes == provider_pb2.DiffResponse.DIFF_NONE
+
+
+def test_a_preview_makes_nothing_and_leaves_computed_outputs_unknown(provider: Provider) -> None:
+    properties = to_wire({"name": "n", "zone": "none", "sizeGb": 1})
+    answer = provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties, preview=True), Context())
+    assert answer.id == ""
+    assert from_wire(answer.properties)["serial"] == UNKNOWN
+
+
+def test_a_refusal_reaches_the_engine_as_a_failed_precondition(provider: Provider) -> None:
+    properties = to_wire({"name": "n", "zone": "none", "sizeGb": 1})
+    with pytest.raises(AssertionError, match="^FAILED_PRECONDITION: zone none does not exist$"):
+        provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties), Context())
+
+
+def test_a_kind_without_a_stand_in_is_refused_by_name(provider: Provider) -> None:
+    request = provider_pb2.CheckRequest(urn=URN.replace("disk:Disk", "tape:Tape"), news=to_wire({}))
+    with pytest.raises(AssertionError, match="test:index/tape:Tape has no stand-in"):
+        provider.Check(request, Context())
