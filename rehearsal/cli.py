@@ -6,16 +6,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 import yaml
 from rich.console import Console
 
 from rehearsal import cache, engine, host, image, progress
-from rehearsal.deployment import REPOSITORY
+from rehearsal.deployment import PROJECT, REPOSITORY
 from rehearsal.inside import RESULT, Extent
-from rehearsal.lab import Lab, LabError
+from rehearsal.lab import Lab, LabError, Outside
 from rehearsal.report import Promise, Report
 from rehearsal.residue import residue
 from rehearsal.shell import ToolError
@@ -98,7 +98,8 @@ def rehearse(stack: str, extent: Extent, *, keep: bool, copy: Path | None) -> No
             extent = "drill"
         try:
             if not kept:
-                lab.start(machines, outside(settings), region_name(settings))
+                admitted = settings[f"{PROJECT}:network"]["ssh_from"]
+                lab.start(machines, Outside.let_in_by(admitted), settings["aws:region"])
             words = [
                 sys.executable,
                 "-m",
@@ -157,10 +158,10 @@ def stacks() -> list[str]:
     )
 
 
-def stack_settings(stack: str) -> dict[str, object]:
+def stack_settings(stack: str) -> dict[str, Any]:
     if stack not in stacks():
         fail(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
-    settings: dict[str, object] = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
+    settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
     return settings
 
 

@@ -50,8 +50,10 @@ class Database:
         self._hosts = itertools.cycle(ports)
         self._directory.mkdir(parents=True)
         authority.sign(endpoint, self._directory)
-        run("chroot", services.root, "mariadb-install-db", "--no-defaults", f"--datadir={self._home}/data", "--skip-test-db",
-            "--auth-root-authentication-method=socket", "--skip-name-resolve", "--force", timeout=120)  # fmt: skip
+        run(
+            "chroot", services.root, "mariadb-install-db", "--no-defaults", f"--datadir={self._home}/data",
+            "--skip-test-db", "--auth-root-authentication-method=socket", "--skip-name-resolve", "--force", timeout=120,
+        )  # fmt: skip
         run("chroot", services.root, "chown", "-R", "mysql:", self._home)
         self._account = account
         self._start(first=True)
@@ -113,9 +115,11 @@ class Database:
             shutil.chown(first_file, *owner(self._directory))
         self._service = Service(
             self._services.words(
-                self.active.namespace, "mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self._home}/data", f"--socket={self._home}/socket",
-                f"--pid-file={self._home}/pid", f"--bind-address={self.active.address}", "--port=3306", "--skip-name-resolve",
-                f"--ssl-cert={self._home}/certificate.pem", f"--ssl-key={self._home}/key.pem", *options,
+                self.active.namespace, "mariadbd", "--no-defaults", "--user=mysql", "--port=3306",
+                "--skip-name-resolve", f"--bind-address={self.active.address}",
+                f"--datadir={self._home}/data", f"--pid-file={self._home}/pid",
+                f"--socket={self._home}/socket", f"--ssl-cert={self._home}/certificate.pem",
+                f"--ssl-key={self._home}/key.pem", *options,
             ),
             self._log,
         )  # fmt: skip

@@ -118,7 +118,7 @@ class Deployment:
 
     def resources(self) -> list[dict[str, Any]]:
         """The state's resources, as the engine keeps them."""
-        deployment: dict[str, Any] = self.stack.export_stack().deployment or {}
+        deployment = self.stack.export_stack().deployment or {}
         resources: list[dict[str, Any]] = deployment.get("resources", [])
         return resources
 

@@ -80,7 +80,8 @@ class Lab:
         with self._lock.open("w") as lock:
             if not _locked(lock.fileno()):
                 raise LabError(
-                    f"{self.stack} is already being rehearsed; `rehearse status {self.stack}` shows it, `rehearse down {self.stack}` ends it"
+                    f"{self.stack} is already being rehearsed; "
+                    f"`rehearse status {self.stack}` shows it, `rehearse down {self.stack}` ends it"
                 )
             self._sweep()
             self.directory.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,13 @@ from rehearsal.shell import ToolError, run
 REBOOT = 133
 """How systemd-nspawn --keep-unit ends when the machine asked for a reboot (systemd's nspawn.c)."""
 
+PLUG_IN = """\
+mknod -m 660 "/dev/$1" b "$3" "$4"
+mkdir -p /dev/disk/by-id
+ln -sf "/dev/$1" "/dev/disk/by-id/$2"
+"""
+"""What udev would do for a disk that appears while the machine runs."""
+
 DISKS_GENERATOR = Path(__file__).parent / "machine" / "disks-generator.sh"
 
 
@@ -35,8 +43,8 @@ class Attachment:
 class Machine:
     """One machine, from its first boot to its termination.
 
-    `directory`: where its root file system and console log live; `name`: what the operator calls it; `image`: the tree that it starts from,
-    never written to; `seed`: the files of cloud-init's NoCloud data source, byte for byte.
+    `directory`: where its root file system and console log live; `image`: the tree that it starts from, never
+    written to; `name`: what the operator calls it; `seed`: the files of cloud-init's NoCloud data source.
     """
 
     def __init__(
@@ -101,9 +109,12 @@ class Machine:
             binds = [f"--bind={at.disk.device}:/dev/{at.device}" for at in self.attachments]
             with (self.directory / "console.log").open("ab") as console:
                 self._process = subprocess.Popen(
-                    [*self.cgroup.entering(), "systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self.port.name}",
-                     f"--hostname={self.hostname}", "--register=no", "--keep-unit", f"--network-namespace-path={self.port.namespace}",
-                     "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--capability=all", "--bind=/dev/fuse", *binds, "--boot"],
+                    [
+                        *self.cgroup.entering(), "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+                        f"--directory={self.root}", f"--machine={self.port.name}", f"--hostname={self.hostname}",
+                        f"--network-namespace-path={self.port.namespace}", "--resolv-conf=off", "--timezone=off",
+                        "--link-journal=no", "--capability=all", "--bind=/dev/fuse", *binds, "--boot",
+                    ],
                     stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
                     env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 )  # fmt: skip
@@ -113,15 +124,24 @@ class Machine:
         """Lose power: the link goes first, so that no peer hears a goodbye; then what no disk holds is gone."""
         with self._lock:
             process, self._process = self._process, None
-            if process is None:
-                return
-            self.network.cut(self.port)
-            for mount in self._disk_mounts(process):
-                run("xfs_io", "-x", "-c", "shutdown", mount)
-            os.kill(self._init(process), signal.SIGKILL)
-            process.kill()
-            process.wait(timeout=30)
+            if process is not None:
+                self.network.cut(self.port)
+                with contextlib.suppress(ProcessLookupError):
+                    for mount in self._disk_mounts(process):
+                        run("xfs_io", "-x", "-c", "shutdown", mount)
+                    os.kill(self._init(process), signal.SIGKILL)
+                process.kill()
+                process.wait(timeout=30)
             self.network.unplug(self.port)
+
+    def shut_down(self) -> None:
+        """Ask the machine's init for an orderly end, and take the power when it has not come within 30 s."""
+        process = self._process
+        if process is not None:
+            os.kill(self._init(process), signal.SIGRTMIN + 4)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=30)
+            self.power_off()
 
     def reboot(self) -> None:
         """Ask the machine's init for an orderly reboot (systemd(1), SIGRTMIN+5)."""
@@ -144,10 +164,8 @@ class Machine:
             self._write_disk_names()
             if self._process is not None:
                 number = attachment.disk.device.stat().st_rdev
-                self.enter(
-                    "sh", "-ec", 'mknod -m 660 "/dev/$1" b "$2" "$3"; mkdir -p /dev/disk/by-id; ln -sf "/dev/$1" "/dev/disk/by-id/$4"',
-                    "sh", attachment.device, str(os.major(number)), str(os.minor(number)), attachment.by_id,
-                )  # fmt: skip
+                numbers = (str(os.major(number)), str(os.minor(number)))
+                self.enter("sh", "-ec", PLUG_IN, "sh", attachment.device, attachment.by_id, *numbers)
 
     def detach(self, disk: Disk) -> None:
         """Unplug a disk; a file system that is still mounted from it is lost to the machine, as in a cloud."""
@@ -167,9 +185,9 @@ class Machine:
                     gone.by_id,
                 )
 
-    def enter(self, *command: str, timeout: float = 30) -> str:
+    def enter(self, *command: str, stdin: str | None = None, timeout: float = 30) -> str:
         """Run a command inside, as root, by the side door: no network, no SSH."""
-        return run(*self.entering(), *command, timeout=timeout)
+        return run(*self.entering(), *command, stdin=stdin, timeout=timeout)
 
     def entering(self) -> list[str]:
         """The words to put before a command that shall run inside."""

@@ -23,9 +23,9 @@ class Names:
         self._lock = threading.Lock()
         self._dnsmasq = Service(
             services.words(
-                ROUTER, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file",
-                f"--listen-address={RESOLVER}", "--bind-interfaces", "--addn-hosts=/etc/rehearsal-names", f"--local-ttl={TTL}",
-                "--log-facility=-",
+                ROUTER, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+                "--user=root", "--pid-file", f"--listen-address={RESOLVER}", "--bind-interfaces",
+                "--addn-hosts=/etc/rehearsal-names", f"--local-ttl={TTL}", "--log-facility=-",
             ),
             logs / "names.log",
         )  # fmt: skip

@@ -207,7 +207,7 @@ class Faults:
         return self._machine(name).port.address
 
     def reaches(self, source: str, target: str, port: int) -> bool:
-        """Whether a host of the region gets a TCP connection to another; both a machine's name, `balancer` or `database`."""
+        """Whether a host gets a TCP connection to another; each a machine's name, `balancer` or `database`."""
         come_from, go_to = self._port(source), self._port(target)
         attempt = ["timeout", "2", "bash", "-c", f"</dev/tcp/{go_to.address}/{port}"]
         done = subprocess.run(["nsenter", f"--net={come_from.namespace}", *attempt], check=False, capture_output=True)
@@ -242,14 +242,20 @@ class Control(BaseManager):
 Control.register("faults")
 
 
+def own_namespaces() -> None:
+    """Cover what of the host's still shows in new namespaces: /run, where network namespaces get their names."""
+    run("mount", "-t", "tmpfs", "tmpfs", "/run")
+    Path("/run/netns").mkdir()
+
+
 def main() -> None:
     """Start a region from the settings in the file named by the first argument; end with standard input."""
-    from rehearsal.plugins import aws, command, random, tls
+    # they import this module
+    from rehearsal.plugins import aws, command, random, tls  # noqa: PLC0415
 
     directory = Path(sys.argv[1])
     given = json.loads((directory / "region.json").read_text())
-    run("mount", "-t", "tmpfs", "tmpfs", "/run")
-    Path("/run/netns").mkdir()
+    own_namespaces()
     region = Region(
         Settings(
             directory, Image(Path(given["nodes"]), Path(given["services"])), given["cgroup"], given["name"],

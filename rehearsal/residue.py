@@ -33,7 +33,7 @@ def _loop_devices(lab: Lab) -> Iterator[str]:
 
 
 def _processes(lab: Lab) -> Iterator[str]:
-    """Processes of its machines (by control group) or with its directory among their words; with them, its namespaces."""
+    """Processes of its machines (by control group) or with its directory among their words."""
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue

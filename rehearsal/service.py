@@ -40,7 +40,7 @@ class Service:
     """One process of a service: it answers to nobody's terminal and writes to a log of its own."""
 
     def __init__(self, words: list[str], log: Path) -> None:
-        self.log = log
+        self.words, self.log = words, log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 words,
@@ -53,7 +53,7 @@ class Service:
     def check(self) -> None:
         """Raise `ToolError`, with the end of its log, when it is no longer there."""
         if self.process.poll() is not None:
-            raise ToolError(f"{self.process.args[3]} ended: {self.log.read_text()[-2000:]}")  # type: ignore[index]
+            raise ToolError(f"{' '.join(self.words)} ended: {self.log.read_text()[-2000:]}")
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.process.pid, number)

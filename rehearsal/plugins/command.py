@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import asyncssh
 
-from rehearsal.plugins.provider import UNKNOWN, InputModel, Kind, Properties, Provider, Refused
+from rehearsal.plugins.provider import InputModel, Kind, Properties, Provider, Refused
 
 
 class Connection(InputModel):
@@ -36,9 +36,9 @@ class Remote(Kind):
 
     @contextlib.asynccontextmanager
     async def connected(self, to: Connection) -> AsyncIterator[asyncssh.SSHClientConnection]:
-        """Dial as the plugin does: again after a refusal, 100 ms and then 1.5 times longer each time, 5 s at the longest.
+        """Dial as the plugin does: again after a refusal, each pause 1.5 times the last, from 0.1 to 5 s.
 
-        (Ten refusals are then about 11 s, sixty about 261 s, as measured with the real one.)
+        Ten refusals are then about 11 s, sixty about 261 s, as measured with the real one.
         """
         known = asyncssh.import_known_hosts(f"* {to.host_key}") if to.host_key else None
         key = asyncssh.import_private_key(to.private_key)
@@ -104,7 +104,7 @@ class Command(Remote):
             ended = (
                 f"exited with status {done.exit_status}" if done.exit_status > 0 else f"was ended by {done.exit_signal}"
             )
-            raise Refused(f"Process {ended}: running {text!r}:\n{done.stdout}{done.stderr}")
+            raise Refused(f"Process {ended}: running {text!r}:\n{done.stdout!s}{done.stderr!s}")
         return {"stdout": str(done.stdout).rstrip("\n"), "stderr": str(done.stderr).rstrip("\n")}
 
 
@@ -122,7 +122,7 @@ class CopyToRemote(Remote):
 
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
         source = inputs.get("source")
-        if isinstance(source, dict) and source is not UNKNOWN and "path" not in source:
+        if isinstance(source, dict) and "path" not in source:
             yield "source", f"{self.token}: the rehearsal stands in for file assets only"
 
     def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:

@@ -71,6 +71,7 @@ class Kind:
         raise NotImplementedError
 
 
+Context = grpc.ServicerContext
 Function = Callable[[Properties], Properties]
 
 
@@ -97,36 +98,38 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             raise Refused(f"{token} has no stand-in in the rehearsal")
         return self.kinds[token]
 
-    def Handshake(self, request, context):  # type: ignore[no-untyped-def]
+    def Handshake(
+        self, request: provider_pb2.ProviderHandshakeRequest, context: Context
+    ) -> provider_pb2.ProviderHandshakeResponse:
         return provider_pb2.ProviderHandshakeResponse()
 
-    def Attach(self, request, context):  # type: ignore[no-untyped-def]
+    def Attach(self, request: plugin_pb2.PluginAttach, context: Context) -> empty_pb2.Empty:
         return empty_pb2.Empty()
 
-    def GetPluginInfo(self, request, context):  # type: ignore[no-untyped-def]
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: Context) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=metadata.version(f"pulumi-{self.name}"))
 
-    def CheckConfig(self, request, context):  # type: ignore[no-untyped-def]
+    def CheckConfig(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request, context):  # type: ignore[no-untyped-def]
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
-    def Configure(self, request, context):  # type: ignore[no-untyped-def]
+    def Configure(self, request: provider_pb2.ConfigureRequest, context: Context) -> provider_pb2.ConfigureResponse:
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
-    def Cancel(self, request, context):  # type: ignore[no-untyped-def]
+    def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
         return empty_pb2.Empty()
 
-    def Invoke(self, request, context):  # type: ignore[no-untyped-def]
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: Context) -> provider_pb2.InvokeResponse:
         with Answering(context):
             if request.tok not in self.functions:
                 raise Refused(f"{request.tok} has no stand-in in the rehearsal")
-            return provider_pb2.InvokeResponse(
-                **{"return": to_wire(self.functions[request.tok](from_wire(request.args)))}
-            )
+            answer = provider_pb2.InvokeResponse()
+            getattr(answer, "return").CopyFrom(to_wire(self.functions[request.tok](from_wire(request.args))))
+            return answer
 
-    def Check(self, request, context):  # type: ignore[no-untyped-def]
+    def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:
         with Answering(context):
             kind = self.kind(request.urn)
             old, new = from_wire(request.olds), from_wire(request.news)
@@ -137,7 +140,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             failures = [provider_pb2.CheckFailure(property=where, reason=what) for where, what in faults]
             return provider_pb2.CheckResponse(inputs=to_wire(new), failures=failures)
 
-    def Diff(self, request, context):  # type: ignore[no-untyped-def]
+    def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:
         with Answering(context):
             kind = self.kind(request.urn)
             old, new = from_wire(request.old_inputs), from_wire(request.news)
@@ -149,7 +152,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 deleteBeforeReplace=False,
             )
 
-    def Create(self, request, context):  # type: ignore[no-untyped-def]
+    def Create(self, request: provider_pb2.CreateRequest, context: Context) -> provider_pb2.CreateResponse:
         with Answering(context):
             kind, inputs = self.kind(request.urn), from_wire(request.properties)
             if request.preview:
@@ -157,13 +160,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             resource_id, outputs = kind.create(kind.Inputs.model_validate(inputs), request.urn)
             return provider_pb2.CreateResponse(id=resource_id, properties=to_wire(inputs | outputs))
 
-    def Read(self, request, context):  # type: ignore[no-untyped-def]
+    def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:
         with Answering(context):
             if not self.kind(request.urn).read(request.id):
                 return provider_pb2.ReadResponse()
             return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
-    def Update(self, request, context):  # type: ignore[no-untyped-def]
+    def Update(self, request: provider_pb2.UpdateRequest, context: Context) -> provider_pb2.UpdateResponse:
         with Answering(context):
             kind, old, new = (
                 self.kind(request.urn),
@@ -176,7 +179,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             kept = {name: old[name] for name in kind.computed if name in old}
             return provider_pb2.UpdateResponse(properties=to_wire(kept | new | outputs))
 
-    def Delete(self, request, context):  # type: ignore[no-untyped-def]
+    def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> empty_pb2.Empty:
         with Answering(context):
             kind, inputs = self.kind(request.urn), from_wire(request.old_inputs)
             kind.delete(request.id, from_wire(request.properties), kind.Inputs.model_validate(inputs))
@@ -186,7 +189,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 class Answering:
     """Turns an error into the status that makes the engine report it and go on tidily."""
 
-    def __init__(self, context: grpc.ServicerContext) -> None:
+    def __init__(self, context: Context) -> None:
         self.context = context
 
     def __enter__(self) -> None: ...

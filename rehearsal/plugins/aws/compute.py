@@ -25,8 +25,9 @@ def get_ami(arguments: Properties) -> Properties:
     if patterns and not any(fnmatch.fnmatch(DEBIAN, pattern) for pattern in patterns):
         raise Refused(f"getAmi: no image is called {' or '.join(patterns)}; the rehearsal has {DEBIAN}")
     return arguments | {
-        "id": AMI, "imageId": AMI, "name": DEBIAN, "architecture": "x86_64", "rootDeviceName": "/dev/xvda", "state": "available",
-        "virtualizationType": "hvm", "ownerId": "136693071363", "arn": f"arn:aws:ec2:us-east-1::image/{AMI}",
+        "id": AMI, "imageId": AMI, "name": DEBIAN, "architecture": "x86_64", "state": "available",
+        "rootDeviceName": "/dev/xvda", "virtualizationType": "hvm", "ownerId": "136693071363",
+        "arn": f"arn:aws:ec2:us-east-1::image/{AMI}",
     }  # fmt: skip
 
 
@@ -112,7 +113,8 @@ class Instance(AwsKind):
         subnet = self.region.records[inputs.subnet_id].inputs
         if inputs.availability_zone not in (None, subnet.availability_zone):
             raise Refused(
-                f"InvalidParameterValue: {inputs.subnet_id} is in {subnet.availability_zone}, not in {inputs.availability_zone}"
+                f"InvalidParameterValue: {inputs.subnet_id} is in {subnet.availability_zone}, "
+                f"not in {inputs.availability_zone}"
             )
         key = self.region.records.get(inputs.key_name)
         if inputs.key_name and key is None:
@@ -129,8 +131,9 @@ class Instance(AwsKind):
         machine.power_on()
         address, public = machine.port.address, machine.port.public
         return {
-            "arn": self.arn("ec2", f"instance/{resource_id}"), "availabilityZone": subnet.availability_zone, "instanceState": "running",
-            "privateIp": address, "privateDns": f"ip-{address.replace('.', '-')}.ec2.internal", "publicIp": public or "",
+            "arn": self.arn("ec2", f"instance/{resource_id}"), "instanceState": "running",
+            "availabilityZone": subnet.availability_zone, "privateIp": address, "publicIp": public or "",
+            "privateDns": f"ip-{address.replace('.', '-')}.ec2.internal",
             "publicDns": f"ec2-{public.replace('.', '-')}.compute-1.amazonaws.com" if public else "",
             "primaryNetworkInterfaceId": resource_id.replace("i-", "eni-"),
         }  # fmt: skip
@@ -212,7 +215,8 @@ class VolumeAttachment(AwsKind):
         subnet = self.region.records[self.region.records[inputs.instance_id].inputs.subnet_id].inputs
         if subnet.availability_zone != zone:
             raise Refused(
-                f"InvalidVolume.ZoneMismatch: {inputs.volume_id} is in {zone}, {inputs.instance_id} in {subnet.availability_zone}"
+                f"InvalidVolume.ZoneMismatch: {inputs.volume_id} is in {zone}, "
+                f"{inputs.instance_id} in {subnet.availability_zone}"
             )
         machine = self.region.machines[inputs.instance_id]
         # Nitro: the kernel numbers the disks, and udev names them by the volume's serial number
@@ -222,8 +226,11 @@ class VolumeAttachment(AwsKind):
         return {}
 
     def unmake(self, resource_id: str, inputs: Any) -> None:
+        machine = self.region.machines[inputs.instance_id]
+        if inputs.stop_instance_before_detaching:
+            machine.shut_down()
         if not inputs.skip_destroy:
-            self.region.machines[inputs.instance_id].detach(self.region.disks[inputs.volume_id])
+            machine.detach(self.region.disks[inputs.volume_id])
 
 
 KINDS = [KeyPair, Instance, Volume, VolumeAttachment]

@@ -142,8 +142,9 @@ class Instance(AwsKind):
             self.settings(inputs),
         )
         return {
-            "address": endpoint, "endpoint": f"{endpoint}:3306", "port": 3306, "arn": self.arn("rds", f"db:{inputs.identifier}"),
-            "resourceId": resource_id, "status": "available", "hostedZoneId": "",
+            "address": endpoint, "endpoint": f"{endpoint}:3306", "port": 3306,
+            "arn": self.arn("rds", f"db:{inputs.identifier}"), "resourceId": resource_id, "status": "available",
+            "hostedZoneId": "",
         }  # fmt: skip
 
     def settings(self, inputs: Any) -> dict[str, str]:

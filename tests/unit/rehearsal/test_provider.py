@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -33,9 +34,17 @@ class Disk(Kind):
         return {}
 
 
-class Context:
-    def abort(self, code: grpc.StatusCode, text: str) -> None:
-        raise AssertionError(f"{code.name}: {text}")
+class Aborted(Exception):
+    """What the engine would be told."""
+
+
+def context() -> grpc.ServicerContext:
+    def abort(code: grpc.StatusCode, text: str) -> None:
+        raise Aborted(f"{code.name}: {text}")
+
+    made = Mock(spec=grpc.ServicerContext)
+    made.abort.side_effect = abort
+    return made
 
 
 @pytest.fixture
@@ -44,8 +53,10 @@ def provider() -> Provider:
 
 
 def check(provider: Provider, news: Properties, olds: Properties | None = None) -> tuple[Properties, list[str]]:
-    request = provider_pb2.CheckRequest(urn=URN, news=to_wire(news), olds=to_wire(olds or {}), randomSeed=b"\x12\x34\x56\x78")
-    answer = provider.Check(request, Context())
+    request = provider_pb2.CheckRequest(
+        urn=URN, news=to_wire(news), olds=to_wire(olds or {}), randomSeed=b"\x12\x34\x56\x78"
+    )
+    answer = provider.Check(request, context())
     return from_wire(answer.inputs), [f"{failure.property}: {failure.reason}" for failure in answer.failures]
 
 
@@ -79,7 +90,7 @@ def test_a_change_replaces_only_where_the_cloud_does(
 ) -> None:
     old = {"name": "n", "zone": "a", "sizeGb": 1}
     request = provider_pb2.DiffRequest(id="disk-1", urn=URN, old_inputs=to_wire(old), news=to_wire(old | change))
-    answer = provider.Diff(request, Context())
+    answer = provider.Diff(request, context())
     assert answer.changes == provider_pb2.DiffResponse.DIFF_SOME
     assert list(answer.replaces) == replaced
 
@@ -87,23 +98,23 @@ def test_a_change_replaces_only_where_the_cloud_does(
 def test_what_is_the_same_is_the_same(provider: Provider) -> None:
     old = {"name": "n", "zone": "a", "sizeGb": 1}
     request = provider_pb2.DiffRequest(id="disk-1", urn=URN, old_inputs=to_wire(old), news=to_wire(old))
-    assert provider.Diff(request, Context()).changes == provider_pb2.DiffResponse.DIFF_NONE
+    assert provider.Diff(request, context()).changes == provider_pb2.DiffResponse.DIFF_NONE
 
 
 def test_a_preview_makes_nothing_and_leaves_computed_outputs_unknown(provider: Provider) -> None:
     properties = to_wire({"name": "n", "zone": "none", "sizeGb": 1})
-    answer = provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties, preview=True), Context())
+    answer = provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties, preview=True), context())
     assert answer.id == ""
     assert from_wire(answer.properties)["serial"] == UNKNOWN
 
 
 def test_a_refusal_reaches_the_engine_as_a_failed_precondition(provider: Provider) -> None:
     properties = to_wire({"name": "n", "zone": "none", "sizeGb": 1})
-    with pytest.raises(AssertionError, match="^FAILED_PRECONDITION: zone none does not exist$"):
-        provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties), Context())
+    with pytest.raises(Aborted, match=r"^FAILED_PRECONDITION: zone none does not exist$"):
+        provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties), context())
 
 
 def test_a_kind_without_a_stand_in_is_refused_by_name(provider: Provider) -> None:
     request = provider_pb2.CheckRequest(urn=URN.replace("disk:Disk", "tape:Tape"), news=to_wire({}))
-    with pytest.raises(AssertionError, match="test:index/tape:Tape has no stand-in"):
-        provider.Check(request, Context())
+    with pytest.raises(Aborted, match="test:index/tape:Tape has no stand-in"):
+        provider.Check(request, context())
