@@ -1,0 +1,93 @@
+"""The load balancer: an application load balancer over the zones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import lb
+
+from components import cloud, settings
+from components.cloud.aws.network import Network
+from components.cloud.aws.node import Node
+
+
+@dataclass(frozen=True)
+class BalancerArgs:
+    """`service`: the port it sends visitors to, and the path that it asks for health."""
+
+    balancer: settings.Balancer
+    network: Network
+    service: cloud.Service
+    nodes: Mapping[str, Node]
+
+
+class Balancer(pulumi.ComponentResource):
+    """Sends visitors to the nodes that answer (load balancer, target group, attachments, listeners)."""
+
+    def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ha-wordpress:aws:Balancer", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        network = args.network
+
+        balancer = lb.LoadBalancer(
+            name,
+            load_balancer_type="application",
+            security_groups=[network.balancer_group.id],
+            subnets=list(network.subnets.values()),
+            drop_invalid_header_fields=True,
+            tags={"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()},
+            # Amazon refuses one that faces the internet in subnets without a way there
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[out for zone in network.way_out.values() for out in zone]
+            ),
+        )
+        targets = lb.TargetGroup(
+            "nodes",
+            vpc_id=network.vpc,
+            port=args.service.web_port,
+            protocol="HTTP",
+            target_type="instance",
+            # as short as Amazon lets a check be: a lost node is left after two misses
+            health_check=lb.TargetGroupHealthCheckArgs(
+                path=args.service.health_path,
+                matcher="200",
+                interval=5,
+                timeout=4,
+                healthy_threshold=2,
+                unhealthy_threshold=2,
+            ),
+            deregistration_delay=15,
+            opts=child,
+        )
+        for node, made in args.nodes.items():
+            lb.TargetGroupAttachment(node, target_group_arn=targets.arn, target_id=made.instance.id, opts=child)
+
+        forward = lb.ListenerDefaultActionArgs(type="forward", target_group_arn=targets.arn)
+        redirect = lb.ListenerDefaultActionArgs(
+            type="redirect",
+            redirect=lb.ListenerDefaultActionRedirectArgs(port="443", protocol="HTTPS", status_code="HTTP_301"),
+        )
+        certificate = args.balancer.certificate_arn
+        lb.Listener(
+            "http",
+            load_balancer_arn=balancer.arn,
+            port=80,
+            protocol="HTTP",
+            default_actions=[redirect if certificate else forward],
+            opts=child,
+        )
+        if certificate:
+            lb.Listener(
+                "https",
+                load_balancer_arn=balancer.arn,
+                port=443,
+                protocol="HTTPS",
+                certificate_arn=certificate,
+                ssl_policy="ELBSecurityPolicy-TLS13-1-2-2021-06",
+                default_actions=[forward],
+                opts=child,
+            )
+        self.balancer = cloud.Balancer(address=balancer.dns_name, https=bool(certificate))
+        self.register_outputs({"address": balancer.dns_name})

@@ -1,0 +1,164 @@
+"""The VPC, a public subnet for each zone, and who may talk to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import pulumi
+from pulumi_aws import ec2, vpc
+
+from components import settings
+from components.cloud import Service
+
+ANYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True)
+class NetworkArgs:
+    """`zones`: those that have a node. `service`: which ports are open between whom."""
+
+    network: settings.Network
+    zones: Iterable[str]
+    service: Service
+
+
+def subnet_range(cidr: IPv4Network, zone: str) -> IPv4Network:
+    """The /24 of a zone: the first for the zone with letter a, the second for b, and so on.
+
+    By the letter and not by the order of the zones in use, so that a zone that comes or goes moves no other: a subnet
+    whose range changes is replaced, with every machine in it.
+    """
+    return IPv4Network((int(cidr.network_address) + (ord(zone[-1]) - ord("a")) * 256, 24))
+
+
+class Network(pulumi.ComponentResource):
+    """Where the site's machines have their addresses (VPC, subnets, internet gateway, routes, security groups).
+
+    Every machine has a public address, because it needs the way out for its packages and `pulumi up` needs the way in;
+    the security groups let in nothing but SSH from the configured networks. The database's have none.
+    """
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ha-wordpress:aws:Network", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        zones = sorted(args.zones)
+
+        if args.network.vpc:
+            self.vpc: pulumi.Input[str] = args.network.vpc
+            self.cidr = ec2.get_vpc_output(id=args.network.vpc, opts=pulumi.InvokeOutputOptions(parent=self)).cidr_block
+            self.subnets: Mapping[str, pulumi.Input[str]] = {zone: args.network.subnets[zone] for zone in zones}
+            self.way_out: Mapping[str, list[pulumi.Resource]] = {zone: [] for zone in zones}
+        else:
+            self._make(args.network.cidr, zones)
+
+        self.balancer_group = self._group("balancer", "The load balancer: HTTP and HTTPS from anywhere.")
+        self.node_group = self._group("node", "The nodes: web from the load balancer, storage from each other.")
+        self.database_group = self._group("database", "The database: MySQL from the nodes.")
+        self._allow(args.network.ssh_from, args.service)
+
+        self.register_outputs({"vpc": self.vpc, "subnets": self.subnets})
+
+    def _make(self, cidr: IPv4Network, zones: list[str]) -> None:
+        """A VPC of our own."""
+        made = ec2.Vpc(
+            "site",
+            cidr_block=str(cidr),
+            enable_dns_hostnames=True,
+            tags={"Name": pulumi.get_stack()},
+            opts=self._child,
+        )
+        gateway = ec2.InternetGateway("site", vpc_id=made.id, tags={"Name": pulumi.get_stack()}, opts=self._child)
+        table = ec2.RouteTable(
+            "public",
+            vpc_id=made.id,
+            routes=[ec2.RouteTableRouteArgs(cidr_block=ANYWHERE, gateway_id=gateway.id)],
+            tags={"Name": f"{pulumi.get_stack()}-public"},
+            opts=self._child,
+        )
+        subnets = {
+            zone: ec2.Subnet(
+                zone,
+                vpc_id=made.id,
+                availability_zone=zone,
+                cidr_block=str(subnet_range(cidr, zone)),
+                tags={"Name": f"{pulumi.get_stack()}-{zone}"},
+                opts=self._child,
+            )
+            for zone in zones
+        }
+        self.vpc = made.id
+        self.cidr = made.cidr_block
+        self.subnets = {zone: subnet.id for zone, subnet in subnets.items()}
+        self.way_out = {
+            zone: [ec2.RouteTableAssociation(zone, route_table_id=table.id, subnet_id=subnet.id, opts=self._child)]
+            for zone, subnet in subnets.items()
+        }
+
+    def _group(self, name: str, description: str) -> ec2.SecurityGroup:
+        return ec2.SecurityGroup(
+            name,
+            description=description,
+            vpc_id=self.vpc,
+            tags={"Name": f"{pulumi.get_stack()}-{name}"},
+            opts=self._child,
+        )
+
+    def _allow(self, ssh_from: Iterable[IPv4Network], service: Service) -> None:
+        """Who may talk to whom; whatever has no rule here is closed."""
+        for scheme, port in (("http", 80), ("https", 443)):
+            self._let_in(f"balancer-{scheme}", self.balancer_group, port, port, cidr_ipv4=ANYWHERE)
+        vpc.SecurityGroupEgressRule(
+            "balancer-web",
+            security_group_id=self.balancer_group.id,
+            referenced_security_group_id=self.node_group.id,
+            ip_protocol="tcp",
+            from_port=service.web_port,
+            to_port=service.web_port,
+            opts=self._child,
+        )
+        web = service.web_port
+        self.node_rules: list[pulumi.Resource] = [
+            self._let_in("node-web", self.node_group, web, web, referenced_security_group_id=self.balancer_group.id),
+            *(
+                self._let_in(
+                    f"node-{ports.purpose}",
+                    self.node_group,
+                    ports.range.first,
+                    ports.range.last,
+                    referenced_security_group_id=self.node_group.id,
+                )
+                for ports in service.peers
+            ),
+            *(self._let_in(f"node-ssh-{cidr}", self.node_group, 22, 22, cidr_ipv4=str(cidr)) for cidr in ssh_from),
+        ]
+        out = vpc.SecurityGroupEgressRule(
+            "node-out", security_group_id=self.node_group.id, ip_protocol="-1", cidr_ipv4=ANYWHERE, opts=self._child
+        )
+        # a machine that boots before it has its way out fails to fetch its packages
+        self.way_out = {zone: [*routes, out] for zone, routes in self.way_out.items()}
+        self.database_rule = self._let_in(
+            "database-mysql", self.database_group, 3306, 3306, referenced_security_group_id=self.node_group.id
+        )
+
+    def _let_in(
+        self,
+        name: str,
+        group: ec2.SecurityGroup,
+        first: int,
+        last: int,
+        *,
+        cidr_ipv4: str | None = None,
+        referenced_security_group_id: pulumi.Input[str] | None = None,
+    ) -> vpc.SecurityGroupIngressRule:
+        return vpc.SecurityGroupIngressRule(
+            name,
+            security_group_id=group.id,
+            ip_protocol="tcp",
+            from_port=first,
+            to_port=last,
+            cidr_ipv4=cidr_ipv4,
+            referenced_security_group_id=referenced_security_group_id,
+            opts=self._child,
+        )

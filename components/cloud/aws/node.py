@@ -1,0 +1,128 @@
+"""A node on Amazon: an EC2 instance, and an EBS volume in its zone."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_tls as tls
+from pulumi_aws import ebs, ec2
+
+from components import cloud
+from components.cloud.aws.login import Login
+from components.cloud.aws.network import Network
+from components.remote import RemoteHost
+from components.settings import Settings
+from components.user_data import render
+
+DEBIAN = "136693071363"
+"""Debian's own account (wiki.debian.org/Cloud/AmazonEC2Image)."""
+
+USER = "admin"
+"""That Debian's images let in."""
+
+
+@dataclass(frozen=True)
+class NodeArgs:
+    """`service`: what the machine is made of, and how large a data disk it needs."""
+
+    settings: Settings
+    network: Network
+    login: Login
+    service: cloud.Service
+
+
+class Node(pulumi.ComponentResource):
+    """A machine with a data disk that outlives it (instance, host key, volume, attachment, first step `ready`)."""
+
+    def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ha-wordpress:aws:Node", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings, network = args.settings, args.network
+        zone = settings.nodes[name].zone
+        tags = {"Name": name, "Stack": pulumi.get_stack()}
+
+        key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=child)
+        public_key = key.public_key_openssh.apply(str.strip)
+        # a secret, as the key in it is one
+        user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
+            lambda keys: base64.b64encode(render(args.service.user_data, *keys).encode()).decode()
+        )
+        image = settings.machine.image or newest_debian(self)
+        instance = ec2.Instance(
+            name,
+            ami=image,
+            instance_type=settings.nodes[name].type or settings.machine.type,
+            subnet_id=network.subnets[zone],
+            vpc_security_group_ids=[network.node_group.id],
+            associate_public_ip_address=True,
+            key_name=args.login.key_name,
+            user_data_base64=user_data,
+            metadata_options=ec2.InstanceMetadataOptionsArgs(http_endpoint="enabled", http_tokens="required"),
+            root_block_device=ec2.InstanceRootBlockDeviceArgs(
+                encrypted=True, volume_type="gp3", volume_size=settings.machine.root_gb, tags=tags
+            ),
+            tags=tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=network.way_out[zone],
+                # The data disk can be on one machine only, so the old one goes first.
+                delete_before_replace=True,
+                # A new image would replace every node at once, and new user data stop every node at once; both are
+                # for the first boot only. `pulumi up --target-replace` takes them to one node at a time.
+                ignore_changes=["ami", "user_data_base64"],
+            ),
+        )
+        volume = ebs.Volume(
+            f"{name}-data",
+            availability_zone=zone,
+            size=args.service.disk_gb,
+            type="gp3",
+            encrypted=True,
+            tags={**tags, "Name": f"{name}-data"},
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=settings.protect_data, retain_on_delete=settings.protect_data
+            ),
+        )
+        attachment = ec2.VolumeAttachment(
+            f"{name}-data",
+            device_name="/dev/xvdf",
+            instance_id=instance.id,
+            volume_id=volume.id,
+            # a disk torn off a running machine loses what is not yet written
+            stop_instance_before_detaching=True,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        host = RemoteHost(
+            name,
+            address=instance.public_ip,
+            user=USER,
+            private_key=args.login.private_key,
+            host_key=public_key,
+            machine=instance,
+            reachable=network.node_rules,
+            opts=child,
+        )
+        self.instance = instance
+        self.node = cloud.Node(
+            name=name,
+            zone=zone,
+            host=host,
+            private_address=instance.private_ip,
+            public_address=instance.public_ip,
+            # Nitro's udev rule: NVMe serial numbers are volume ids without the hyphen
+            disk=volume.id.apply(lambda id_: f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{id_.replace('-', '')}"),
+            disk_attached=attachment,
+        )
+        self.register_outputs({"private_address": instance.private_ip, "public_address": instance.public_ip})
+
+
+def newest_debian(parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The id of Debian 12's newest image."""
+    return ec2.get_ami_output(
+        owners=[DEBIAN],
+        most_recent=True,
+        filters=[ec2.GetAmiFilterArgs(name="name", values=["debian-12-amd64-*"])],
+        opts=pulumi.InvokeOutputOptions(parent=parent),
+    ).id

@@ -1,0 +1,1 @@
+"""GlusterFS: daemon, bricks, peers, volume, mounts."""

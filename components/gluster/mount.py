@@ -1,0 +1,53 @@
+"""A volume mounted on a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components.remote import RemoteHost
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class MountArgs:
+    """`servers`: host names to fetch the volume's description from, the first one first; files come from every brick.
+
+    `path`: where it is mounted. `needs`: the volume, and the servers' names on this machine.
+    """
+
+    host: RemoteHost
+    volume: str
+    servers: Sequence[str]
+    path: str
+    needs: Sequence[pulumi.Resource]
+
+
+class Mount(pulumi.ComponentResource):
+    """A client mount that systemd keeps: it comes back after a reboot and after a crash of the client (one step)."""
+
+    def __init__(self, name: str, args: MountArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ha-wordpress:gluster:Mount", name, None, opts)
+        self.step = args.host.run(
+            "mount",
+            HERE / "mount.sh",
+            params={
+                "SOURCE": f"{args.servers[0]}:/{args.volume}",
+                "BACKUPS": ":".join(args.servers[1:]),
+                "MOUNTPOINT": args.path,
+                "UNIT": (HERE / "gluster-mount@.service").read_text(),
+            },
+            timeout=120,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+        )
+        self.register_outputs({})
+
+
+def ring(hosts: Sequence[str], own: str) -> list[str]:
+    """The servers of one node's mount: the next node, then the others; itself last, as it is there if nobody is."""
+    place = hosts.index(own)
+    return [*hosts[place + 1 :], *hosts[: place + 1]]

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Mounts SOURCE at MOUNTPOINT, now and at every boot, by the systemd unit UNIT; BACKUPS: further servers, colon between.
+set -euo pipefail
+
+line="$SOURCE $MOUNTPOINT glusterfs defaults,_netdev,noauto,backup-volfile-servers=$BACKUPS 0 0"
+if ! grep -qxF "$line" /etc/fstab; then
+    next=$(mktemp /etc/fstab.XXXXXX)
+    awk -v mount="$MOUNTPOINT" '$2 != mount' /etc/fstab >"$next"
+    echo "$line" >>"$next"
+    chmod 644 "$next"
+    mv "$next" /etc/fstab
+fi
+
+mkdir -p "$MOUNTPOINT"
+if ! mountpoint --quiet "$MOUNTPOINT"; then
+    # nothing can be written under the mount while the volume is away
+    chattr +i "$MOUNTPOINT"
+fi
+
+printf '%s' "$UNIT" >/etc/systemd/system/gluster-mount@.service
+systemctl daemon-reload
+# not restarted for a changed line: it holds for the next mount, and this one goes on
+systemctl enable --quiet --now "$(systemd-escape --path --template=gluster-mount@.service "$MOUNTPOINT")"
+
+end=$((SECONDS + 60))
+until [ "$(findmnt --noheadings --output FSTYPE --mountpoint "$MOUNTPOINT")" = fuse.glusterfs ] &&
+    stat "$MOUNTPOINT" >/dev/null; do
+    if [ "$SECONDS" -ge "$end" ]; then
+        echo "$MOUNTPOINT is not a GlusterFS mount:" >&2
+        tail -n 20 "/var/log/glusterfs/$(systemd-escape --path "$MOUNTPOINT").log" >&2
+        exit 1
+    fi
+    sleep 0.2
+done

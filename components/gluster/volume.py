@@ -1,0 +1,84 @@
+"""A replicated volume over the nodes' bricks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components import settings
+from components.gluster.brick import PATH
+from components.remote import RemoteHost
+
+SCRIPT = Path(__file__).with_suffix(".sh")
+
+
+@dataclass(frozen=True)
+class VolumeArgs:
+    """`host`: the node that gives the commands. `peers`: the host names with a brick, in the order of the bricks.
+
+    `owner`: numeric id of the user and the group that own the volume's root. `clients`: address range that may
+    mount it. `needs`: peers and bricks.
+    """
+
+    host: RemoteHost
+    peers: Sequence[str]
+    gluster: settings.Gluster
+    owner: int
+    clients: pulumi.Input[str]
+    needs: Sequence[pulumi.Resource]
+
+
+class Volume(pulumi.ComponentResource):
+    """A volume that is started and has every brick online (one step); never created over a brick that was used."""
+
+    def __init__(self, name: str, args: VolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ha-wordpress:gluster:Volume", name, None, opts)
+        gluster = args.gluster
+        options = pulumi.Output.from_input(args.clients).apply(
+            lambda clients: "\n".join(
+                f"{key} {value}" for key, value in volume_options(gluster, args.owner, clients).items()
+            )
+        )
+        self.step = args.host.run(
+            f"volume-{name}",
+            SCRIPT,
+            params={
+                "VOLUME": name,
+                "REPLICA": f"replica {gluster.replica}" + (f" arbiter {gluster.arbiter}" if gluster.arbiter else ""),
+                "BRICKS": " ".join(f"{peer}:{PATH}" for peer in args.peers),
+                "OPTIONS": options,
+            },
+            timeout=180,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+        )
+        self.register_outputs({})
+
+
+def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[str, str]:
+    """A volume's options by name, those that matter even where they are the default.
+
+    Not among them, for GlusterFS 10.3's sake: `group metadata-cache` (#4255, a brick crashes) and
+    `performance.nl-cache` (#4161, #4390: a file that exists is reported missing).
+    """
+    return {
+        # with two copies and no arbiter, `auto` would make the first brick a single point of failure
+        "cluster.quorum-type": "auto" if gluster.bricks > 2 else "none",
+        "network.ping-timeout": str(gluster.ping_timeout),
+        "client.event-threads": "4",
+        "server.event-threads": "4",
+        "network.inode-lru-limit": "200000",  # #4176
+        "performance.client-io-threads": "off",
+        "performance.nl-cache": "off",
+        "performance.parallel-readdir": "off",  # #830, #4092
+        "performance.quick-read": "on",
+        "cluster.choose-local": "on",
+        "cluster.shd-max-threads": "4",
+        "cluster.favorite-child-policy": "none",  # anything else can discard a write
+        "storage.owner-uid": str(owner),
+        "storage.owner-gid": str(owner),
+        "auth.allow": clients,
+        "nfs.disable": "on",
+    }

@@ -1,0 +1,60 @@
+#!/bin/bash
+# Keeps VOLUME: bricks BRICKS in sets of REPLICA, with OPTIONS, lines of a name and a value; started, all bricks online.
+set -euo pipefail
+
+gluster() {
+    command gluster --mode=script "$@"
+}
+
+# gluster's XML on one line, without spaces between the tags
+flat() {
+    tr '\n' ' ' | sed 's/> *</></g'
+}
+
+read -ra each <<<"$BRICKS"
+read -ra kind <<<"$REPLICA"
+
+if ! gluster volume list | grep -qxF "$VOLUME"; then
+    # without `force`, gluster refuses bricks that belong or belonged to a volume, on every node
+    gluster volume create "$VOLUME" "${kind[@]}" transport tcp "${each[@]}" >/dev/null
+fi
+
+info=$(gluster --xml volume info "$VOLUME" | flat)
+present=$(grep -o '<brick uuid="[^"]*">[^<]*' <<<"$info" | sed 's/.*>//' | xargs)
+if [ "$present" != "$BRICKS" ]; then
+    echo "Volume $VOLUME has the bricks $present, and the settings ask for $BRICKS." >&2
+    echo "Add, replace or remove bricks by hand, with nothing left to heal before and after; see gluster(8)." >&2
+    exit 1
+fi
+
+# Before the start, as a change of the ping timeout reaches a mounted client only after its old one has passed.
+changed=()
+while read -r name value; do
+    case $info in
+    *"<name>$name</name><value>$value</value>"*) ;;
+    *) changed+=("$name" "$value") ;;
+    esac
+done <<<"$OPTIONS"
+if [ "${#changed[@]}" -gt 0 ]; then
+    gluster volume set "$VOLUME" "${changed[@]}" >/dev/null
+fi
+
+case $info in
+*'<statusStr>Started</statusStr>'*) ;;
+*) gluster volume start "$VOLUME" >/dev/null ;;
+esac
+
+online() {
+    gluster --xml volume status "$VOLUME" | flat | sed 's/<node>/\n&/g' |
+        grep -c "<path>${each[0]#*:}</path>.*<status>1</status>" || true
+}
+
+end=$((SECONDS + 90))
+until [ "$(online)" -eq "${#each[@]}" ]; do
+    if [ "$SECONDS" -ge "$end" ]; then
+        echo "Not all ${#each[@]} bricks of $VOLUME are online:" >&2
+        gluster volume status "$VOLUME" >&2
+        exit 1
+    fi
+    sleep 0.2
+done

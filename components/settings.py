@@ -1,0 +1,421 @@
+"""Every setting of a stack: its type, its unit, its default, and what is wrong with it.
+
+Settings stand in `stacks/Pulumi.<stack>.yaml` under `ha-wordpress:`. They are read once, here, and all mistakes are
+told in one message before anything is made.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, get_args
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+ROOT = Path(__file__).parent.parent
+"""Relative paths in the settings start here, wherever the program is run from."""
+
+
+class PortRange(NamedTuple):
+    """TCP ports, both ends included."""
+
+    first: int
+    last: int
+
+
+def _range(given: object) -> IPv4Network:
+    text = str(given)
+    try:
+        return IPv4Network(text)
+    except ValueError as error:
+        if re.fullmatch(r"[\d.]+/\d+", text) and "host bits" in str(error):
+            raise ValueError(f"{text} has host bits set; write {IPv4Network(text, strict=False)}") from error
+        raise ValueError(f"{text!r} is not an address range; write one such as 203.0.113.0/24") from error
+
+
+def _ports(given: object) -> PortRange:
+    if isinstance(given, PortRange):
+        return given
+    match = re.fullmatch(r"(\d+)-(\d+)", str(given))
+    if not match:
+        raise ValueError(f"{given!r} is not a port range; write one such as 49152-49251")
+    ports = PortRange(int(match[1]), int(match[2]))
+    if ports.first > ports.last:
+        raise ValueError(f"{given} is reversed; write {ports.last}-{ports.first}")
+    if ports.first < 1024 or ports.last > 65535:
+        raise ValueError(f"{given} is outside 1024-65535; choose ports within")
+    return ports
+
+
+def _readable(path: Path) -> Path:
+    path = ROOT / path
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file; give the path of one, relative to the project")
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path} cannot be read; check its permissions")
+    return path
+
+
+def _matching(pattern: str, form: str) -> AfterValidator:
+    """A check that a text has a form, which `form` says in words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is not {form}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _zone(zone: str, info: ValidationInfo) -> str:
+    """Letters to h: each zone has its own /24 of the network by its letter (components/cloud/aws/network.py)."""
+    region = (info.context or {})["region"]
+    if not re.fullmatch(f"{re.escape(region)}[a-h]", zone):
+        raise ValueError(f"{zone!r} is not a zone of region {region}; write one such as {region}a")
+    return zone
+
+
+Range = Annotated[IPv4Network, BeforeValidator(_range)]
+Ports = Annotated[PortRange, BeforeValidator(_ports)]
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Name = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", "a name; use a-z, 0-9 and -, a letter first")]
+MachineType = Annotated[str, _matching(r"[a-z0-9-]+\.[a-z0-9]+", "a machine type; write t3.small")]
+Image = Annotated[str, _matching(r"ami-[0-9a-f]{8,17}", "an image; write ami-…")]
+Vpc = Annotated[str, _matching(r"vpc-[0-9a-f]{8,17}", "a VPC; write vpc-…")]
+Version = Annotated[str, _matching(r"\d+\.\d+(\.\d+)?", "a version; write one such as 8.4")]
+InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; write db.t4g.small")]
+Domain = Annotated[str, _matching(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write www.example.com")]
+User = Annotated[str, _matching(r"[\w.@-]{3,60}", "a user name; write 3 to 60 of a-z, 0-9, _ . @ -")]
+Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+HttpsUrl = Annotated[str, _matching(r"https://\S+", "an https:// address")]
+Sha256 = Annotated[str, _matching(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
+
+
+class Section(BaseModel):
+    """A part of the settings: no key in it is let pass unknown, and nothing changes once it is read."""
+
+    # defaults are validated too: a check of one key against another must also see the key that was left out
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Machine(Section):
+    """What a node is made of where its own entry does not say otherwise."""
+
+    type: MachineType = "t3.small"
+    """Of the Nitro generation (t3 and later): disks are found by the names that Nitro gives them."""
+    image: Image | None = None
+    """Of new machines; the newest Debian 12 by default. A machine that stands keeps the image it was made from."""
+    root_gb: int = Field(default=16, ge=8, le=16384)
+    """Size of the root disk in GB."""
+
+
+class Gluster(Section):
+    """The replicated volume that holds the site's files."""
+
+    volume: Name = "wp"
+    """The volume's name."""
+    replica: int = Field(default=3, ge=2, le=8)
+    """How many nodes hold the data."""
+    accept_split_brain_risk: bool = False
+    """Allow two copies without an arbiter: nodes that lose sight of each other can come to disagree for good."""
+    accept_shared_zones: bool = False
+    """Allow fewer zones than copies: the loss of one zone may then stop writes."""
+    arbiter: Literal[0, 1] = 0
+    """How many further nodes hold names and attributes only, as a vote; with it, `replica` is 2. The last by name."""
+    disk_gb: int = Field(default=20, ge=1, le=16384)
+    """Size of each node's data disk in GB. It can grow, never shrink."""
+    ping_timeout: int = Field(default=3, ge=1, le=42)
+    """Seconds until a silent node is given up.
+
+    Clients stall for up to twice as long: the node is pinged once per period, and given up when a whole further one
+    passes without an answer (upstream's rpc/rpc-lib/src/rpc-clnt-ping.c). Hence 3 for a stall of at most 8 s.
+    """
+    ports: Ports = PortRange(49152, 49251)
+    """TCP ports of the bricks, open between the nodes only. Since 10.0 a brick's port is random in the range (#786)."""
+
+    @field_validator("arbiter")
+    @classmethod
+    def _no_split_brain(cls, arbiter: int, info: ValidationInfo) -> int:
+        replica = info.data.get("replica")
+        if replica == 2 and not arbiter and not info.data.get("accept_split_brain_risk"):
+            raise ValueError(
+                "two copies without an arbiter can end in split-brain; "
+                "set arbiter: 1, or replica: 3, or accept_split_brain_risk: true"
+            )
+        if arbiter and replica not in (None, 2):
+            raise ValueError(f"GlusterFS has an arbiter beside two copies only, not {replica}; set replica: 2")
+        return arbiter
+
+    @property
+    def bricks(self) -> int:
+        """How many nodes the volume is made of."""
+        return self.replica + self.arbiter
+
+
+class Node(Section):
+    """One machine of the site."""
+
+    zone: Zone
+    """The availability zone that it and its disk are in."""
+    type: MachineType | None = None
+    """Where it differs from `machine.type`."""
+
+
+class Network(Section):
+    """Where the site lives, and who may log in."""
+
+    cidr: Range = IPv4Network("10.20.0.0/16")
+    """Address range of the VPC that is made, /16 to /21; each zone gets a /24 of it."""
+    ssh_from: list[Range] = Field(min_length=1)
+    """Networks that SSH is let in from; the machine that runs `pulumi up` must be in one."""
+    vpc: Vpc | None = None
+    """An existing VPC to use in place of a new one."""
+    subnets: dict[Zone, str] = {}
+    """Its public subnets by zone, one for each zone that has a node."""
+
+    @field_validator("cidr")
+    @classmethod
+    def _room_for_zones(cls, cidr: IPv4Network) -> IPv4Network:
+        if not 16 <= cidr.prefixlen <= 21:
+            raise ValueError(f"{cidr} is not between /16 and /21; a /24 for each of eight zones must fit")
+        return cidr
+
+    @field_validator("subnets")
+    @classmethod
+    def _with_their_vpc(cls, subnets: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if subnets and "vpc" in info.data and info.data["vpc"] is None:
+            raise ValueError("subnets are given without their VPC; set vpc as well, or leave both out")
+        return subnets
+
+
+class Database(Section):
+    """The managed database."""
+
+    engine: Literal["mysql", "mariadb"] = "mysql"
+    version: Version | None = None
+    """Of the engine; 8.4 of MySQL and 11.4 of MariaDB where none is given."""
+    instance_class: InstanceClass = Field(default="db.t4g.small", alias="class")
+    storage_gb: int = Field(default=20, ge=20, le=65536)
+    """Size in GB."""
+    backup_days: int = Field(default=7, ge=1, le=35)
+    """Days that automatic backups are kept."""
+
+    @property
+    def engine_version(self) -> str:
+        return self.version or {"mysql": "8.4", "mariadb": "11.4"}[self.engine]
+
+
+class Balancer(Section):
+    """The load balancer."""
+
+    certificate_arn: str | None = None
+    """Certificate for HTTPS, in the same region; HTTP then redirects. The site needs its `domain` with it."""
+
+
+class Archive(Section):
+    """WordPress's code from elsewhere than Debian's package."""
+
+    url: HttpsUrl
+    """Of a .tar.gz; the machines download it once."""
+    sha256: Sha256
+    """Of that file; anything else is refused."""
+
+
+class Import(Section):
+    """A site that exists, to be moved in: each part is loaded once, and never over a site that is there."""
+
+    files: ReadableFile | None = None
+    """Local tar archive of its document root, packed or not."""
+    database: ReadableFile | None = None
+    """Local SQL dump of its database, as text or packed with gzip."""
+
+    @field_validator("database")
+    @classmethod
+    def _something(cls, database: Path | None, info: ValidationInfo) -> Path | None:
+        if database is None and "files" in info.data and info.data["files"] is None:
+            raise ValueError("nothing to import is named; give files, database, or both, or leave import out")
+        return database
+
+
+class Site(Section):
+    """The site itself."""
+
+    title: str = "WordPress"
+    domain: Domain | None = None
+    """The name that visitors use, which you point at the load balancer; its own name where none is given."""
+    admin_user: User = "editor"
+    admin_email: Email
+    archive: Archive | None = None
+    import_: Import | None = Field(default=None, alias="import")
+
+    @field_validator("import_")
+    @classmethod
+    def _one_source(cls, import_: Import | None, info: ValidationInfo) -> Import | None:
+        if import_ and import_.files and info.data.get("archive"):
+            raise ValueError("files and site.archive both bring WordPress's code; leave one out")
+        return import_
+
+
+ZONES = {"gfs1": {"zone": "us-east-1b"}, "gfs2": {"zone": "us-east-1c"}, "gfs3": {"zone": "us-east-1d"}}
+
+
+class Settings(Section):
+    """All settings of one stack."""
+
+    cloud: Literal["aws"] = "aws"
+    """Where the machines are rented."""
+    machine: Machine = Machine()
+    gluster: Gluster = Gluster()
+    nodes: Annotated[dict[Name, Node], BeforeValidator(lambda given: given or ZONES)] = {}
+    """The machines by name. A node's disk and its place in the volume go by its name."""
+    network: Network
+    database: Database = Database()
+    balancer: Balancer = Balancer()
+    site: Site
+    protect_data: bool = True
+    """Refuse to delete the data disks and the database; deleting the stack then leaves them."""
+    profile: bool = False
+    """Write a profile of the program's run (components/profile.py)."""
+
+    @field_validator("nodes")
+    @classmethod
+    def _one_copy_each(cls, nodes: dict[str, Node], info: ValidationInfo) -> dict[str, Node]:
+        gluster = info.data.get("gluster")
+        if gluster is None:
+            return nodes
+        mistakes = []
+        if len(nodes) != gluster.bricks:
+            mistakes.append(
+                f"{len(nodes)} named, but the volume needs {gluster.bricks} "
+                f"(replica {gluster.replica}, arbiter {gluster.arbiter}); name as many, or change gluster.replica"
+            )
+        zones = len({node.zone for node in nodes.values()})
+        if zones < 2:
+            mistakes.append("all in one zone, but the load balancer and the database need two; spread them")
+        elif zones < gluster.bricks and not gluster.accept_shared_zones:
+            mistakes.append(
+                f"in {zones} zones, fewer than the volume's {gluster.bricks} bricks; "
+                "give each node a zone of its own, or set gluster.accept_shared_zones: true"
+            )
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        return nodes
+
+    @field_validator("network")
+    @classmethod
+    def _subnet_for_each_zone(cls, network: Network, info: ValidationInfo) -> Network:
+        zones = {node.zone for node in info.data.get("nodes", {}).values()}
+        if network.vpc and (missing := sorted(zones - network.subnets.keys())):
+            raise ValueError(f"no subnet of {network.vpc} is named for {', '.join(missing)}; add to network.subnets")
+        if network.vpc and "cidr" in network.model_fields_set:
+            raise ValueError("both cidr and vpc are given; leave cidr out to use the existing VPC")
+        return network
+
+    @field_validator("balancer")
+    @classmethod
+    def _certificate_of_the_region(cls, balancer: Balancer, info: ValidationInfo) -> Balancer:
+        region = (info.context or {})["region"]
+        arn = balancer.certificate_arn
+        if arn and not re.fullmatch(rf"arn:[a-z-]+:acm:{re.escape(region)}:\d+:certificate/\S+", arn):
+            raise ValueError(f"{arn!r} is not a certificate of region {region}; write arn:aws:acm:{region}:…")
+        return balancer
+
+    @field_validator("site")
+    @classmethod
+    def _name_on_the_certificate(cls, site: Site, info: ValidationInfo) -> Site:
+        balancer = info.data.get("balancer")
+        if balancer and balancer.certificate_arn and not site.domain:
+            raise ValueError("HTTPS needs the name that the certificate is for; set site.domain")
+        return site
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is allowed here only because the settings say so, and what it costs."""
+        told = []
+        zones = len({node.zone for node in self.nodes.values()})
+        if zones < self.gluster.bricks:
+            told.append(f"{len(self.nodes)} nodes share {zones} zones: the loss of one zone may stop writes.")
+        if self.gluster.bricks == 2:
+            told.append("Two copies without an arbiter: nodes that lose sight of each other can end in split-brain.")
+        return told
+
+
+class Mistakes(pulumi.RunError):
+    """Everything that is wrong with the settings, one mistake a line."""
+
+
+def load() -> Settings:
+    """The settings of the stack that is being run; its warnings go to the engine's log.
+
+    Raises `Mistakes`, which Pulumi shows without a traceback.
+    """
+    prefix = f"{pulumi.get_project()}:"
+    # the CLI's language host hands all keys over in PULUMI_CONFIG, the Automation API in CONFIG
+    every = get_config_env() | CONFIG.get()
+    given = {key.removeprefix(prefix): value for key, value in every.items() if key.startswith(prefix)}
+    settings = parse(given, pulumi.Config("aws").get("region"))
+    for warning in settings.warnings:
+        pulumi.log.warn(warning)
+    return settings
+
+
+def parse(given: Mapping[str, str], region: str | None) -> Settings:
+    """Settings from Pulumi's form of them: objects as JSON, everything else as it stands.
+
+    Raises `Mistakes`.
+    """
+    if region is None:
+        raise Mistakes("The settings have mistakes:\n  aws:region: is missing; write one such as us-east-1")
+    try:
+        return Settings.model_validate(
+            {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in given.items()},
+            context={"region": region},
+        )
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, mistake['loc']))}: {line}"
+            for mistake in error.errors()
+            for line in _told(mistake["type"], mistake["loc"], mistake["msg"], mistake["input"])
+        ]
+        raise Mistakes("\n".join(["The settings have mistakes:", *lines])) from None
+
+
+def _told(kind: str, where: tuple[int | str, ...], message: str, given: object) -> list[str]:
+    """One of pydantic's errors in an operator's words."""
+    if kind == "value_error":
+        return message.removeprefix("Value error, ").splitlines()
+    if kind == "missing":
+        return ["is missing; add it"]
+    if kind == "extra_forbidden":
+        known = [field.alias or name for name, field in _section_at(where[:-1]).model_fields.items()]
+        near = difflib.get_close_matches(str(where[-1]), known, n=1)
+        return ["is not a known key; " + (f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}")]
+    quotes = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
+    return [f"{message.replace('Input should be', 'must be')}, and it is {json.dumps(given)}{quotes}"]
+
+
+def _section_at(where: tuple[int | str, ...]) -> type[Section]:
+    section: type[Section] = Settings
+    for step in where:
+        fields = {field.alias or name: field.annotation for name, field in section.model_fields.items()}
+        parts = (fields.get(str(step)), *get_args(fields.get(str(step))))
+        # a node's own name is no field: the step before has already led to its section
+        section = next((p for p in parts if isinstance(p, type) and issubclass(p, Section)), section)
+    return section

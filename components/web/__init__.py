@@ -1,0 +1,1 @@
+"""The web server on a node: nginx in front of PHP-FPM."""

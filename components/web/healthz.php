@@ -1,0 +1,33 @@
+<?php
+// 200 while the site's files answer within two seconds, 503 otherwise. No database: its loss is every node's at once.
+
+const SECONDS = 2;
+
+function unhealthy(string $why): never
+{
+    http_response_code(503);
+    header('Retry-After: 5');
+    exit("$why\n");
+}
+
+header('Content-Type: text/plain');
+header('Cache-Control: no-store');
+$root = getenv('SITE_ROOT');
+
+// the kernel's own list: asking the mount itself may hang
+if (!preg_match('#^\S+ ' . preg_quote($root, '#') . ' fuse\.glusterfs #m', file_get_contents('/proc/self/mounts'))) {
+    unhealthy("$root is not mounted");
+}
+
+// in a process of its own, as a call that a dead mount holds up cannot be given up
+$stat = proc_open(['/usr/bin/stat', '--format=%n', $root], [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
+$answered = [$pipes[1]];
+$none = [];
+if (!stream_select($answered, $none, $none, SECONDS)) {
+    proc_terminate($stat, 9);
+    unhealthy("$root did not answer within " . SECONDS . ' s');
+}
+if (trim(stream_get_contents($pipes[1])) !== $root) {
+    unhealthy("$root cannot be read");
+}
+echo "ok\n";

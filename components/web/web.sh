@@ -1,0 +1,71 @@
+#!/bin/bash
+# nginx and PHP-FPM for the site at ROOT, with the files NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ;
+# PHP trusts the certificates TRUSTED_CA. A service is reloaded only when something of its own changed.
+set -euo pipefail
+
+version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
+php=/etc/php/$version
+fpm=php$version-fpm
+
+# changed TEXT FILE: writes the file, and says whether it was another before
+changed() {
+    if printf '%s' "$1" | cmp -s - "$2"; then
+        return 1
+    fi
+    mkdir -p "$(dirname "$2")"
+    printf '%s' "$1" >"$2"
+}
+
+# quietly COMMAND...: what it says is told only when it fails
+quietly() {
+    local said
+    said=$("$@" 2>&1) || {
+        echo "$said" >&2
+        exit 1
+    }
+}
+
+# one certificate a file, as update-ca-certificates(8) wants them
+certificates=/usr/local/share/ca-certificates/ha-wordpress
+next=$(mktemp -d)
+trap 'rm -rf "$next"' EXIT
+awk -v to="$next/ca" '/BEGIN CERTIFICATE/ { n++ } { print > (to n ".crt") }' <<<"$TRUSTED_CA"
+if ! diff -rq "$next" "$certificates" >/dev/null 2>&1; then
+    rm -rf "$certificates"
+    mkdir -p "$certificates"
+    cp "$next"/* "$certificates"
+    quietly update-ca-certificates
+    reload_php=yes
+fi
+
+changed "$PHP_INI" "$php/mods-available/ha-wordpress.ini" && reload_php=yes
+changed "$SITE_POOL" "$php/fpm/pool.d/www.conf" && reload_php=yes
+changed "${HEALTH_POOL//@ROOT@/$ROOT}" "$php/fpm/pool.d/health.conf" && reload_php=yes
+changed "$HEALTHZ" /usr/local/lib/ha-wordpress/healthz.php && reload_php=yes
+phpenmod -v "$version" ha-wordpress
+quietly "php-fpm$version" --test
+
+changed "$NGINX" /etc/nginx/conf.d/ha-wordpress.conf && reload_nginx=yes
+if [ -e /etc/nginx/sites-enabled/default ]; then
+    rm /etc/nginx/sites-enabled/default
+    reload_nginx=yes
+fi
+nginx -tq
+
+systemctl enable --quiet --now "$fpm" nginx
+[ -z "${reload_php-}" ] || systemctl reload "$fpm"
+[ -z "${reload_nginx-}" ] || systemctl reload nginx
+
+# 503 is an answer too: whether the mount is there is not this step's business
+answer() {
+    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 http://127.0.0.1/healthz || true
+}
+end=$((SECONDS + 30))
+until [[ "$(answer)" =~ ^(200|503)$ ]]; do
+    if [ "$SECONDS" -ge "$end" ]; then
+        echo "/healthz answers $(answer) on this machine; expected 200, or 503 while the site's files are not mounted." >&2
+        journalctl --no-pager --lines=20 --unit="$fpm" --unit=nginx >&2
+        exit 1
+    fi
+    sleep 0.2
+done

@@ -1,0 +1,1 @@
+"""WordPress: its code, its configuration, its installation."""

@@ -1,0 +1,73 @@
+#!/bin/bash
+# Puts WordPress's code into ROOT, once: from the local tar archive IMPORT, or from the archive at ARCHIVE_URL with the
+# sum ARCHIVE_SHA256, or from Debian's package. A copy that was interrupted goes on; a site that is there is left alone.
+set -euo pipefail
+
+state=$ROOT/.ha-wordpress
+source=${IMPORT:+import $(sha256sum <"${IMPORT:-/dev/null}" | cut -d ' ' -f 1)}
+source=${source:-${ARCHIVE_URL:+archive $ARCHIVE_SHA256}}
+source=${source:-debian}
+
+if [ -e "$state/code" ]; then
+    if [ -n "$IMPORT" ] && [ "$(cat "$state/code")" != "$source" ]; then
+        echo "site.import.files: $ROOT holds a site already ($(cat "$state/code")); take the setting out." >&2
+        exit 1
+    fi
+    rm -f "$IMPORT"
+    exit 0
+fi
+if [ ! -e "$state/copying" ] && [ -e "$ROOT/wp-load.php" ]; then
+    echo "$ROOT holds a site that this program did not put there, and was left as it is." >&2
+    exit 1
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+case $source in
+import*)
+    tar --extract --file "$IMPORT" --directory "$work" --no-same-owner
+    ;;
+archive*)
+    curl --silent --show-error --fail --location --max-time 300 --output "$work.tar.gz" "$ARCHIVE_URL"
+    trap 'rm -rf "$work" "$work.tar.gz"' EXIT
+    if ! sha256sum --check --status <<<"$ARCHIVE_SHA256  $work.tar.gz"; then
+        echo "What $ARCHIVE_URL gives has not the sum $ARCHIVE_SHA256; nothing was taken from it." >&2
+        exit 1
+    fi
+    tar --extract --file "$work.tar.gz" --directory "$work" --no-same-owner
+    ;;
+*)
+    # its links lead into other packages
+    cp --recursive --dereference /usr/share/wordpress/. "$work"
+    ;;
+esac
+code=$(dirname "$(find "$work" -maxdepth 3 -name wp-load.php -print -quit)")
+if [ ! -e "$code/wp-load.php" ]; then
+    echo "The source of the site's files ($source) has no wp-load.php within its first directories: not WordPress." >&2
+    exit 1
+fi
+# ours is written by the next step, and nobody else's is wanted: a database's password stands in it
+rm -f "$code/wp-config.php"
+mkdir -p "$code/wp-content/uploads"
+chown -R www-data:www-data "$work"
+
+# The files are small and each costs several round trips on the volume: many at a time. As www-data, so that they need
+# no change of owner afterwards.
+www() {
+    setpriv --reuid www-data --regid www-data --clear-groups "$@"
+}
+www mkdir -p "$state"
+www touch "$state/copying"
+cd "$code"
+find . -type d -print0 | sort -z | (cd "$ROOT" && www xargs -0 mkdir -p)
+find . -type d -print0 | www xargs -0 -P 8 -I '{}' \
+    find '{}' -maxdepth 1 -type f -exec cp --no-preserve=all --target-directory "$ROOT/{}" '{}' +
+
+missing=$(comm -23 <(find . -type f | sort) <(cd "$ROOT" && find . -type f | sort))
+if [ -n "$missing" ]; then
+    echo "These files did not arrive in $ROOT:" "${missing:0:500}" >&2
+    exit 1
+fi
+echo "$source" | www tee "$state/code" >/dev/null
+www rm "$state/copying"
+rm -f "$IMPORT"
