@@ -20,21 +20,27 @@ PATIENCE = 1200
 
 
 def once(name: str, make: Callable[[Path], None]) -> Path:
-    """The directory `name` of the cache; `make` fills a new one when it is not there.
-
-    It gets its name only when it is whole, so a build that was killed leaves nothing that counts,
-    and the next one clears it away.
-    """
+    """The directory `name` of the cache; `make` fills a new one when it is not there."""
     whole = DIRECTORY / name
     with locked(name):
         if not whole.exists():
-            unfinished = DIRECTORY / f"{name}.unfinished"
-            if unfinished.exists():
-                shutil.rmtree(unfinished)
-            unfinished.mkdir()
-            make(unfinished)
-            unfinished.rename(whole)
+            directory = unfinished(name)
+            make(directory)
+            directory.rename(whole)
     return whole
+
+
+def unfinished(name: str) -> Path:
+    """An empty directory to make something in, on the file system of its final place.
+
+    Renamed only when it is whole, it leaves nothing that counts when the making is killed; the next
+    one clears it away. Call it with the lock of `name`.
+    """
+    directory = DIRECTORY / f"{name}.unfinished"
+    if directory.exists():
+        shutil.rmtree(directory)
+    directory.mkdir()
+    return directory
 
 
 @contextmanager

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +14,8 @@ from rehearsal.shell import ToolError, run
 OLDEST = (3, 259, 0)
 MODULE = Path(__file__).parents[1] / "tools" / "pulumi"
 PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+"""The variable that the engine tells its version from, and that Pulumi's own releases set."""
 
 
 def ensure() -> Path:
@@ -26,8 +26,8 @@ def ensure() -> Path:
     found = shutil.which("pulumi")
     if found and version(run(found, "version")) >= OLDEST:
         return Path(found)
-    pinned = (MODULE / "go.sum").read_bytes() + (MODULE / "go.mod").read_bytes()
-    return cache.once(f"engine-{hashlib.sha256(pinned).hexdigest()[:16]}", _build) / "pulumi"
+    modules = hashlib.sha256((MODULE / "go.sum").read_bytes()).hexdigest()
+    return cache.once(f"engine-{_pinned()}-{modules[:12]}", _build) / "pulumi"
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -41,28 +41,26 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in found.groups())
 
 
+def _pinned() -> str:
+    """The engine's version in our Go module: `v3.259.0`."""
+    found = re.search(r"github.com/pulumi/pulumi/pkg/v3 (v\S+)", (MODULE / "go.mod").read_text())
+    if found is None:
+        raise ToolError(f"{MODULE / 'go.mod'} names no engine")
+    return found[1]
+
+
 def _build(directory: Path) -> None:
     with progress.step("Building the Pulumi engine") as step:
         go = _go(directory / "go")
         step.detail("fetching its modules")
         # GOTOOLCHAIN: this Go or none, never another one fetched by itself
         environment = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
-        said = []
-        with subprocess.Popen(
-            [go, "build", "-v", "-trimpath", "-ldflags=-s -w", "-o", directory / "pulumi", PACKAGE],
-            cwd=MODULE,
-            env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as build:
-            assert build.stderr is not None
-            for line in build.stderr:
-                step.detail(line.strip())
-                said.append(line)
-        if build.returncode:
-            raise ToolError(f"the engine could not be built: {''.join(said[-20:])}")
-        run(directory / "pulumi", "version")
+        flags = f"-ldflags=-s -w -X {VERSION}={_pinned()}"
+        step.follow(
+            go, "build", "-v", "-trimpath", flags, "-o", directory / "pulumi", PACKAGE,
+            cwd=MODULE, env=environment, timeout=1800,
+        )  # fmt: skip
+        version(run(directory / "pulumi", "version"))
         shutil.rmtree(directory / "go", ignore_errors=True)
 
 

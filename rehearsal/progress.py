@@ -7,11 +7,15 @@ ends. All of it goes to standard error: standard output is for results.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +23,8 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Task as Row
 from rich.table import Column
 from rich.text import Text
+
+from rehearsal.shell import ToolError
 
 _depth: ContextVar[int] = ContextVar("depth", default=0)
 
@@ -32,6 +38,44 @@ class Step:
     def detail(self, text: str) -> None:
         """Say what the step is busy with, beside its title; only a terminal shows it."""
         self._rows.update(self._row, detail=text)
+
+    def follow(
+        self,
+        *command: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float,
+    ) -> None:
+        """Run a command that takes long, and show the line that it last wrote to standard error.
+
+        It is killed when it takes longer than `timeout` seconds, and when this process dies. `env`:
+        variables on top of ours. Raises `ToolError` with its last lines when it fails.
+        """
+        said: deque[str] = deque(maxlen=20)
+        with Popen(
+            ["setpriv", "--pdeathsig", "KILL", *command],
+            cwd=cwd,
+            env=os.environ | (env or {}),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+            text=True,
+            errors="replace",
+        ) as process:
+            assert process.stderr is not None
+            limit = threading.Timer(timeout, process.kill)
+            limit.start()
+            try:
+                for line in process.stderr:
+                    said.append(line)
+                    self.detail(line.strip())
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                limit.cancel()
+        if process.returncode:
+            raise ToolError(f"{command[0]}: exit status {process.returncode}, after\n{''.join(said)}")
 
 
 class _Elapsed(TextColumn):
