@@ -51,7 +51,7 @@ def ensure() -> Image:
     When the archive cannot be reached, the newest that there is. Earlier ones are removed unless
     a machine still runs from them. Raises `ToolError` when it cannot be made.
     """
-    packages = named_packages(CLOUD_INIT) | {*MACHINE}
+    packages = named_packages(CLOUD_INIT)
     key = f"image-{_fingerprint(packages)}"
     with cache.locked("image"):
         newest = max(cache.DIRECTORY.glob(f"{key}-*"), default=None)
@@ -63,12 +63,10 @@ def ensure() -> Image:
     return Image(newest / "nodes", newest / "services")
 
 
-def named_packages(parts: Path) -> set[str]:
-    """The packages that the cloud-init parts of a directory install."""
-    found: set[str] = set()
-    for part in parts.glob("*.yaml"):
-        found.update(yaml.safe_load(part.read_text()).get("packages", []))
-    return found
+def named_packages(parts: Path) -> list[str]:
+    """The packages that the cloud-init parts of a directory install, in their order."""
+    contents = [yaml.safe_load(part.read_text()) for part in sorted(parts.glob("*.yaml"))]
+    return [*dict.fromkeys(name for content in contents for name in content.get("packages", []))]
 
 
 def archive_date(release: str) -> date:
@@ -79,8 +77,8 @@ def archive_date(release: str) -> date:
     return parsedate_to_datetime(found[1]).date()
 
 
-def _fingerprint(packages: set[str]) -> str:
-    content = hashlib.sha256(repr((sorted(packages), SERVICES)).encode())
+def _fingerprint(packages: list[str]) -> str:
+    content = hashlib.sha256(repr((MACHINE, packages, SERVICES)).encode())
     for file in sorted(RECIPE.rglob("*")):
         if file.is_file():
             content.update(file.read_bytes())
@@ -101,13 +99,13 @@ def _outdated(image: Path) -> bool:
     return max(published).isoformat() > image.name[-10:]
 
 
-def _make(key: str, packages: set[str]) -> Path:
+def _make(key: str, packages: list[str]) -> Path:
     directory = cache.unfinished("image")
     with progress.step("Making the machine image") as step:
         step.follow(
             "unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child",
-            RECIPE / "build.sh", directory, ",".join(sorted(packages)), " ".join(SERVICES),
-            *_sources(), timeout=1200,
+            RECIPE / "build.sh", directory,
+            " ".join(MACHINE), " ".join(packages), " ".join(SERVICES), *_sources(), timeout=1200,
         )  # fmt: skip
     published = max(archive_date(file.read_text()) for file in directory.glob("archive/*InRelease"))
     return directory.rename(cache.DIRECTORY / f"{key}-{published}")
