@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rehearsal.deployment import Result
+from rehearsal.deployment import Result, short
 from rehearsal.report import GraphNode, PathStep
 
 
@@ -42,10 +42,3 @@ def critical_path(nodes: list[GraphNode]) -> list[PathStep]:
         chain.append(PathStep(resource=node.resource, seconds=node.end - (before.end if before else 0)))
         node = before
     return chain[::-1]
-
-
-def short(urn: str) -> str:
-    """A resource as people call it: its name, with the kind of thing before it where the name alone would not tell."""
-    *_, types, name = urn.split("::")
-    kind = types.split("$")[-1].split(":")[-1]
-    return f"{kind} {name}"

@@ -7,8 +7,10 @@ from where it stands.
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,8 +20,11 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation import EngineEvent
 
+from rehearsal import progress
+
 REPOSITORY = Path(__file__).parent.parent
 PROJECT = "ha-wordpress"
+STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
 QUIET = {"same", "read"}
 """Steps that change nothing."""
 
@@ -66,9 +71,7 @@ class Workplace:
 class Deployment:
     """One stack, from its first preview to its destruction."""
 
-    def __init__(self, stack: str, workplace: Workplace, on_step: Callable[[Step], None]) -> None:
-        self.name = stack
-        self._on_step = on_step
+    def __init__(self, stack: str, workplace: Workplace) -> None:
         project = workplace.directory / "project"
         project.mkdir(exist_ok=True)
         if not (project / "stacks").exists():
@@ -100,14 +103,12 @@ class Deployment:
             ),
         )
 
-    def up(self) -> Result:
-        return self._run(self.stack.up)
+    def up(self, shown: progress.Step) -> Result:
+        """Deploy; `shown` follows what the engine is busy with. Raises `DeploymentFailed`, as `destroy` does."""
+        return self._run(self.stack.up, shown)
 
-    def preview(self) -> Result:
-        return self._run(self.stack.preview)
-
-    def destroy(self) -> Result:
-        return self._run(self.stack.destroy)
+    def destroy(self, shown: progress.Step) -> Result:
+        return self._run(self.stack.destroy, shown)
 
     def set(self, key: str, value: str) -> None:
         """Change one setting in the scratch copy of the stack's file."""
@@ -122,27 +123,29 @@ class Deployment:
         resources: list[dict[str, Any]] = deployment.get("resources", [])
         return resources
 
-    def _run(self, operation: Callable[..., Any]) -> Result:
+    def _run(self, operation: Callable[..., Any], shown: progress.Step) -> Result:
         begun = time.time()
         steps: dict[str, Step] = {}
         errors: list[str] = []
+
+        def show() -> None:
+            busy = [short(step.urn) for step in list(steps.values()) if step.end is None]
+            shown.detail(", ".join(busy[-3:]))
 
         def on_event(event: EngineEvent) -> None:
             now = time.time() - begun
             if event.resource_pre_event:
                 data = event.resource_pre_event.metadata
                 steps[data.urn] = Step(data.urn, data.type, str(getattr(data.op, "value", data.op)), now)
-                self._on_step(steps[data.urn])
+                show()
             elif event.res_outputs_event and event.res_outputs_event.metadata.urn in steps:
                 steps[event.res_outputs_event.metadata.urn].end = now
-                self._on_step(steps[event.res_outputs_event.metadata.urn])
+                show()
             elif event.diagnostic_event and event.diagnostic_event.severity == "error":
                 where = (event.diagnostic_event.urn or "").split("::")[-1]
-                errors.append(
-                    f"{where}: {event.diagnostic_event.message.strip()}"
-                    if where
-                    else event.diagnostic_event.message.strip()
-                )
+                # a failed step's error holds its whole text as well: what it said is enough here
+                said = STEP_TEXT.sub("", event.diagnostic_event.message).strip()
+                errors.append(f"{where}: {said}" if where else said)
 
         with self._log.open("a") as log:
             try:
@@ -155,5 +158,14 @@ class Deployment:
         return result
 
 
+def short(urn: str) -> str:
+    """A resource as people call it: what kind of thing it is, and its name."""
+    *_, types, name = urn.split("::")
+    return f"{types.split('$')[-1].split(':')[-1]} {name}"
+
+
 def _run_program() -> None:
+    """Run the program as the CLI does: from its own directory, which is where it finds its modules."""
+    os.chdir(REPOSITORY)
+    sys.path[0] = str(REPOSITORY)
     runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")

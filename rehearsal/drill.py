@@ -262,9 +262,9 @@ class Drill:
 
     def refused_destroy(self) -> None:
         """While data is protected, `destroy` does not get it."""
-        with progress.step("Asking for a destroy, which has to be refused"):
+        with progress.step("Asking for a destroy, which has to be refused") as shown:
             try:
-                self.deployment.destroy()
+                self.deployment.destroy(shown)
                 refused = False
             except DeploymentFailed as error:
                 refused = "protect" in str(error)
@@ -278,10 +278,10 @@ class Drill:
 
     def way_down(self) -> None:
         """The operator's own way down: unprotect in the settings, `up`, `destroy`."""
-        with progress.step("Unprotecting the data, then destroying"):
+        with progress.step("Unprotecting the data, then destroying") as shown:
             self.deployment.set("ha-wordpress:protect_data", "false")
-            self.deployment.up()
-            self.deployment.destroy()
+            self.deployment.up(shown)
+            self.deployment.destroy(shown)
             left = [*self.faults.left_over(), *self.faults.machines()]
         self.promise("destroy leaves nothing in the cloud", not left, ", ".join(left) or "nothing", "nothing")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from rehearsal import critical, progress
-from rehearsal.deployment import Deployment, DeploymentFailed, Result, Step, Workplace
+from rehearsal.deployment import Deployment, DeploymentFailed, Result, Workplace, short
 from rehearsal.drill import Drill
 from rehearsal.lab import faults
 from rehearsal.report import Promise, Report
@@ -29,11 +29,11 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
     providers = {
         name: port for name, port in ready["providers"].items() if not (name == "command" and plugins is not None)
     }
+    deployment = Deployment(stack, Workplace(directory, engine, providers, plugins or {}))
     with progress.step(f"pulumi up, stack {stack}") as shown:
-        deployment = Deployment(stack, Workplace(directory, engine, providers, plugins or {}), Following(shown))
-        first = deployment.up()
-    with progress.step("pulumi up again, which has to change nothing"):
-        second = deployment.up()
+        first = deployment.up(shown)
+    with progress.step("pulumi up again, which has to change nothing") as shown:
+        second = deployment.up(shown)
     resources = deployment.resources()
     nodes = critical.graph(first, resources)
     path = critical.critical_path(nodes)
@@ -61,9 +61,7 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
 
 
 def unchanged(second: Result) -> Promise:
-    changed = [
-        f"{critical.short(step.urn)} ({step.operation})" for step in second.steps.values() if step.operation != "same"
-    ]
+    changed = [f"{short(step.urn)} ({step.operation})" for step in second.steps.values() if step.operation != "same"]
     return Promise(
         name="a second up changes nothing",
         held=not second.changes,
@@ -76,21 +74,6 @@ def print_outputs(result: Result) -> None:
     for name, node in sorted(result.outputs["nodes"].items()):
         progress.console.print(f"  {name}: {node['ssh']}", highlight=False, soft_wrap=True)
     progress.console.print(f"  site: {result.outputs['url']}", highlight=False, soft_wrap=True)
-
-
-class Following:
-    """Shows what the engine is busy with beside the running step."""
-
-    def __init__(self, shown: progress.Step) -> None:
-        self._shown = shown
-        self._busy: dict[str, None] = {}
-
-    def __call__(self, step: Step) -> None:
-        if step.end is None:
-            self._busy[step.urn] = None
-        else:
-            self._busy.pop(step.urn, None)
-        self._shown.detail(", ".join(critical.short(urn) for urn in list(self._busy)[-3:]))
 
 
 def real_command_plugin() -> dict[str, Path] | None:

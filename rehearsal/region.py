@@ -131,7 +131,6 @@ class Region:
             port,
             cgroup,
         )
-        (machine.root / "etc/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
         with (machine.root / "etc/ssl/certs/ca-certificates.crt").open("a") as trusted:
             trusted.write(self.authority.certificate)
         own = machine.root / "usr/local/share/ca-certificates/rehearsal.crt"

@@ -60,8 +60,7 @@ www mkdir -p "$state"
 www touch "$state/copying"
 cd "$code"
 find . -type d -print0 | sort -z | (cd "$ROOT" && www xargs -0 mkdir -p)
-find . -type d -print0 | www xargs -0 -P 8 -I '{}' \
-    find '{}' -maxdepth 1 -type f -exec cp --no-preserve=all --target-directory "$ROOT/{}" '{}' +
+find . -type f -print0 | www xargs -0 -P 8 -n 40 cp --parents --no-preserve=all --target-directory "$ROOT"
 
 missing=$(comm -23 <(find . -type f | sort) <(cd "$ROOT" && find . -type f | sort))
 if [ -n "$missing" ]; then
