@@ -3,7 +3,7 @@ ARGS ?=
 PYTHON ?= python3.11
 export PYTHON
 
-SCRIPTS := $(shell git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+SCRIPTS := $(shell find . -name .venv -prune -o -name "*.sh" -print) .ci/run
 
 .PHONY: rehearse test test-unit lint
 

@@ -63,7 +63,12 @@ class Step:
             errors="replace",
         ) as process:
             assert process.stderr is not None
-            limit = threading.Timer(timeout, process.kill)
+
+            def give_up() -> None:
+                process.kill()
+                said.append(f"no end after {timeout:g} s\n")
+
+            limit = threading.Timer(timeout, give_up)
             limit.start()
             try:
                 for line in process.stderr:

@@ -1,0 +1,80 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from rehearsal import cache, engine
+from rehearsal.shell import ToolError
+
+
+@pytest.fixture(autouse=True)
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH of our own in front, with stand-ins for pulumi and go."""
+    monkeypatch.setattr(cache, "DIRECTORY", tmp_path / "cache")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def tool(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+GO = """
+case $1 in
+  version) echo go version go1.99.0 linux/amd64 ;;
+  build)
+    while [ "$1" != -o ]; do shift; done
+    printf '#!/bin/sh\\necho v3.259.0\\n' >"$2"
+    chmod +x "$2"
+    ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("told", ["v3.259.0", "v3.272.1-dev.0", "3.300.0"])
+def test_a_pulumi_on_path_that_is_new_enough_is_used(tools: Path, told: str) -> None:
+    pulumi = tool(tools / "pulumi", f"echo {told}")
+    assert engine.ensure() == pulumi
+
+
+def test_an_older_pulumi_on_path_is_passed_over(tools: Path, tmp_path: Path) -> None:
+    tool(tools / "pulumi", "echo v3.258.9")
+    tool(tools / "go", GO)
+    built = engine.ensure()
+    assert built.is_relative_to(tmp_path / "cache")
+    assert "v3.259.0" in built.parent.name
+
+
+def test_a_build_that_fails_tells_why_and_leaves_no_engine(tools: Path, tmp_path: Path) -> None:
+    tool(tools / "pulumi", "echo v3.1.0")
+    tool(tools / "go", GO.replace("build)", "build) echo no space left on device >&2; exit 1 ;;\n  never)"))
+    with pytest.raises(ToolError, match="no space left"):
+        engine.ensure()
+    assert [*(tmp_path / "cache").glob("engine-*/pulumi")] == []
+
+
+def test_the_pinned_go_can_build_the_pinned_engine() -> None:
+    pinned = engine.version((engine.MODULE / "requirements.in").read_text())
+    assert pinned >= engine.version((engine.MODULE / "go.mod").read_text())
+
+
+def test_the_pinned_engine_is_new_enough() -> None:
+    line = next(line for line in (engine.MODULE / "go.mod").read_text().splitlines() if "/pkg/v3 v" in line)
+    assert engine.version(line.split()[1]) >= engine.OLDEST
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("go version go1.26.8 linux/amd64", (1, 26, 8)), ("v3.9.10", (3, 9, 10)), ("go1.27", (1, 27, 0))],
+)
+def test_a_version_is_read_from_what_a_program_says(text: str, number: tuple[int, ...]) -> None:
+    assert engine.version(text) == number
+
+
+def test_a_program_without_a_version_is_refused() -> None:
+    with pytest.raises(ToolError, match="no version"):
+        engine.version("devel")
