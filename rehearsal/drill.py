@@ -10,6 +10,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 import xmlrpc.client
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from rehearsal.deployment import Deployment, DeploymentFailed
 from rehearsal.lab import Outside
 from rehearsal.probes import FileProbe, PageProbe, Probe, worst
 from rehearsal.region import Faults
-from rehearsal.report import Attempt, Fault, Lane, Mark, Promise
+from rehearsal.report import Fault, Mark, Promise
 from rehearsal.shell import ToolError, run
 
 WRITE_OUTAGE = 8.0
@@ -35,8 +36,8 @@ OPERATOR, STRANGER = "", Outside.stranger.split("/")[0]
 """Addresses to knock from: the operator's own, and one that no security group lets in."""
 
 
-def reaches(address: str, port: int, source: str) -> bool:
-    """Whether a TCP connection comes about, from one of this side's addresses."""
+def reaches(source: str, address: str, port: int) -> bool:
+    """Whether a TCP connection comes about from one of this side's addresses."""
     try:
         socket.create_connection((address, port), timeout=2, source_address=(source, 0)).close()
     except OSError:
@@ -82,7 +83,7 @@ class Site:
                 "http://127.0.0.1/healthz",
                 timeout=10,
             )
-        except (ToolError, LookupError):
+        except (ToolError, LookupError, ProcessLookupError):
             return False
         return True
 
@@ -100,7 +101,7 @@ class Site:
                 "info",
                 "summary",
             )
-        except (ToolError, LookupError):
+        except (ToolError, LookupError, ProcessLookupError):
             return None
         bricks = ElementTree.fromstring(text).findall(".//brick")
         counts = [brick.findtext("totalNumberOfEntries", "-") for brick in bricks]
@@ -172,20 +173,19 @@ class Drill:
             (second, first, 24007, True), (second, first, 22, False), (second, "database", 3306, True),
         ]  # fmt: skip
         outer = [
-            (OPERATOR, 22, True),
-            *((who, port, False) for who in (OPERATOR, STRANGER) for port in (80, 24007)),
-            (STRANGER, 22, False),
-        ]
-        with progress.step("Knocking on every door"):
-            wrong = [
-                f"{source} to {target}:{port} is {'closed' if wanted else 'open'}"
-                for source, target, port, wanted in inner
-                if self.faults.reaches(source, target, port) != wanted
-            ] + [
-                f"{'a stranger' if who else 'the operator'} to {first}:{port} is {'closed' if wanted else 'open'}"
-                for who, port, wanted in outer
-                if reaches(public, port, who) != wanted
+            (OPERATOR, public, 22, True), (OPERATOR, public, 80, False), (OPERATOR, public, 24007, False),
+            (STRANGER, public, 22, False), (STRANGER, public, 80, False), (STRANGER, public, 24007, False),
+        ]  # fmt: skip
+        with progress.step("Knocking on every door"), ThreadPoolExecutor() as pool:
+            found = [
+                *pool.map(lambda door: self.faults.reaches(*door[:3]), inner),
+                *pool.map(lambda door: reaches(*door[:3]), outer),
             ]
+        wrong = [
+            f"{source or 'operator'} to {target}:{port} is {'open' if is_open else 'closed'}"
+            for (source, target, port, wanted), is_open in zip([*inner, *outer], found, strict=True)
+            if is_open != wanted
+        ]
         self.promise(
             "ports are open to those who need them and closed to others",
             not wrong,
@@ -223,6 +223,7 @@ class Drill:
             watch.mark(f"{node} has power again")
             watch.wait(f"{node} serves again", lambda: self.site.healthy(node))
             watch.mark(f"{node} serves again")
+            watch.stop()
             watch.heal()
         fault = self.found[-1]
         self.expect("writes", fault.write_outage_seconds, WRITE_OUTAGE)
@@ -257,6 +258,7 @@ class Drill:
                 lambda: all(probe.succeeded_since(back) for probe in visitors),
             )
             watch.end(visitors)
+            watch.stop()
             watch.heal()
         self.expect("pages", self.found[-1].page_outage_seconds, RETURN_LIMIT)
 
@@ -327,11 +329,11 @@ class Watch:
         self.site, self._shown = site, shown
         self.directory = f"{site.docroot}/wp-content/uploads/rehearsal"
         title = "<title>"
-        self.probes: list[Probe] = [PageProbe(f"visitor {number}", site.url, title) for number in (1, 2, 3)]
+        self.probes: list[Probe] = [PageProbe(f"visitor {number}", site.url, title) for number in (1, 2)]
         for node in site.nodes:
-            self.probes += [
-                FileProbe(kind, node, site.faults.entering(node), self.directory) for kind in ("read", "write")
-            ]
+            entering = site.faults.entering(node)
+            self.probes.append(FileProbe("read", node, entering, self.directory))
+            self.probes.append(FileProbe("write", node, entering, self.directory))
         self.marks: list[tuple[float, str]] = []
         self.since = self.until = time.time()
         self.heal_seconds: float | None = None
@@ -395,14 +397,5 @@ class Watch:
             lost_acknowledged_writes=self.lost(written),
             heal_seconds=self.heal_seconds,
             marks=[Mark(at=at - self.since, text=text) for at, text in self.marks],
-            timeline=[
-                Lane(
-                    kind=probe.kind, client=probe.name,
-                    attempts=[
-                        Attempt(at=a.start - self.since, seconds=a.seconds, ok=a.error is None, error=a.error)
-                        for a in probe.attempts
-                    ],
-                )
-                for probe in self.probes
-            ],
-        )  # fmt: skip
+            timeline=[probe.lane(self.since) for probe in self.probes],
+        )

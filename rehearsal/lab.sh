@@ -7,7 +7,9 @@ directory=$1 cgroup=$2
 shift 2
 # an interrupt is the region's end, not this script's: it has to outlive the region
 trap : INT TERM HUP
-unshare --net --mount --pid --fork --kill-child --mount-proc "$@"
+# bash is the first process: it reaps what loses its parent
+# shellcheck disable=SC2016
+unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '"$@"; exit $?' bash "$@"
 status=$?
 for tree in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
   [ ! -d "$tree/$cgroup" ] || find "$tree/$cgroup" -depth -type d -exec rmdir {} +

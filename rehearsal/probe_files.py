@@ -12,8 +12,8 @@ import threading
 import time
 
 kind, directory, name = sys.argv[1:]
-PERIOD = 0.05
-ATTEMPTS = 6000
+PERIOD = 0.1
+ATTEMPTS = 3000
 
 
 def content(number: int) -> bytes:

@@ -11,13 +11,17 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import httpx
+
+from rehearsal import report
 
 FILES_SCRIPT = (Path(__file__).parent / "probe_files.py").read_text()
 PAGE_TIMEOUT = 4.0
 """Seconds after which a visitor gives up on a page and asks again."""
-PERIOD = 0.05
+PAGE_PERIOD = 0.2
+"""Seconds between a visitor's pages: several visitors at once must not be the load that they measure."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Attempt:
 class Probe:
     """A client: `kind` is read, write or page, `name` says which of its kind."""
 
-    kind: str
+    kind: Literal["read", "write", "page"]
     name: str
     attempts: list[Attempt] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
@@ -49,6 +53,14 @@ class Probe:
         )
         moments = [since, *good, until]
         return max(later - earlier for earlier, later in itertools.pairwise(moments))
+
+    def lane(self, moment: float) -> report.Lane:
+        """All that it saw, for the report; times count from `moment`."""
+        attempts = [
+            report.Attempt(at=a.start - moment, seconds=a.seconds, ok=a.error is None, error=a.error)
+            for a in self.attempts
+        ]
+        return report.Lane(kind=self.kind, client=self.name, attempts=attempts)
 
     def succeeded_since(self, moment: float) -> bool:
         return any(attempt.error is None and attempt.start >= moment for attempt in list(self.attempts))
@@ -63,7 +75,7 @@ class FileProbe(Probe):
     `entering`: the words that run a command on the node; the process dies with the node.
     """
 
-    def __init__(self, kind: str, node: str, entering: list[str], directory: str) -> None:
+    def __init__(self, kind: Literal["read", "write"], node: str, entering: list[str], directory: str) -> None:
         super().__init__(kind, node)
         self.writer = f"{node}-{kind}-{time.time_ns()}"
         self._process = subprocess.Popen(
@@ -103,7 +115,7 @@ class PageProbe(Probe):
         self._thread.join()
 
     def _visit(self) -> None:
-        while not self._stopped.wait(PERIOD):
+        while not self._stopped.wait(PAGE_PERIOD):
             start, error = time.time(), None
             try:
                 with httpx.Client(timeout=PAGE_TIMEOUT, verify=False, follow_redirects=True) as visitor:
