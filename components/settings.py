@@ -27,9 +27,13 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 
 ROOT = Path(__file__).parent.parent
 """Relative paths in the settings start here, wherever the program is run from."""
+
+
+GLUSTERD_PORT = 24007
 
 
 class PortRange(NamedTuple):
@@ -60,6 +64,8 @@ def _ports(given: object) -> PortRange:
         raise ValueError(f"{given} is reversed; write {ports.last}-{ports.first}")
     if ports.first < 1024 or ports.last > 65535:
         raise ValueError(f"{given} is outside 1024-65535; choose ports within")
+    if ports.first <= GLUSTERD_PORT <= ports.last:
+        raise ValueError(f"{given} holds {GLUSTERD_PORT}, which glusterd listens on; choose ports beside it")
     return ports
 
 
@@ -83,25 +89,17 @@ def _matching(pattern: str, form: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _zone(zone: str, info: ValidationInfo) -> str:
-    """Letters to h: each zone has its own /24 of the network by its letter (components/cloud/aws/network.py)."""
-    region = (info.context or {})["region"]
-    if not re.fullmatch(f"{re.escape(region)}[a-h]", zone):
-        raise ValueError(f"{zone!r} is not a zone of region {region}; write one such as {region}a")
-    return zone
-
-
 Range = Annotated[IPv4Network, BeforeValidator(_range)]
 Ports = Annotated[PortRange, BeforeValidator(_ports)]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
-Zone = Annotated[str, AfterValidator(_zone)]
+Region = Annotated[str, _matching(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
 Name = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", "a name; use a-z, 0-9 and -, a letter first")]
-MachineType = Annotated[str, _matching(r"[a-z0-9-]+\.[a-z0-9]+", "a machine type; write t3.small")]
-Image = Annotated[str, _matching(r"ami-[0-9a-f]{8,17}", "an image; write ami-…")]
-Vpc = Annotated[str, _matching(r"vpc-[0-9a-f]{8,17}", "a VPC; write vpc-…")]
+MachineType = Annotated[str, _matching(r"[a-z0-9-]+\.[a-z0-9]+", "a machine type; write one such as t3.small")]
+Image = Annotated[str, _matching(r"ami-[0-9a-f]{8,17}", "an image; write one such as ami-0123456789abcdef0")]
+Vpc = Annotated[str, _matching(r"vpc-[0-9a-f]{8,17}", "a VPC; write one such as vpc-0123456789abcdef0")]
 Version = Annotated[str, _matching(r"\d+\.\d+(\.\d+)?", "a version; write one such as 8.4")]
-InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; write db.t4g.small")]
-Domain = Annotated[str, _matching(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write www.example.com")]
+InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; write one such as db.t4g.small")]
+Domain = Annotated[str, _matching(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com")]
 User = Annotated[str, _matching(r"[\w.@-]{3,60}", "a user name; write 3 to 60 of a-z, 0-9, _ . @ -")]
 Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 HttpsUrl = Annotated[str, _matching(r"https://\S+", "an https:// address")]
@@ -172,7 +170,7 @@ class Gluster(Section):
 class Node(Section):
     """One machine of the site."""
 
-    zone: Zone
+    zone: str
     """The availability zone that it and its disk are in."""
     type: MachineType | None = None
     """Where it differs from `machine.type`."""
@@ -187,7 +185,7 @@ class Network(Section):
     """Networks that SSH is let in from; the machine that runs `pulumi up` must be in one."""
     vpc: Vpc | None = None
     """An existing VPC to use in place of a new one."""
-    subnets: dict[Zone, str] = {}
+    subnets: dict[str, str] = {}
     """Its public subnets by zone, one for each zone that has a node."""
 
     @field_validator("cidr")
@@ -281,6 +279,8 @@ class Settings(Section):
 
     cloud: Literal["aws"] = "aws"
     """Where the machines are rented."""
+    region: Region = Field(alias="aws:region")
+    """Under its own name, which pulumi-aws reads as well."""
     machine: Machine = Machine()
     gluster: Gluster = Gluster()
     nodes: Annotated[dict[Name, Node], BeforeValidator(lambda given: given or ZONES)] = {}
@@ -297,10 +297,15 @@ class Settings(Section):
     @field_validator("nodes")
     @classmethod
     def _one_copy_each(cls, nodes: dict[str, Node], info: ValidationInfo) -> dict[str, Node]:
-        gluster = info.data.get("gluster")
-        if gluster is None:
+        gluster, region = info.data.get("gluster"), info.data.get("region")
+        if gluster is None or region is None:
             return nodes
-        mistakes = []
+        # to letter h: each zone has its own /24 of the network by its letter (components/cloud/aws/network.py)
+        mistakes = [
+            f"{name} is in {node.zone!r}, which is not a zone of region {region}; write one such as {region}a"
+            for name, node in nodes.items()
+            if not re.fullmatch(f"{region}[a-h]", node.zone)
+        ]
         if len(nodes) != gluster.bricks:
             mistakes.append(
                 f"{len(nodes)} named, but the volume needs {gluster.bricks} "
@@ -309,7 +314,7 @@ class Settings(Section):
         zones = len({node.zone for node in nodes.values()})
         if zones < 2:
             mistakes.append("all in one zone, but the load balancer and the database need two; spread them")
-        elif zones < gluster.bricks and not gluster.accept_shared_zones:
+        elif zones < min(len(nodes), gluster.bricks) and not gluster.accept_shared_zones:
             mistakes.append(
                 f"in {zones} zones, fewer than the volume's {gluster.bricks} bricks; "
                 "give each node a zone of its own, or set gluster.accept_shared_zones: true"
@@ -331,9 +336,8 @@ class Settings(Section):
     @field_validator("balancer")
     @classmethod
     def _certificate_of_the_region(cls, balancer: Balancer, info: ValidationInfo) -> Balancer:
-        region = (info.context or {})["region"]
-        arn = balancer.certificate_arn
-        if arn and not re.fullmatch(rf"arn:[a-z-]+:acm:{re.escape(region)}:\d+:certificate/\S+", arn):
+        arn, region = balancer.certificate_arn, info.data.get("region")
+        if arn and region and not re.fullmatch(rf"arn:[a-z-]+:acm:{region}:\d+:certificate/\S+", arn):
             raise ValueError(f"{arn!r} is not a certificate of region {region}; write arn:aws:acm:{region}:…")
         return balancer
 
@@ -368,47 +372,57 @@ def load() -> Settings:
     """
     prefix = f"{pulumi.get_project()}:"
     # the CLI's language host hands all keys over in PULUMI_CONFIG, the Automation API in CONFIG
-    every = get_config_env() | CONFIG.get()
-    given = {key.removeprefix(prefix): value for key, value in every.items() if key.startswith(prefix)}
-    settings = parse(given, pulumi.Config("aws").get("region"))
+    given = get_config_env() | CONFIG.get()
+    settings = parse(
+        {
+            name.removeprefix(prefix): value
+            for name, value in given.items()
+            if name.startswith(prefix) or name == "aws:region"
+        }
+    )
     for warning in settings.warnings:
         pulumi.log.warn(warning)
     return settings
 
 
-def parse(given: Mapping[str, str], region: str | None) -> Settings:
-    """Settings from Pulumi's form of them: objects as JSON, everything else as it stands.
+def parse(given: Mapping[str, str]) -> Settings:
+    """Settings in the form that the engine hands them over: objects as JSON, everything else as it stands.
 
     Raises `Mistakes`.
     """
-    if region is None:
-        raise Mistakes("The settings have mistakes:\n  aws:region: is missing; write one such as us-east-1")
     try:
-        return Settings.model_validate(
-            {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in given.items()},
-            context={"region": region},
-        )
+        return Settings.model_validate({name: _value(value) for name, value in given.items()})
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, mistake['loc']))}: {line}"
-            for mistake in error.errors()
-            for line in _told(mistake["type"], mistake["loc"], mistake["msg"], mistake["input"])
-        ]
+        lines = [f"  {_place(each['loc'])}: {line}" for each in error.errors() for line in _told(each)]
         raise Mistakes("\n".join(["The settings have mistakes:", *lines])) from None
 
 
-def _told(kind: str, where: tuple[int | str, ...], message: str, given: object) -> list[str]:
+def _value(text: str) -> object:
+    try:
+        return json.loads(text) if text.startswith(("{", "[")) else text
+    except ValueError:
+        return text
+
+
+def _place(where: tuple[int | str, ...]) -> str:
+    return ".".join(str(step) for step in where if step != "[key]")
+
+
+def _told(mistake: ErrorDetails) -> list[str]:
     """One of pydantic's errors in an operator's words."""
+    kind, where, given = mistake["type"], mistake["loc"], mistake["input"]
     if kind == "value_error":
-        return message.removeprefix("Value error, ").splitlines()
+        return str(mistake["ctx"]["error"]).splitlines()
     if kind == "missing":
         return ["is missing; add it"]
+    if kind == "too_short":
+        return ["is empty; name at least one"]
     if kind == "extra_forbidden":
         known = [field.alias or name for name, field in _section_at(where[:-1]).model_fields.items()]
         near = difflib.get_close_matches(str(where[-1]), known, n=1)
         return ["is not a known key; " + (f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}")]
     quotes = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
-    return [f"{message.replace('Input should be', 'must be')}, and it is {json.dumps(given)}{quotes}"]
+    return [f"{mistake['msg'].replace('Input should be', 'must be')}; it is {json.dumps(given)}{quotes}"]
 
 
 def _section_at(where: tuple[int | str, ...]) -> type[Section]:

@@ -9,13 +9,12 @@ import pulumi
 from components.cloud import Cloud, Ports, Service
 from components.cloud.aws import Aws
 from components.gluster.brick import Brick, BrickArgs
-from components.gluster.glusterd import PORT as GLUSTERD_PORT
 from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.mount import Mount, MountArgs, ring
 from components.gluster.peers import Peers, PeersArgs
 from components.gluster.volume import Volume, VolumeArgs
 from components.hosts import Hosts, HostsArgs, host_name
-from components.settings import PortRange, Settings
+from components.settings import GLUSTERD_PORT, PortRange, Settings
 from components.web.web import HEALTH_PATH, USER_ID, Web, WebArgs
 from components.web.web import PORT as WEB_PORT
 from components.wordpress.wordpress import WordPress, WordPressArgs

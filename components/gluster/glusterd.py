@@ -10,9 +10,6 @@ import pulumi
 from components.remote import RemoteHost
 from components.settings import PortRange
 
-PORT = 24007
-"""That glusterd listens on."""
-
 SCRIPT = Path(__file__).with_suffix(".sh")
 
 

@@ -20,7 +20,7 @@ class Aws:
     """A site's machines, database and load balancer on Amazon, as `components.cloud.Cloud` describes them."""
 
     def __init__(self, settings: Settings, service: cloud.Service) -> None:
-        self.database_ca = database_ca(pulumi.Config("aws").require("region"))
+        self.database_ca = database_ca(settings.region)
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, service))
         login = Login("login")

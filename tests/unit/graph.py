@@ -1,0 +1,215 @@
+"""The program's graph as the engine would get it: every request to register a resource, kept for tests to look at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import runpy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from google.protobuf import json_format
+from pulumi.runtime import mocks, set_all_config
+from pulumi.runtime.settings import get_root_resource
+from pulumi.runtime.stack import Stack, run_pulumi_func
+
+ROOT = Path(__file__).parents[2]
+PROJECT = "ha-wordpress"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""Under this key the engine's protocol says what kind of wrapped value an object is."""
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that the program marked as a secret."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One request to register a resource."""
+
+    type: str
+    name: str
+    parent: str
+    inputs: dict[str, Any]
+    waits_for: frozenset[str]
+    """Keys of resources, direct ones only."""
+    protect: bool
+    retain_on_delete: bool
+    delete_before_replace: bool
+    deleted_with: str
+    ignore_changes: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return key(self.type, self.name)
+
+
+def key(type_: str, name: str) -> str:
+    """How tests and snapshots call a resource: `ec2.Instance gfs1` for aws:ec2/instance:Instance."""
+    package, module, last = type_.split(":")
+    module = module.split("/")[0]
+    return f"{package if module == 'index' else module}.{last} {name}"
+
+
+class Log(logging.Logger):
+    """What the program told its operator."""
+
+    def __init__(self) -> None:
+        super().__init__("engine")
+        self.warnings: list[str] = []
+
+    def warning(self, msg: object, *args: object, **options: Any) -> None:
+        self.warnings.append(str(msg))
+
+
+@dataclass
+class Graph:
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    log: Log = field(default_factory=Log)
+
+    def __getitem__(self, key: str) -> Resource:
+        return self.resources[key]
+
+    def of_type(self, type_: str) -> Iterator[Resource]:
+        """All whose key starts with a type such as `remote.Command`."""
+        return (resource for resource in self.resources.values() if resource.key.startswith(f"{type_} "))
+
+    def after(self, key: str) -> set[str]:
+        """Everything that must be there before a resource is made, directly or not."""
+        found: set[str] = set()
+        open_ = {key}
+        while open_:
+            open_ = {need for at in open_ for need in self.resources[at].waits_for if need in self.resources} - found
+            found |= open_
+        return found
+
+    def waits(self, key: str) -> set[str]:
+        """What a resource waits for, without what those wait for themselves."""
+        needs = {need for need in self.resources[key].waits_for if need in self.resources}
+        return needs - {further for need in needs for further in self.after(need)}
+
+
+def build(stack: str = "aws-wordpress", **changes: Any) -> Graph:
+    """Run the program for a stack of stacks/ under Pulumi's mocks; `changes` replace whole top-level settings."""
+    configured = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
+    configured |= {f"{PROJECT}:{name}": value for name, value in changes.items()}
+    return run({name: text(value) for name, value in configured.items()}, stack)
+
+
+def text(value: Any) -> str:
+    """A setting in the form that the engine hands it to the program."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def run(config: Mapping[str, str], stack: str) -> Graph:
+    """Run the program with a configuration as the engine hands it over."""
+    graph = Graph()
+
+    def program() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+    async def engine() -> None:
+        set_all_config(dict(config))
+        recorder = Recorder(Outputs(), graph)
+        mocks.set_mocks(Outputs(), project=PROJECT, stack=stack, preview=False, monitor=recorder, logger=graph.log)
+        await run_pulumi_func(program)
+        stack_resource = get_root_resource()
+        assert isinstance(stack_resource, Stack)
+        for name, output in stack_resource.outputs.items():
+            known = pulumi.Output.from_input(output)
+            value = await known.future()
+            graph.outputs[name] = Secret(value) if await known.is_secret() else value
+
+    asyncio.run(engine())
+    return graph
+
+
+class Outputs(mocks.Mocks):
+    """What a cloud would answer, made up from the resource's name; private parts are called SECRET."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        name = args.name
+        made: dict[str, dict[str, Any]] = {
+            "tls:index/privateKey:PrivateKey": {
+                "privateKeyOpenssh": f"SECRET-key-of-{name}\n",
+                "publicKeyOpenssh": f"ssh-ed25519 public-key-of-{name}\n",
+            },
+            "random:index/randomPassword:RandomPassword": {
+                "result": f"SECRET-{name}-".ljust(int(args.inputs.get("length", 0)), "x")
+            },
+            "aws:ec2/instance:Instance": {"privateIp": f"private-of-{name}", "publicIp": f"public-of-{name}"},
+            "aws:ebs/volume:Volume": {"id": f"vol-{name}"},
+            "aws:ec2/keyPair:KeyPair": {"keyName": name},
+            "aws:lb/loadBalancer:LoadBalancer": {"dnsName": f"{name}.example", "arn": f"arn-of-{name}"},
+            "aws:lb/targetGroup:TargetGroup": {"arn": f"arn-of-{name}"},
+            "aws:rds/instance:Instance": {"address": f"{name}.example", "port": 3306},
+            "aws:rds/subnetGroup:SubnetGroup": {"name": f"{name}-1a2b3c4"},
+            "aws:rds/parameterGroup:ParameterGroup": {"name": f"{name}-1a2b3c4"},
+        }
+        return f"id-of-{name}", {**args.inputs, **made.get(args.typ, {})}
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        answers = {
+            "aws:ec2/getAmi:getAmi": {"id": "ami-00000000000000000"},
+            "aws:ec2/getVpc:getVpc": {"cidrBlock": "172.16.0.0/16"},
+        }
+        return answers[args.token], []
+
+
+class Recorder(mocks.MockMonitor):
+    """Pulumi's mock of the engine, which also keeps what it is asked."""
+
+    def __init__(self, outputs: Outputs, graph: Graph) -> None:
+        super().__init__(outputs)
+        self._graph = graph
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  (the protocol's name)
+        if request.type != "pulumi:pulumi:Stack":
+            resource = Resource(
+                type=request.type,
+                name=request.name,
+                parent=called(request.parent),
+                inputs=plain(json_format.MessageToDict(request.object)),
+                waits_for=frozenset(map(called, request.dependencies)),
+                protect=request.protect,
+                retain_on_delete=request.retainOnDelete,
+                delete_before_replace=request.deleteBeforeReplace,
+                deleted_with=called(request.deletedWith),
+                ignore_changes=tuple(request.ignoreChanges),
+            )
+            assert resource.key not in self._graph.resources, f"two resources are called {resource.key}"
+            self._graph.resources[resource.key] = resource
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        for name in request.additionalSecretOutputs:
+            if name in response.object and isinstance(response.object[name], str):
+                response.object[name] = {SIGNATURE: SECRET, "value": response.object[name]}
+        return response
+
+
+def called(urn: str) -> str:
+    """A resource's key by its URN; empty for none and for the stack itself."""
+    if not urn or "pulumi:pulumi:Stack::" in urn:
+        return ""
+    *_, types, name = urn.split("::")
+    return key(types.split("$")[-1], name)
+
+
+def plain(value: Any) -> Any:
+    """A value of the protocol as the program gave it, secrets as `Secret`."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET:
+            return Secret(plain(value["value"]))
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    return value

@@ -1,0 +1,322 @@
+"""Settings: what is read, and what each mistake is answered with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from graph import ROOT, build, text
+
+from components.settings import Mistakes, PortRange, Settings, parse
+
+LEAST: dict[str, Any] = {
+    "aws:region": "us-east-1",
+    "network": {"ssh_from": ["203.0.113.0/24"]},
+    "site": {"admin_email": "editor@example.com"},
+}
+"""The settings that nobody else can know."""
+
+NODES = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}, "gfs3": {"zone": "us-east-1c"}}
+
+
+def read(**changes: Any) -> Settings:
+    return parse({name: text(value) for name, value in (LEAST | changes).items()})
+
+
+def mistakes(**changes: Any) -> list[str]:
+    """What the operator is told; fails where nothing is."""
+    with pytest.raises(Mistakes) as told:
+        read(**changes)
+    title, *lines = str(told.value).splitlines()
+    assert title == "The settings have mistakes:"
+    return [line.strip() for line in lines]
+
+
+def test_the_least_settings_give_three_nodes_in_three_zones_and_a_mysql() -> None:
+    settings = read()
+    assert {name: node.zone for name, node in settings.nodes.items()} == {
+        "gfs1": "us-east-1b",
+        "gfs2": "us-east-1c",
+        "gfs3": "us-east-1d",
+    }
+    assert (settings.gluster.replica, settings.gluster.arbiter) == (3, 0)
+    assert (settings.database.engine, settings.database.engine_version) == ("mysql", "8.4")
+    assert settings.protect_data
+
+
+def test_an_empty_section_means_its_defaults_as_pulumi_hands_it_over() -> None:
+    assert read(nodes={}, machine={}, gluster={}, database={}, balancer={}) == read()
+
+
+def test_a_stall_of_twice_the_default_ping_timeout_keeps_the_promise_of_8_seconds() -> None:
+    assert 2 * read().gluster.ping_timeout <= 8
+
+
+def test_a_port_range_is_read() -> None:
+    assert read(gluster={"ports": "50000-50099"}).gluster.ports == PortRange(50000, 50099)
+
+
+def test_mariadb_has_a_default_version_of_its_own() -> None:
+    assert read(database={"engine": "mariadb"}).database.engine_version == "11.4"
+
+
+MISTAKES: list[tuple[str, dict[str, Any]]] = [
+    ("clod: is not a known key; did you mean cloud?", {"clod": "aws"}),
+    ("gluster.replicas: is not a known key; did you mean replica?", {"gluster": {"replicas": 3}}),
+    (
+        "nodes.gfs1.typ: is not a known key; did you mean type?",
+        {"nodes": NODES | {"gfs1": {"zone": "us-east-1a", "typ": "t3.small"}}},
+    ),
+    (
+        "site.archive.sha265: is not a known key; did you mean sha256?",
+        {
+            "site": {
+                "admin_email": "a@b.example",
+                "archive": {"url": "https://a.example", "sha256": "0" * 64, "sha265": "0"},
+            }
+        },
+    ),
+    ("balancer.xyz: is not a known key; known here: certificate_arn", {"balancer": {"xyz": 1}}),
+    ("cloud: must be 'aws'; it is \"azure\"", {"cloud": "azure"}),
+    (
+        "network.cidr: 10.20.0.1/16 has host bits set; write 10.20.0.0/16",
+        {"network": LEAST["network"] | {"cidr": "10.20.0.1/16"}},
+    ),
+    (
+        "network.cidr: '10.20.0.0/33' is not an address range; write one such as 203.0.113.0/24",
+        {"network": LEAST["network"] | {"cidr": "10.20.0.0/33"}},
+    ),
+    (
+        "network.cidr: 10.20.0.0/24 is not between /16 and /21; a /24 for each of eight zones must fit",
+        {"network": LEAST["network"] | {"cidr": "10.20.0.0/24"}},
+    ),
+    ("network.ssh_from: is missing; add it", {"network": {}}),
+    ("network.ssh_from: is empty; name at least one", {"network": {"ssh_from": []}}),
+    (
+        "network.ssh_from.0: 'everywhere' is not an address range; write one such as 203.0.113.0/24",
+        {"network": {"ssh_from": ["everywhere"]}},
+    ),
+    (
+        (
+            "network: no subnet of vpc-0123456789abcdef0 is named for us-east-1a, us-east-1b, us-east-1c; "
+            "add to network.subnets"
+        ),
+        {"network": LEAST["network"] | {"vpc": "vpc-0123456789abcdef0"}, "nodes": NODES},
+    ),
+    (
+        "network.subnets: subnets are given without their VPC; set vpc as well, or leave both out",
+        {"network": LEAST["network"] | {"subnets": {"us-east-1a": "subnet-1"}}},
+    ),
+    (
+        "nodes: gfs1 is in 'eu-west-1a', which is not a zone of region us-east-1; write one such as us-east-1a",
+        {"nodes": NODES | {"gfs1": {"zone": "eu-west-1a"}}},
+    ),
+    (
+        "nodes: 2 named, but the volume needs 3 (replica 3, arbiter 0); name as many, or change gluster.replica",
+        {"nodes": {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}},
+    ),
+    (
+        (
+            "nodes: in 2 zones, fewer than the volume's 3 bricks; give each node a zone of its own, "
+            "or set gluster.accept_shared_zones: true"
+        ),
+        {"nodes": NODES | {"gfs3": {"zone": "us-east-1b"}}},
+    ),
+    (
+        "nodes: all in one zone, but the load balancer and the database need two; spread them",
+        {"nodes": {name: {"zone": "us-east-1a"} for name in NODES}, "gluster": {"accept_shared_zones": True}},
+    ),
+    (
+        "nodes.GFS1: 'GFS1' is not a name; use a-z, 0-9 and -, a letter first",
+        {"nodes": NODES | {"GFS1": {"zone": "us-east-1a"}}},
+    ),
+    (
+        (
+            "gluster.arbiter: two copies without an arbiter can end in split-brain; "
+            "set arbiter: 1, or replica: 3, or accept_split_brain_risk: true"
+        ),
+        {"gluster": {"replica": 2}},
+    ),
+    (
+        "gluster.arbiter: GlusterFS has an arbiter beside two copies only, not 3; set replica: 2",
+        {"gluster": {"replica": 3, "arbiter": 1}},
+    ),
+    ("gluster.replica: must be greater than or equal to 2; it is 1", {"gluster": {"replica": 1}}),
+    ("gluster.disk_gb: must be greater than or equal to 1; it is 0", {"gluster": {"disk_gb": 0}}),
+    (
+        "gluster.disk_gb: must be a valid integer, got a number with a fractional part; it is 2.5",
+        {"gluster": {"disk_gb": 2.5}},
+    ),
+    ("gluster.ping_timeout: must be less than or equal to 42; it is 60", {"gluster": {"ping_timeout": 60}}),
+    ("gluster.ports: 49251-49152 is reversed; write 49152-49251", {"gluster": {"ports": "49251-49152"}}),
+    ("gluster.ports: 80-90 is outside 1024-65535; choose ports within", {"gluster": {"ports": "80-90"}}),
+    ("gluster.ports: 60000-70000 is outside 1024-65535; choose ports within", {"gluster": {"ports": "60000-70000"}}),
+    ("gluster.ports: 49152 is not a port range; write one such as 49152-49251", {"gluster": {"ports": 49152}}),
+    (
+        "gluster.ports: 24000-24100 holds 24007, which glusterd listens on; choose ports beside it",
+        {"gluster": {"ports": "24000-24100"}},
+    ),
+    ("gluster.volume: 'Wp!' is not a name; use a-z, 0-9 and -, a letter first", {"gluster": {"volume": "Wp!"}}),
+    ("machine.type: 'small' is not a machine type; write one such as t3.small", {"machine": {"type": "small"}}),
+    (
+        "machine.image: 'debian' is not an image; write one such as ami-0123456789abcdef0",
+        {"machine": {"image": "debian"}},
+    ),
+    ("machine.root_gb: must be greater than or equal to 8; it is 4", {"machine": {"root_gb": 4}}),
+    ("database.engine: must be 'mysql' or 'mariadb'; it is \"postgres\"", {"database": {"engine": "postgres"}}),
+    ("database.version: must be a valid string; it is 8.4; put it in quotes", {"database": {"version": 8.4}}),
+    ("database.storage_gb: must be greater than or equal to 20; it is 5", {"database": {"storage_gb": 5}}),
+    ("database.backup_days: must be greater than or equal to 1; it is 0", {"database": {"backup_days": 0}}),
+    ("database.class: 'small' is not a class; write one such as db.t4g.small", {"database": {"class": "small"}}),
+    (
+        (
+            "balancer: 'arn:aws:acm:eu-west-1:123456789012:certificate/x' is not a certificate of region us-east-1; "
+            "write arn:aws:acm:us-east-1:…"
+        ),
+        {"balancer": {"certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/x"}},
+    ),
+    (
+        "site: HTTPS needs the name that the certificate is for; set site.domain",
+        {"balancer": {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"}},
+    ),
+    ("site.admin_email: is missing; add it", {"site": {}}),
+    ("site.admin_email: 'nobody' is not an e-mail address", {"site": {"admin_email": "nobody"}}),
+    (
+        "site.archive.sha256: is missing; add it",
+        {"site": LEAST["site"] | {"archive": {"url": "https://wordpress.example/latest.tar.gz"}}},
+    ),
+    (
+        f"site.import.files: {ROOT / 'no-such-file.tar'} is not a file; give the path of one, relative to the project",
+        {"site": LEAST["site"] | {"import": {"files": "no-such-file.tar"}}},
+    ),
+    (
+        "site.import.database: nothing to import is named; give files, database, or both, or leave import out",
+        {"site": LEAST["site"] | {"import": {}}},
+    ),
+    ('protect_data: must be a valid boolean, unable to interpret input; it is "perhaps"', {"protect_data": "perhaps"}),
+    ('nodes: must be a valid dictionary; it is "gfs1"', {"nodes": "gfs1"}),
+]
+
+
+@pytest.mark.parametrize(("line", "changes"), MISTAKES)
+def test_a_mistake_is_told_with_its_place_and_what_to_do(line: str, changes: dict[str, Any]) -> None:
+    assert mistakes(**changes) == [line]
+
+
+def test_every_mistake_is_told_in_one_message() -> None:
+    told = mistakes(
+        clod="aws",
+        nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}},
+        network={"ssh_from": [], "cidr": "10.20.0.1/16"},
+        gluster={"replica": 2, "ports": "9-1", "disk_gb": 0},
+        database={"engine": "oracle", "storage_gb": 1},
+        site={"import": {"files": "missing.tar"}},
+        protect_data="perhaps",
+    )
+    assert [line.split(":")[0] for line in told] == [
+        "gluster.arbiter",
+        "gluster.disk_gb",
+        "gluster.ports",
+        "network.cidr",
+        "network.ssh_from",
+        "database.engine",
+        "database.storage_gb",
+        "site.admin_email",
+        "site.import.files",
+        "protect_data",
+        "clod",
+    ]
+
+
+def test_too_few_nodes_and_too_few_zones_are_told_together() -> None:
+    told = mistakes(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
+    assert [line.split(",")[0] for line in told] == ["nodes: 2 named", "nodes: all in one zone"]
+
+
+def test_a_setting_that_is_no_json_is_told_and_not_a_crash() -> None:
+    with pytest.raises(Mistakes, match="gluster: "):
+        read(gluster="{volume")
+
+
+def test_a_missing_region_is_told_with_every_other_mistake() -> None:
+    with pytest.raises(Mistakes) as told:
+        parse({"clod": "aws", "network": text(LEAST["network"]), "site": text(LEAST["site"])})
+    assert str(told.value).splitlines()[1:] == [
+        "  aws:region: is missing; add it",
+        "  clod: is not a known key; did you mean cloud?",
+    ]
+
+
+def test_an_unreadable_import_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dump = tmp_path / "dump.sql"
+    dump.touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    (told,) = mistakes(site=LEAST["site"] | {"import": {"database": str(dump)}})
+    assert told == f"site.import.database: {dump} cannot be read; check its permissions"
+
+
+def test_an_import_may_not_stand_beside_an_archive(tmp_path: Path) -> None:
+    files = tmp_path / "site.tar"
+    files.touch()
+    archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
+    (told,) = mistakes(site=LEAST["site"] | {"import": {"files": str(files)}, "archive": archive})
+    assert told == "site.import: files and site.archive both bring WordPress's code; leave one out"
+
+
+def test_an_existing_vpc_leaves_no_room_for_a_new_one() -> None:
+    network = LEAST["network"] | {
+        "vpc": "vpc-0123456789abcdef0",
+        "cidr": "10.20.0.0/16",
+        "subnets": {node["zone"]: "subnet-0" for node in NODES.values()},
+    }
+    (told,) = mistakes(network=network, nodes=NODES)
+    assert told == "network: both cidr and vpc are given; leave cidr out to use the existing VPC"
+
+
+def test_two_copies_are_allowed_where_the_settings_say_so_out_loud() -> None:
+    nodes = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}
+    settings = read(nodes=nodes, gluster={"replica": 2, "accept_split_brain_risk": True})
+    assert settings.warnings == [
+        "Two copies without an arbiter: nodes that lose sight of each other can end in split-brain."
+    ]
+
+
+def test_shared_zones_are_allowed_with_a_warning_where_the_settings_say_so() -> None:
+    settings = read(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True})
+    assert settings.warnings == ["3 nodes share 2 zones: the loss of one zone may stop writes."]
+
+
+def test_the_operator_sees_the_warnings() -> None:
+    graph = build(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True})
+    assert graph.log.warnings == ["3 nodes share 2 zones: the loss of one zone may stop writes."]
+
+
+def test_mistakes_stop_the_program_before_anything_is_made() -> None:
+    with pytest.raises(Mistakes, match="clod: is not a known key"):
+        build(clod="aws")
+
+
+def test_settings_cannot_change_once_they_are_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read().protect_data = False
+
+
+def test_the_schema_in_pulumi_yaml_names_the_same_settings_with_the_same_defaults() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    fields = {name: field for name, field in Settings.model_fields.items() if name != "region"}
+    assert declared.keys() == fields.keys()
+    for name, field in fields.items():
+        assert declared[name]["description"], name
+        if declared[name]["type"] != "object":
+            assert declared[name]["default"] == field.default, name
+        else:
+            assert declared[name]["default"] == {}, name
+
+
+@pytest.mark.parametrize("stack", [path.name.split(".")[1] for path in (ROOT / "stacks").iterdir()])
+def test_every_committed_stack_has_settings_without_a_mistake(stack: str) -> None:
+    config = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
+    assert parse({name.removeprefix("ha-wordpress:"): text(value) for name, value in config.items()}).warnings == []
