@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pulumi
-
 from components import cloud
 from components.cloud.aws.balancer import Balancer, BalancerArgs
 from components.cloud.aws.certificates import database_ca
