@@ -109,7 +109,7 @@ class Steps:
             console=console,
             transient=True,
             expand=True,
-            disable=not console.is_terminal,
+            disable=not console.is_interactive,
         )
         self._lock = threading.Lock()
         self._running = 0
@@ -118,7 +118,7 @@ class Steps:
     def step(self, title: str) -> Iterator[Step]:
         """Show that `title` is being done while the block runs, and then how long it took."""
         indent, shown = "  " * _depth.get(), escape(title)
-        if not self.console.is_terminal:
+        if not self.console.is_interactive:
             self._line(f"{indent}{shown} ...")
         row = self._begin(indent + shown)
         nested = _depth.set(_depth.get() + 1)
@@ -133,7 +133,7 @@ class Steps:
             took = duration(time.monotonic() - started)
             _depth.reset(nested)
             self._end(row)
-            if self.console.is_terminal:
+            if self.console.is_interactive:
                 self._line(f"{sign} {indent}{shown}[dim]{outcome} {took}[/]")
             else:
                 self._line(f"{indent}{shown}{outcome or ':'} {took}")

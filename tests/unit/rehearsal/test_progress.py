@@ -33,7 +33,8 @@ def test_a_step_that_fails_says_so_and_lets_the_error_through() -> None:
     assert output.getvalue().splitlines()[-1] == "Dividing failed after 0.0 s"
 
 
-def test_on_a_terminal_a_step_shows_its_detail_and_leaves_one_line() -> None:
+def test_on_a_terminal_a_step_shows_its_detail_and_leaves_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     shown, output = steps(terminal=True)
     with shown.step("Building") as step:
         step.detail("brick [gfs1]")
@@ -64,6 +65,14 @@ def test_a_followed_command_is_killed_at_its_limit() -> None:
     with shown.step("Running") as step, pytest.raises(ToolError, match=r"no end after 0\.2 s"):
         step.follow("sleep", "60", timeout=0.2)
     assert time.monotonic() - started < 10
+
+
+def test_a_terminal_that_can_only_print_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    shown, output = steps(terminal=True)
+    with shown.step("Building"):
+        pass
+    assert [line.split("\x1b")[0] for line in output.getvalue().splitlines()] == ["Building ...", "Building: 0.0 s"]
 
 
 @pytest.mark.parametrize(
