@@ -46,7 +46,7 @@ class Image:
 
 
 def ensure() -> Image:
-    """The image of today's archive and packages; made when it is not in the cache, in some 90 s.
+    """The image of today's archive and packages; made when it is not in the cache, in about a minute.
 
     When the archive cannot be reached, the newest that there is. Earlier ones are removed unless
     a machine still runs from them. Raises `ToolError` when it cannot be made.
@@ -108,7 +108,11 @@ def _make(key: str, packages: list[str]) -> Path:
             " ".join(MACHINE), " ".join(packages), " ".join(SERVICES), *_sources(), timeout=1200,
         )  # fmt: skip
     published = max(archive_date(file.read_text()) for file in directory.glob("archive/*InRelease"))
-    return directory.rename(cache.DIRECTORY / f"{key}-{published}")
+    whole = cache.DIRECTORY / f"{key}-{published}"
+    # a mirror may answer apt from before what it told us
+    if not whole.exists():
+        directory.rename(whole)
+    return whole
 
 
 def _sources() -> list[str]:
