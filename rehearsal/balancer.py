@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rehearsal.authority import Authority
 from rehearsal.names import Names
 from rehearsal.network import Network, Port
 from rehearsal.service import Service, ServicesRoot
-from rehearsal.shell import run
+from rehearsal.shell import ToolError, run
 
 TEMPLATE = Path(__file__).parent / "templates" / "haproxy.cfg.j2"
 
@@ -86,18 +87,30 @@ class Balancer:
 
     def apply(self) -> None:
         """Bring HAProxy in line with the listeners and groups, without dropping a connection."""
-        template = jinja2.Environment(
-            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        ).from_string(TEMPLATE.read_text())
-        (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
-        if self._service:
-            self._service.check()
-            self._service.send(signal.SIGUSR2)
-        elif self.listeners:
+        with self._lock:
+            environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+            template = environment.from_string(TEMPLATE.read_text())
+            (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
             config = f"{self._home}/haproxy.cfg"
-            run("chroot", self._services.root, "haproxy", "-c", "-f", config)
-            words = self._services.words(self.port.namespace, "haproxy", "-W", "-f", config)
-            self._service = Service(words, self._logs / f"{self._key}.log")
+            if self._service:
+                run("chroot", self._services.root, "haproxy", "-q", "-c", "-f", config)
+                self._service.send(signal.SIGUSR2)
+            elif self.listeners:
+                words = self._services.words(self.port.namespace, "haproxy", "-W", "-f", config)
+                self._service = Service(words, self._log)
+            else:
+                return
+            self._loads += 1
+            self._wait_for_load(self._service)
+
+    def _wait_for_load(self, service: Service) -> None:
+        """A signal that comes while HAProxy still loads would be its end."""
+        end = time.monotonic() + 10
+        while self._log.read_text().count("Loading success.") < self._loads:
+            service.check()
+            if time.monotonic() > end:
+                raise ToolError(f"HAProxy did not take its new configuration: {self._log.read_text()[-2000:]}")
+            time.sleep(0.01)
 
     def destroy(self) -> None:
         if self._service:

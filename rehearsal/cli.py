@@ -6,17 +6,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-import yaml
 from rich.console import Console
 
-from rehearsal import cache, engine, host, image, progress
-from rehearsal.deployment import PROJECT, REPOSITORY
-from rehearsal.inside import RESULT, Extent
-from rehearsal.lab import Lab, LabError, Outside
-from rehearsal.report import Promise, Report
+from rehearsal import progress
+from rehearsal.host import HostError
+from rehearsal.inside import Extent
+from rehearsal.lab import Lab, LabError
+from rehearsal.outside import RehearsalFailed, lab_of, rehearse, reports, stacks
 from rehearsal.residue import residue
 from rehearsal.shell import ToolError
 
@@ -25,24 +24,23 @@ app = typer.Typer(
     help="Run a stack unchanged through the real Pulumi engine, on machines booted here, and break it.",
 )  # fmt: skip
 
+INTERRUPTED = 130
+
 Stack = Annotated[str, typer.Argument(help="A stack of stacks/, for example aws-wordpress.", show_default=False)]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave the stack up; `rehearse down` ends it.")]
-Json = Annotated[
-    Path | None,
-    typer.Option("--json", help="Write the report there as well.", metavar="PATH", show_default=False),
-]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the report there as well.", show_default=False)]
 
 
 @app.command()
 def up(stack: Stack, keep: Keep = False, json: Json = None) -> None:
     """Bring a stack up twice (the second time must change nothing), report, and take it down again."""
-    rehearse(stack, "up", keep=keep, copy=json)
+    run(stack, "up", keep=keep, copy=json)
 
 
 @app.command()
 def drill(stack: Stack, keep: Keep = False, json: Json = None) -> None:
     """Bring a stack up, take its machines away one way and another, report, and take it down again."""
-    rehearse(stack, "drill" if keep else "drill-and-destroy", keep=keep, copy=json)
+    run(stack, "drill" if keep else "drill-and-destroy", keep=keep, copy=json)
 
 
 @app.command()
@@ -54,21 +52,13 @@ def shell(stack: Stack, node: Annotated[str, typer.Argument(help="For example gf
 
 
 @app.command()
-def status(
-    stack: Annotated[str | None, typer.Argument(help="All stacks, when left out.", show_default=False)] = None,
-) -> None:
+def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when left out.")] = None) -> None:
     """Say which stacks are up, and their machines."""
-    found = False
-    for name in [stack] if stack else stacks():
-        lab = Lab(cache.DIRECTORY / "run", name)
-        if lab.running:
-            found = True
-            print(f"{name}: up")
-            subprocess.run(
-                [*lab.entering(), sys.executable, "-m", "rehearsal.door", str(lab.directory)],
-                check=True,
-            )
-    if not found:
+    running = [lab for lab in map(lab_of, [stack] if stack else stacks()) if lab.running]
+    for lab in running:
+        print(f"{lab.stack}: up")
+        subprocess.run([*lab.entering(), sys.executable, "-m", "rehearsal.door", str(lab.directory)], check=True)
+    if not running:
         print(f"{stack}: not up" if stack else "no stack is up")
 
 
@@ -78,95 +68,36 @@ def down(stack: Stack) -> None:
     lab = existing(stack)
     with progress.step(f"Taking {stack} down"):
         lab.stop()
-    left = residue(lab)
-    if left:
+    if left := residue(lab):
         fail(f"{stack} is down, but these are left: {', '.join(left)}")
 
 
-def rehearse(stack: str, extent: Extent, *, keep: bool, copy: Path | None) -> None:
-    """Prepare this machine, run the stack, print and write the report; ends the process with its exit status."""
-    settings = stack_settings(stack)
-    reports = REPOSITORY / "reports" / stack
-    lab = Lab(cache.DIRECTORY / "run", stack)
-    signal.signal(signal.SIGTERM, interrupted)
+def run(stack: str, extent: Extent, *, keep: bool, copy: Path | None) -> None:
+    """Rehearse, print and write the report, and end with the exit status that the promises give."""
+    signal.signal(signal.SIGTERM, interrupt)
     try:
-        host.ensure()
-        pulumi = engine.ensure()
-        machines = image.ensure()
-        kept = lab.kept
-        if kept and extent == "drill-and-destroy":
-            extent = "drill"
-        try:
-            if not kept:
-                admitted = settings[f"{PROJECT}:network"]["ssh_from"]
-                lab.start(machines, Outside.let_in_by(admitted), settings["aws:region"])
-            words = [
-                sys.executable,
-                "-m",
-                "rehearsal.inside",
-                str(lab.directory),
-                str(pulumi),
-                stack,
-                extent,
-            ]
-            ended = subprocess.run([*lab.entering(), *words], check=False, start_new_session=True).returncode
-            if ended:
-                log = lab.directory / "logs" / "engine.log"
-                reports.mkdir(parents=True, exist_ok=True)
-                if log.exists():
-                    (reports / "engine.log").write_bytes(log.read_bytes())
-                fail(f"the rehearsal of {stack} failed; the engine's log: {reports / 'engine.log'}")
-            report = Report.model_validate_json((lab.directory / RESULT).read_text())
-            if keep:
-                lab.keep()
-        finally:
-            if not lab.kept:
-                with progress.step(f"Taking {stack} down"):
-                    lab.stop()
-    except (host.HostError, LabError, ToolError) as error:
+        report = rehearse(stack, extent, keep=keep)
+    except (HostError, LabError, RehearsalFailed, ToolError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        progress.console.print("interrupted: everything is taken down")
-        raise typer.Exit(130) from None
-    if not lab.kept:
-        left = residue(lab)
-        report.promises.append(
-            Promise(
-                name="nothing of the rehearsal is left on this machine",
-                held=not left,
-                measured=", ".join(left) or "nothing",
-                bar="nothing",
-            )
-        )
-    report.write(reports)
+        state = "is still up" if lab_of(stack).kept else "is taken down"
+        progress.console.print(f"interrupted: {stack} {state}", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    report.write(reports(stack))
     if copy:
-        copy.write_bytes((reports / "report.json").read_bytes())
+        copy.write_bytes((reports(stack) / "report.json").read_bytes())
     report.print(Console())
-    print(reports / "report.json")
-    print(reports / "report.html")
+    print(reports(stack) / "report.json")
+    print(reports(stack) / "report.html")
     raise typer.Exit(0 if report.ok else 1)
 
 
-def interrupted(number: int, frame: object) -> NoReturn:
+def interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def stacks() -> list[str]:
-    return sorted(
-        file.name.removeprefix("Pulumi.").removesuffix(".yaml")
-        for file in (REPOSITORY / "stacks").glob("Pulumi.*.yaml")
-    )
-
-
-def stack_settings(stack: str) -> dict[str, Any]:
-    if stack not in stacks():
-        fail(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
-    settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
-    return settings
-
-
 def existing(stack: str) -> Lab:
-    lab = Lab(cache.DIRECTORY / "run", stack)
+    lab = lab_of(stack)
     if not lab.running:
         fail(f"{stack} is not up; `rehearse up {stack} --keep` starts it")
     return lab

@@ -11,7 +11,11 @@ from rehearsal.report import GraphNode, PathStep
 def graph(result: Result, resources: list[dict[str, Any]]) -> list[GraphNode]:
     """Every resource that the engine made (components and providers are only names), oldest first."""
     custom = {r["urn"]: r for r in resources if r.get("custom") and not r["type"].startswith("pulumi:")}
-    made = {urn: step for urn, step in result.steps.items() if urn in custom and step.end is not None}
+    made = {
+        urn: step
+        for urn, step in result.steps.items()
+        if urn in custom and step.end is not None and step.operation != "same"
+    }
     return sorted(
         (
             GraphNode(

@@ -21,9 +21,8 @@ from pulumi import automation
 from pulumi.automation import EngineEvent
 
 from rehearsal import progress
+from rehearsal.project import PROJECT, REPOSITORY
 
-REPOSITORY = Path(__file__).parent.parent
-PROJECT = "ha-wordpress"
 STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
 QUIET = {"same", "read"}
 """Steps that change nothing."""

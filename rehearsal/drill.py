@@ -16,8 +16,9 @@ from pathlib import Path
 
 from rehearsal import progress
 from rehearsal.deployment import Deployment, DeploymentFailed
-from rehearsal.lab import Outside
+from rehearsal.lab import OutsideAddresses
 from rehearsal.probes import FileProbe, PageProbe, Probe, worst
+from rehearsal.project import PROJECT
 from rehearsal.region import Faults
 from rehearsal.report import Fault, Mark, Promise
 from rehearsal.shell import ToolError, run
@@ -32,7 +33,7 @@ HEAL_LIMIT = 180.0
 VERIFY_SCRIPT = (Path(__file__).parent / "probe_verify.py").read_text()
 
 
-OPERATOR, STRANGER = "", Outside.stranger.split("/")[0]
+OPERATOR, STRANGER = "", OutsideAddresses.stranger.split("/")[0]
 """Addresses to knock from: the operator's own, and one that no security group lets in."""
 
 
@@ -281,7 +282,7 @@ class Drill:
     def way_down(self) -> None:
         """The operator's own way down: unprotect in the settings, `up`, `destroy`."""
         with progress.step("Unprotecting the data, then destroying") as shown:
-            self.deployment.set("ha-wordpress:protect_data", "false")
+            self.deployment.set(f"{PROJECT}:protect_data", "false")
             self.deployment.up(shown)
             self.deployment.destroy(shown)
             left = [*self.faults.left_over(), *self.faults.machines()]

@@ -31,14 +31,14 @@ class LabError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Outside:
+class OutsideAddresses:
     """Addresses that are not the region's, with their prefix: the operator's and a stranger's."""
 
     operator: str
     stranger: str = "192.0.2.10/24"
 
     @classmethod
-    def let_in_by(cls, networks: list[str]) -> Outside:
+    def let_in_by(cls, networks: list[str]) -> OutsideAddresses:
         """The operator comes from the first of the networks that the stack lets in by SSH."""
         first = ipaddress.IPv4Network(networks[0])
         address = first.network_address if first.prefixlen == 32 else first.network_address + 10
@@ -71,7 +71,7 @@ class Lab:
         """Whether it is up and shall stay so."""
         return self.running and (self.directory / "kept").exists()
 
-    def start(self, image: Image, outside: Outside, region: str) -> None:
+    def start(self, image: Image, outside: OutsideAddresses, region: str) -> None:
         """Start an empty region. It ends with this process, unless `keep` is called.
 
         Raises `LabError` when the stack is already being rehearsed.

@@ -190,21 +190,18 @@ class Machine:
         return run(*self.entering(), *command, stdin=stdin, timeout=timeout)
 
     def entering(self) -> list[str]:
-        """The words to put before a command that shall run inside."""
+        """The words to put before a command that shall run inside.
+
+        Not nsenter's own fork: it stops when its child is stopped, as every process is when a machine shuts down,
+        and the machine's end then waits for ever for the child to be reaped.
+        """
         if self._process is None:
             raise ToolError(f"{self.hostname} is not running")
         leader = self._init(self._process)
         return [
-            "nsenter",
-            f"--target={leader}",
-            "--mount",
-            "--uts",
-            "--ipc",
-            "--net",
-            "--pid",
-            f"--root=/proc/{leader}/root",
-            "--wd=/",
-        ]
+            "nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--no-fork",
+            f"--root=/proc/{leader}/root", "--wd=/", "sh", "-c", '"$@"; exit $?', "sh",
+        ]  # fmt: skip
 
     def _init(self, process: subprocess.Popen[bytes]) -> int:
         """The machine's first process, as this side numbers it; it is there shortly after the start."""
