@@ -118,7 +118,7 @@ class RemoteHost:
         )
 
     def _options(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        own = pulumi.ResourceOptions(depends_on=self._needs, deleted_with=self._machine, delete_before_replace=True)
+        own = pulumi.ResourceOptions(depends_on=self._needs, deleted_with=self._machine)
         return pulumi.ResourceOptions.merge(opts, own)
 
 

@@ -65,7 +65,11 @@ class Log(logging.Logger):
 
     def __init__(self) -> None:
         super().__init__("engine")
+        self.infos: list[str] = []
         self.warnings: list[str] = []
+
+    def info(self, msg: object, *args: object, **options: Any) -> None:
+        self.infos.append(str(msg))
 
     def warning(self, msg: object, *args: object, **options: Any) -> None:
         self.warnings.append(str(msg))

@@ -1,0 +1,237 @@
+"""What is made, and what waits for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from graph import ROOT, Graph, Resource, build
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+NODES = ["gfs1", "gfs2", "gfs3"]
+STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").iterdir())
+
+
+class AsText(SingleFileSnapshotExtension):
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+
+def drawn(graph: Graph) -> Iterator[str]:
+    """One line a resource, under the component that it is a part of."""
+
+    def below(parent: str, indent: str) -> Iterator[str]:
+        for resource in sorted(graph.resources.values(), key=lambda one: one.key):
+            if resource.parent == parent:
+                yield f"{indent}{resource.key}{waiting(resource)}{options(resource)}"
+                yield from below(resource.key, f"{indent}  ")
+
+    def waiting(resource: Resource) -> str:
+        needs = sorted(graph.waits(resource.key))
+        return f" <- {', '.join(needs)}" if needs else ""
+
+    def options(resource: Resource) -> str:
+        said = [
+            "protected" * resource.protect,
+            "kept when deleted" * resource.retain_on_delete,
+            "old one goes first" * resource.delete_before_replace,
+            f"goes with {resource.deleted_with}" * bool(resource.deleted_with),
+            f"a change of {', '.join(resource.ignore_changes)} is ignored" * bool(resource.ignore_changes),
+        ]
+        return f" [{'; '.join(filter(None, said))}]" if any(said) else ""
+
+    yield from below("", "")
+    yield from (f"output {name}" for name in sorted(graph.outputs))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_graph_of_a_stack_is_the_one_on_record(stack: str, snapshot: SnapshotAssertion) -> None:
+    """A pull request that changes the graph shows the change here: `pytest --snapshot-update` records it."""
+    assert "\n".join(drawn(build(stack))) + "\n" == snapshot(extension_class=AsText)
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_brick_waits_for_its_own_machine_and_disk_and_for_no_other(aws_wordpress: Graph, node: str) -> None:
+    assert aws_wordpress.waits(f"remote.Command {node}-brick") == {
+        f"remote.Command {node}-ready",
+        f"ec2.VolumeAttachment {node}-data",
+    }
+    others = {name for name in NODES if name != node}
+    assert not [need for need in aws_wordpress.after(f"remote.Command {node}-brick") if need.split()[-1] in others]
+
+
+@pytest.mark.parametrize("step", ["brick", "glusterd", "hosts"])
+def test_the_steps_of_one_node_do_not_wait_for_each_other(aws_wordpress: Graph, step: str) -> None:
+    before = {need for need in aws_wordpress.after(f"remote.Command gfs2-{step}") if "remote.Command" in need}
+    assert before == {"remote.Command gfs2-ready"}
+
+
+def test_peers_wait_for_every_glusterd_and_every_name_but_for_no_brick(aws_wordpress: Graph) -> None:
+    assert aws_wordpress.waits("remote.Command gfs1-peers") == {
+        f"remote.Command {node}-{step}" for node in NODES for step in ("glusterd", "hosts")
+    }
+    assert not [need for need in aws_wordpress.after("remote.Command gfs1-peers") if "brick" in need.split("-")]
+
+
+def test_the_first_node_is_probed_back_by_name(aws_wordpress: Graph) -> None:
+    assert "PEERS='node-gfs2 node-gfs3'" in command(aws_wordpress, "gfs1-peers")
+    assert "PEERS=node-gfs1" in command(aws_wordpress, "gfs2-peers")
+
+
+def test_the_volume_waits_for_the_peers_and_every_brick(aws_wordpress: Graph) -> None:
+    assert aws_wordpress.waits("remote.Command gfs1-volume-wp") == {
+        "remote.Command gfs2-peers",
+        *(f"remote.Command {node}-brick" for node in NODES),
+    }
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_mount_waits_for_the_volume_and_the_names_on_its_node(aws_wordpress: Graph, node: str) -> None:
+    assert aws_wordpress.waits(f"remote.Command {node}-mount") == {"remote.Command gfs1-volume-wp"}
+    assert f"remote.Command {node}-hosts" in aws_wordpress[f"remote.Command {node}-mount"].waits_for
+
+
+def test_the_mounts_form_a_ring(aws_wordpress: Graph) -> None:
+    for node, server, backups in [
+        ("gfs1", "node-gfs2", "node-gfs3:node-gfs1"),
+        ("gfs2", "node-gfs3", "node-gfs1:node-gfs2"),
+        ("gfs3", "node-gfs1", "node-gfs2:node-gfs3"),
+    ]:
+        assert f"SOURCE={server}:/wp BACKUPS={backups} " in command(aws_wordpress, f"{node}-mount")
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_the_web_server_waits_for_nothing_but_its_machine(aws_wordpress: Graph, node: str) -> None:
+    assert aws_wordpress.waits(f"remote.Command {node}-web") == {f"remote.Command {node}-ready"}
+
+
+def test_the_code_is_copied_while_the_database_is_being_made(aws_wordpress: Graph) -> None:
+    assert "rds.Instance database" not in aws_wordpress.after("remote.Command gfs1-wordpress-code")
+
+
+def test_the_installation_waits_for_code_php_database_and_address(aws_wordpress: Graph) -> None:
+    assert aws_wordpress.waits("remote.Command gfs1-wordpress-site") >= {
+        "remote.Command gfs1-wordpress-code",
+        "remote.Command gfs1-web",
+        "rds.Instance database",
+        "vpc.SecurityGroupIngressRule database-mysql",
+        "lb.LoadBalancer balancer",
+    }
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_machine_boots_only_once_it_has_its_way_out(aws_wordpress: Graph, node: str) -> None:
+    zone = {"gfs1": "us-east-1b", "gfs2": "us-east-1c", "gfs3": "us-east-1d"}[node]
+    assert aws_wordpress.waits(f"ec2.Instance {node}") >= {
+        f"ec2.RouteTableAssociation {zone}",
+        "vpc.SecurityGroupEgressRule node-out",
+    }
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_every_step_of_a_machine_waits_until_it_is_ready_and_goes_with_it(aws_wordpress: Graph, node: str) -> None:
+    steps = [step for step in aws_wordpress.of_type("remote.Command") if step.name.startswith(f"{node}-")]
+    assert len(steps) > 4
+    for step in steps:
+        assert step.deleted_with == f"ec2.Instance {node}"
+        assert step.inputs["triggers"] == [f"id-of-{node}"]
+        if step.name != f"{node}-ready":
+            assert f"remote.Command {node}-ready" in aws_wordpress.after(step.key)
+
+
+def test_a_machine_is_reached_only_once_every_door_that_it_needs_is_open(aws_wordpress: Graph) -> None:
+    rules = {
+        rule.key for rule in aws_wordpress.of_type("vpc.SecurityGroupIngressRule") if rule.name.startswith("node-")
+    }
+    assert len(rules) == 4
+    assert rules <= aws_wordpress.waits("remote.Command gfs1-ready")
+
+
+def test_the_outputs_tell_an_operator_how_to_go_on(aws_wordpress: Graph) -> None:
+    assert aws_wordpress.outputs["url"] == "http://balancer.example"
+    assert aws_wordpress.outputs["nodes"]["gfs2"] == {
+        "private": "private-of-gfs2",
+        "public": "public-of-gfs2",
+        "ssh": "ssh admin@public-of-gfs2",
+    }
+    assert aws_wordpress.outputs["admin_user"] == "editor"
+
+
+def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_they_are(aws_wordpress: Graph) -> None:
+    grown = build(
+        nodes={name: {"zone": f"us-east-1{letter}"} for name, letter in zip([*NODES, "gfs4"], "bcde", strict=True)},
+        gluster={"replica": 4},
+    )
+    gone = aws_wordpress.resources.keys() - grown.resources.keys()
+    new = grown.resources.keys() - aws_wordpress.resources.keys()
+    changed = {
+        key
+        for key, resource in aws_wordpress.resources.items()
+        if key in grown.resources and resource.inputs != grown[key].inputs
+    }
+    assert not gone
+    assert {key.split()[-1].split("-")[0] for key in new} == {"gfs4", "us"}
+    assert changed == {
+        # the zone's subnet
+        "rds.SubnetGroup database",
+        "lb.LoadBalancer balancer",
+        # the new node's name and address
+        *(f"remote.Command {node}-hosts" for node in NODES),
+        "remote.Command gfs1-peers",
+        "remote.Command gfs2-peers",
+        "remote.Command gfs1-volume-wp",
+        # who a mount may turn to
+        *(f"remote.Command {node}-mount" for node in NODES),
+    }
+
+
+def test_https_redirects_http_and_changes_the_sites_address() -> None:
+    arn = "arn:aws:acm:us-east-1:123456789012:certificate/x"
+    graph = build(balancer={"certificate_arn": arn}, site={"admin_email": "a@b.example", "domain": "www.example.com"})
+    assert graph["lb.Listener http"].inputs["defaultActions"][0]["redirect"]["statusCode"] == "HTTP_301"
+    assert graph["lb.Listener https"].inputs["certificateArn"] == arn
+    assert graph["lb.Listener https"].inputs["defaultActions"][0]["type"] == "forward"
+    assert graph.outputs["url"] == "https://www.example.com"
+    assert "URL=https://www.example.com" in command(graph, "gfs1-wordpress-site")
+
+
+def test_an_existing_vpc_is_used_and_none_is_made() -> None:
+    zones = ["us-east-1b", "us-east-1c", "us-east-1d"]
+    graph = build(
+        network={
+            "ssh_from": ["203.0.113.0/24"],
+            "vpc": "vpc-0123456789abcdef0",
+            "subnets": {zone: f"subnet-{zone}" for zone in zones},
+        }
+    )
+    for type_ in ("ec2.Vpc", "ec2.Subnet", "ec2.InternetGateway", "ec2.RouteTable"):
+        assert not list(graph.of_type(type_))
+    assert graph["ec2.Instance gfs1"].inputs["subnetId"] == "subnet-us-east-1b"
+    assert graph["ec2.SecurityGroup node"].inputs["vpcId"] == "vpc-0123456789abcdef0"
+    assert "172.16.0.0/16" in command(graph, "gfs1-web")
+
+
+def test_a_site_that_is_moved_in_is_copied_to_the_first_node_before_it_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    files, dump = (tmp_path_factory.mktemp("site") / name for name in ("site.tar", "dump.sql"))
+    files.touch()
+    dump.touch()
+    graph = build(site={"admin_email": "a@b.example", "import": {"files": str(files), "database": str(dump)}})
+    assert "remote.CopyToRemote gfs1-import-files" in graph.waits("remote.Command gfs1-wordpress-code")
+    assert "remote.CopyToRemote gfs1-import-database" in graph.waits("remote.Command gfs1-wordpress-site")
+    assert "IMPORT=/home/admin/import-files" in command(graph, "gfs1-wordpress-code")
+    assert "IMPORT=/home/admin/import-database" in command(graph, "gfs1-wordpress-site")
+
+
+def test_an_archive_replaces_debians_package_as_the_source() -> None:
+    archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
+    graph = build(site={"admin_email": "a@b.example", "archive": archive})
+    assert f"ARCHIVE_URL={archive['url']} ARCHIVE_SHA256={archive['sha256']}" in command(graph, "gfs1-wordpress-code")
+
+
+def command(graph: Graph, step: str) -> str:
+    text = graph[f"remote.Command {step}"].inputs["create"]
+    assert isinstance(text, str), f"{step} shows its text to nobody"
+    return text
