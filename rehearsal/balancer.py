@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,13 +69,9 @@ class Balancer:
         self.name, self.port = name, port
         self.listeners: dict[str, Listener] = {}
         self.groups: dict[str, TargetGroup] = {}
-        self._key, self._services, self._network, self._names, self._logs = (
-            key,
-            services,
-            network,
-            names,
-            logs,
-        )
+        self._services, self._network, self._names, self._log = services, network, names, logs / f"{key}.log"
+        self._loads = 0
+        self._lock = threading.Lock()
         self._home = f"/var/lib/rehearsal/{key}"
         self._directory = services.root / self._home[1:]
         self._directory.mkdir(parents=True)

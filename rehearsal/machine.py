@@ -200,7 +200,7 @@ class Machine:
         leader = self._init(self._process)
         return [
             "nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--no-fork",
-            f"--root=/proc/{leader}/root", "--wd=/", "sh", "-c", '"$@"; exit $?', "sh",
+            f"--root=/proc/{leader}/root", "--wdns=/", "sh", "-c", '"$@"; exit $?', "sh",
         ]  # fmt: skip
 
     def _init(self, process: subprocess.Popen[bytes]) -> int:
