@@ -30,6 +30,9 @@ uuid=$(blkid --probe --match-tag UUID --output value "$DISK")
 # brick that is started before its disk is there is not tried again: hence the drop-in.
 line="UUID=$uuid $BRICK_MOUNT xfs inode64,noatime,nofail,x-systemd.device-timeout=10s 0 0"
 if ! grep -qxF "$line" /etc/fstab; then
+    # nothing can be written under the mount while the disk is away; before the line, as with it systemd may mount
+    mkdir -p "$BRICK_MOUNT"
+    mountpoint --quiet "$BRICK_MOUNT" || chattr +i "$BRICK_MOUNT"
     next=$(mktemp /etc/fstab.XXXXXX)
     awk -v mount="$BRICK_MOUNT" '$2 != mount' /etc/fstab >"$next"
     echo "$line" >>"$next"
@@ -41,12 +44,8 @@ mkdir -p /etc/systemd/system/glusterd.service.d
 printf '[Unit]\nWants=%s\nAfter=%s\n' "$unit" "$unit" >/etc/systemd/system/glusterd.service.d/brick.conf
 systemctl daemon-reload
 
-mkdir -p "$BRICK_MOUNT"
-if ! mountpoint --quiet "$BRICK_MOUNT"; then
-    # nothing can be written under the mount while the disk is away
-    chattr +i "$BRICK_MOUNT"
-    mount "$BRICK_MOUNT"
-fi
+# not by mount(8): glusterd, when it is started at this moment, makes systemd mount it too
+systemctl start "$unit"
 xfs_growfs "$BRICK_MOUNT" >/dev/null
 mkdir -p "$BRICK"
 

@@ -4,17 +4,14 @@ set -euo pipefail
 
 line="$SOURCE $MOUNTPOINT glusterfs defaults,_netdev,noauto,backup-volfile-servers=$BACKUPS 0 0"
 if ! grep -qxF "$line" /etc/fstab; then
+    # nothing can be written under the mount while the volume is away
+    mkdir -p "$MOUNTPOINT"
+    mountpoint --quiet "$MOUNTPOINT" || chattr +i "$MOUNTPOINT"
     next=$(mktemp /etc/fstab.XXXXXX)
     awk -v mount="$MOUNTPOINT" '$2 != mount' /etc/fstab >"$next"
     echo "$line" >>"$next"
     chmod 644 "$next"
     mv "$next" /etc/fstab
-fi
-
-mkdir -p "$MOUNTPOINT"
-if ! mountpoint --quiet "$MOUNTPOINT"; then
-    # nothing can be written under the mount while the volume is away
-    chattr +i "$MOUNTPOINT"
 fi
 
 printf '%s' "$UNIT" >/etc/systemd/system/gluster-mount@.service
