@@ -89,6 +89,10 @@ class Balancer:
             template = environment.from_string(TEMPLATE.read_text())
             (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
             config = f"{self._home}/haproxy.cfg"
+            if self._service and not self.listeners:
+                self._service.stop()
+                self._service = None
+                return
             if self._service:
                 run("chroot", self._services.root, "haproxy", "-q", "-c", "-f", config)
                 self._service.send(signal.SIGUSR2)

@@ -107,6 +107,8 @@ class Deployment:
         return self._run(self.stack.up, shown)
 
     def destroy(self, shown: progress.Step) -> Result:
+        """Destroy as the CLI does: it previews first, and refuses there, before anything is touched."""
+        self._run(self.stack.preview_destroy, shown)
         return self._run(self.stack.destroy, shown)
 
     def set(self, key: str, value: str) -> None:

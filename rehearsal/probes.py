@@ -80,7 +80,7 @@ class FileProbe(Probe):
         self.writer = f"{node}-{kind}-{time.time_ns()}"
         self._process = subprocess.Popen(
             [*entering, "python3", "-u", "-c", FILES_SCRIPT, kind, directory, self.writer],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()

@@ -1,0 +1,114 @@
+"""The command itself, end to end: the whole drill, two at once, and an end in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rehearsal.outside import lab_of
+from rehearsal.residue import residue
+
+STACK = "aws-wordpress"
+REHEARSE = str(Path(sys.executable).with_name("rehearse"))
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 and "CI" not in os.environ, reason="a rehearsal boots machines: run as root"
+)
+
+
+def rehearse(*words: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([REHEARSE, *words], check=False, capture_output=True, text=True, timeout=timeout)
+
+
+def until(happened: Callable[[], bool], limit: float) -> bool:
+    end = time.monotonic() + limit
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.1)
+    return happened()
+
+
+def test_the_whole_drill_holds_every_promise(tmp_path: Path) -> None:
+    done = rehearse("drill", STACK, "--json", str(tmp_path / "report.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["stack"] == STACK
+    assert report["second_up_changes"] == 0
+    assert "aws:ec2/instance:Instance" in report["stand_ins"]
+    assert report["critical_path_seconds"] == pytest.approx(sum(s["seconds"] for s in report["critical_path"]), abs=0.1)
+    assert report["critical_path_seconds"] <= report["up_seconds"]
+    assert [promise["name"] for promise in report["promises"] if not promise["held"]] == []
+
+    loss, failover, reboot = report["faults"]
+    for fault in (loss, failover, reboot):
+        assert fault["lost_acknowledged_writes"] == 0
+        assert fault["acknowledged_writes"] > 0
+    # a silent node is given up after one ping timeout of 3 s at the earliest: less would mean that nothing was lost
+    assert 2 < loss["write_outage_seconds"] <= 8
+    assert loss["page_outage_seconds"] <= 12
+    assert loss["heal_seconds"] > 0
+    assert failover["write_outage_seconds"] < 2
+    assert reboot["page_outage_seconds"] > 1
+
+    paths = [Path(line) for line in done.stdout.splitlines() if line.endswith(("report.json", "report.html"))]
+    assert [path.name for path in paths] == ["report.json", "report.html"]
+    assert re.findall(r'(?:src|href)="(?!#)[^"]*"|@import|url\(', paths[1].read_text()) == []
+    assert residue(lab_of(STACK)) == []
+
+
+def test_a_second_rehearsal_is_refused_and_a_killed_one_leaves_nothing() -> None:
+    lab = lab_of(STACK)
+    with subprocess.Popen([REHEARSE, "up", STACK], stderr=subprocess.DEVNULL) as first:
+        assert until(lambda: any((lab.directory / "machines").glob("*/console.log")), 120)
+
+        second = rehearse("up", STACK, timeout=60)
+        assert second.returncode == 1
+        assert f"{STACK} is already being rehearsed" in second.stderr
+        assert first.poll() is None
+        assert f"{STACK}: up" in rehearse("status", STACK, timeout=60).stdout
+
+        first.kill()
+    assert until(lambda: not lab.running, 30)
+    assert residue(lab) == []
+
+
+def test_an_interrupt_takes_everything_down_and_says_so() -> None:
+    lab = lab_of(STACK)
+    with subprocess.Popen([REHEARSE, "up", STACK], stderr=subprocess.PIPE, text=True) as running:
+        assert until(lambda: any((lab.directory / "machines").glob("*/console.log")), 120)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert f"interrupted: {STACK} is taken down" in said
+    assert residue(lab) == []
+
+
+def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
+    lab = lab_of(STACK)
+    try:
+        assert rehearse("up", STACK, "--keep").returncode == 0
+        assert re.search(r"gfs1: running 10\.20\.", rehearse("status", timeout=60).stdout)
+        shell = subprocess.run(
+            [REHEARSE, "shell", STACK, "gfs2"], check=False, input="findmnt --types fuse.glusterfs --noheadings\n",
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert "node-gfs3:/wp" in shell.stdout
+    finally:
+        ended = rehearse("down", STACK, timeout=120)
+    assert ended.returncode == 0
+    assert residue(lab) == []
+
+
+def test_an_unknown_stack_is_refused_with_those_that_there_are() -> None:
+    refused = rehearse("up", "no-such-stack", timeout=60)
+    assert refused.returncode == 1
+    assert f"there is no stack no-such-stack; stacks/ has: {STACK}" in refused.stderr
