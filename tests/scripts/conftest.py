@@ -1,4 +1,4 @@
-"""Real machines for the steps to run on.
+"""Real machines for the steps to run on, shared by all tests.
 
 The tests run inside namespaces of their own: pytest starts itself again there, so that `pytest tests/scripts` is all.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,78 +20,65 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from components import user_data
-from components.remote import assignments, command_text
+from components.cloud.aws.database import NAME
 from rehearsal import cache, host, image
+from rehearsal.database import Account
 from rehearsal.lab import SCRIPT
-from rehearsal.machine import Attachment, Machine
+from rehearsal.machine import Attachment
 from rehearsal.network import Group, Rule
 from rehearsal.region import Region, Settings, own_namespaces
-from rehearsal.shell import ToolError
+from tests.scripts import params
+from tests.scripts.node import Node
 
+HERE = Path(__file__).parent
 INSIDE = "HA_WORDPRESS_SCRIPTS"
-CGROUP = "ha-wordpress-scripts"
-COMPONENTS = Path(__file__).parents[2] / "components"
-PARTS = ["base", "gluster", "web", "wordpress"]
+"""Set inside: the scratch directory and the two trees of the image, colon between."""
+
+NODES = ("gfs1", "gfs2", "gfs3")
+SPARE = "spare"
+PASSWORD = "x7Kq4mBt9ZLw2vRd"
+FOREIGN_CA = "impostor"
+NO_TLS = "plain"
+
+# no mirror has such a package: cloud-init meets an error, and goes on to its end
+UNLUCKY = b"#cloud-config\npackages: [no-such-package]\n"
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if INSIDE in os.environ or (os.geteuid() and "CI" not in os.environ):
         return None
-    host.ensure()
-    image.ensure()
-    directory = cache.DIRECTORY / "run" / "scripts"
-    again = [
-        str(SCRIPT),
-        str(directory),
-        CGROUP,
-        sys.executable,
-        "-m",
-        "pytest",
-        *map(str, config.invocation_params.args),
-    ]
-    return subprocess.run(again, check=False, env={**os.environ, INSIDE: str(directory)}).returncode
-
-
-class Node:
-    """A machine that steps run on the way `components.remote` runs them."""
-
-    def __init__(self, name: str, machine: Machine) -> None:
-        self.name, self.machine = name, machine
-        self.address = machine.port.address
-
-    def run(self, *command: str, timeout: float = 120) -> str:
-        return self.machine.enter(*command, timeout=timeout)
-
-    def step(
-        self,
-        script: str,
-        params: Mapping[str, str] | None = None,
-        secrets: Mapping[str, str] | None = None,
-        timeout: int = 120,
-    ) -> str:
-        """Run a script of components/ (its path there); raises `ToolError` with what it said when it fails."""
-        text = command_text(COMPONENTS / script, params or {}, timeout)
-        return self.machine.enter("bash", "-c", text, stdin=assignments(secrets or {}), timeout=timeout + 30)
-
-    def refuses(
-        self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
-    ) -> str:
-        """Run a script that has to fail; returns what it said."""
-        with pytest.raises(ToolError) as refusal:
-            self.step(script, params, secrets)
-        return str(refusal.value)
+    if not all(Path(given.split("::")[0]).resolve().is_relative_to(HERE) for given in config.args):
+        raise pytest.UsageError("tests/scripts starts pytest again in namespaces of its own: run it by itself")
+    try:
+        host.ensure()
+    except host.HostError as error:
+        raise pytest.UsageError(str(error)) from error
+    made = image.ensure()
+    (cache.DIRECTORY / "run").mkdir(exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="scripts-", dir=cache.DIRECTORY / "run"))
+    directory.chmod(0o755)
+    # an interrupt is for the tests inside: they end, and lab.sh cleans up behind them
+    signal.signal(signal.SIGINT, lambda *_: None)
+    return subprocess.run(
+        [
+            SCRIPT, directory, f"ha-wordpress-{directory.name}",
+            sys.executable, "-m", "pytest", *config.invocation_params.args,
+        ],
+        check=False,
+        env={**os.environ, INSIDE: f"{directory}:{made.nodes}:{made.services}"},
+    ).returncode  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def region() -> Iterator[Region]:
+    """A region with one security group that lets everything through, and no TLS authority but its own."""
     if INSIDE not in os.environ:
-        pytest.skip("steps are tested on machines booted here: run as root")
+        pytest.skip("the steps are tested on machines booted here: run `pytest tests/scripts` as root")
     own_namespaces()
-    directory = Path(os.environ[INSIDE])
-    directory.mkdir(parents=True)
+    directory, nodes, services = map(Path, os.environ[INSIDE].split(":"))
     region = Region(
         Settings(
-            directory, image.ensure(), CGROUP, "us-east-1",
+            directory, image.Image(nodes, services), f"ha-wordpress-{directory.name}", "us-east-1",
             ipaddress.IPv4Interface("203.0.113.10/24"), ipaddress.IPv4Interface("192.0.2.10/24"),
         )
     )  # fmt: skip
@@ -101,34 +90,83 @@ def region() -> Iterator[Region]:
 
 
 @pytest.fixture(scope="session")
-def boot(region: Region) -> object:
-    """Boots a machine with a data disk: `boot("gfs1", zone number)`."""
+def machines(region: Region) -> dict[str, Node]:
+    """Four machines, switched on side by side: three nodes with an empty data disk each, and a spare.
 
-    def boot(name: str, zone: int) -> Node:
-        key = Ed25519PrivateKey.generate()
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    The spare's first boot meets an error; its disk is small, as it is read byte by byte.
+    """
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    whole = user_data.render(["base", "gluster", "web", "wordpress"], private, public).encode()
+    made = {}
+    for zone, name in enumerate((*NODES, SPARE), 1):
         machine = region.new_machine(
             f"i-{name}",
             name=name,
             subnet=ipaddress.IPv4Network(f"10.20.{zone}.0/24"),
             groups=("sg-all",),
             public=True,
-            user_data=user_data.render(PARTS, private, public).encode(),
+            user_data=UNLUCKY if name == SPARE else whole,
             public_keys=[],
         )
+        region.new_disk(f"vol-{name}", 1 if name == SPARE else 4)
+        made[name] = Node(name, machine)
+        machine.attach(Attachment(region.disks[f"vol-{name}"], "nvme1n1", Path(made[name].disk).name))
         machine.power_on()
-        region.new_disk(f"vol-{name}", 4)
-        machine.attach(Attachment(region.disks[f"vol-{name}"], "nvme1n1", f"nvme-Amazon_Elastic_Block_Store_vol{name}"))
-        return Node(name, machine)
-
-    return boot
+    for node in made.values():
+        # a step comes by SSH: not before there is a server for it
+        node.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
+    return made
 
 
 @pytest.fixture(scope="session")
-def nodes(boot: object) -> dict[str, Node]:
-    """gfs1 to gfs3, each in a zone of its own, with a data disk, cloud-init done."""
-    made = {name: boot(name, zone) for zone, name in enumerate(("gfs1", "gfs2", "gfs3"), 1)}  # type: ignore[operator]
+def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
+    """gfs1 to gfs3: ready, each in a zone of its own, and known to each other by name."""
+    nodes = {name: machines[name] for name in NODES}
+    named = params.hosts(nodes)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: node.step("ready.sh"), made.values()))
-    return made
+        list(pool.map(lambda node: node.step("ready.sh"), nodes.values()))
+        list(pool.map(lambda node: node.step("hosts.sh", named), nodes.values()))
+    return nodes
+
+
+@pytest.fixture(scope="session")
+def spare(machines: Mapping[str, Node], nodes: Mapping[str, Node]) -> Node:
+    """The machine for what must fail: no part of the pool, but it knows the nodes' names."""
+    spare = machines[SPARE]
+    spare.refuses("ready.sh")
+    spare.step("hosts.sh", params.hosts(nodes))
+    return spare
+
+
+@pytest.fixture(scope="session")
+def mounted(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes with the volume `wp` mounted at the document root, as all steps of gluster/ make it."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.step("gluster/glusterd.sh", params.GLUSTERD), nodes.values()))
+        list(pool.map(lambda node: node.step("gluster/brick.sh", params.brick(node.disk)), nodes.values()))
+    first, second, third = params.PEERS
+    nodes["gfs1"].step("gluster/peers.sh", params.peers(second, third))
+    nodes["gfs2"].step("gluster/peers.sh", params.peers(first))
+    nodes["gfs1"].step("gluster/volume.sh", params.VOLUME)
+    for name, node in nodes.items():
+        node.step("gluster/mount.sh", params.mount(f"node-{name}"))
+    return dict(nodes)
+
+
+@pytest.fixture(scope="session")
+def databases(region: Region) -> dict[str, str]:
+    """Host names of database servers: `wordpress`, one of another authority, and one without TLS."""
+    own = region.authority
+    for name, settings in {
+        NAME: {"require_secure_transport": "1"},
+        FOREIGN_CA: {"require_secure_transport": "1"},
+        NO_TLS: {"ssl": "0"},
+    }.items():
+        if name == FOREIGN_CA:
+            region.authority = type(own)()
+        port = region.new_port(f"db-{name}", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
+        region.new_database(name, f"{name}.example.com", [port], Account(NAME, NAME, PASSWORD), settings)
+        region.authority = own
+    return {name: database.endpoint for name, database in region.databases.items()}

@@ -1,0 +1,1 @@
+"""The tests: `unit` needs no root, `scripts` and `rehearsal` boot machines."""

@@ -1,0 +1,1 @@
+"""Each step on a real machine."""

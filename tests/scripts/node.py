@@ -1,0 +1,82 @@
+"""A machine that steps run on the way `components.remote` runs them."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.remote import assignments, command_text
+from rehearsal.machine import Machine
+
+COMPONENTS = Path(__file__).parents[2] / "components"
+
+STATE = r"""
+find /etc /usr/local /srv /root /var/www /var/lib/glusterd/vols/*/info /var/lib/glusterd/peers \
+    -type f -printf '%p inode %i changed %T@ mode %m owner %u\n' 2>/dev/null | sort
+findmnt --noheadings --list --output TARGET,SOURCE --types xfs,fuse.glusterfs
+ps -eo pid,lstart,args | grep -E ' (/usr/sbin/gluster|nginx: |php-fpm: (master|pool health))' | grep -v grep | sort
+systemctl list-unit-files --state=enabled --no-legend
+"""
+"""What a step may change: files and when each was written, mounts, services that were started, and since when."""
+
+
+class Node:
+    """A machine, by the name that the operator calls it."""
+
+    def __init__(self, name: str, machine: Machine) -> None:
+        self.name, self.machine = name, machine
+        self.address = machine.port.address
+        self.disk = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol{name}"
+
+    def run(self, *command: str, stdin: str | None = None) -> str:
+        """The output of a command inside; raises `ToolError` when it fails."""
+        return self.machine.enter(*command, stdin=stdin, timeout=120)
+
+    def state(self) -> list[str]:
+        """What a second run of a step must leave as it is, one thing a line."""
+        return self.run("sh", "-c", STATE).splitlines()
+
+    def step(
+        self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
+    ) -> None:
+        """Run a script of components/ (its path there), which must succeed, and without a word."""
+        done = self._attempt(script, params, secrets)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, f"{script} on {self.name}: exit status {done.returncode}: {said}"
+        assert not said, f"{script} on {self.name} is not quiet: {said}"
+
+    def again(
+        self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
+    ) -> None:
+        """Run a step that has run before: nothing may be written, mounted, or started anew."""
+        before = self.state()
+        self.step(script, params, secrets)
+        changed = sorted(set(before) ^ set(self.state()))
+        assert not changed, f"a second {script} on {self.name} changed:\n" + "\n".join(changed)
+
+    def refuses(
+        self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
+    ) -> str:
+        """Run a step that must fail by itself, and not by its time limit; returns what it said."""
+        done = self._attempt(script, params, secrets)
+        assert done.returncode not in (0, 124, 137), f"{script} on {self.name}: exit status {done.returncode}"
+        return done.stdout + done.stderr
+
+    def eventually(self, *command: str, within: float = 30) -> None:
+        """Wait until a command inside succeeds."""
+        end = time.monotonic() + within
+        while self._inside(*command).returncode:
+            assert time.monotonic() < end, f"{self.name}: not within {within} s: {' '.join(command)}"
+            time.sleep(0.1)
+
+    def _attempt(
+        self, script: str, params: Mapping[str, str] | None, secrets: Mapping[str, str] | None
+    ) -> subprocess.CompletedProcess[str]:
+        text = command_text(COMPONENTS / script, params or {}, timeout=180)
+        return self._inside("bash", "-c", text, stdin=assignments(secrets or {}))
+
+    def _inside(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        words = [*self.machine.entering(), *command]
+        return subprocess.run(words, check=False, capture_output=True, text=True, input=stdin, timeout=210)

@@ -1,0 +1,108 @@
+"""The steps' parameters, as the components put them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from components.cloud.aws import database
+from components.gluster import brick as gluster_brick
+from components.gluster.mount import ring
+from components.gluster.volume import volume_options
+from components.hosts import host_name
+from components.settings import Gluster
+from components.web.web import USER_ID
+from components.wordpress.wordpress import SALT_LENGTH, SALTS
+from tests.scripts.node import COMPONENTS, Node
+
+NETWORK = "10.20.0.0/16"
+ROOT = "/var/www/html"
+PEERS = [host_name(name) for name in ("gfs1", "gfs2", "gfs3")]
+PORTS = Gluster().ports
+
+GLUSTERD = {"BASE_PORT": str(PORTS.first), "MAX_PORT": str(PORTS.last)}
+"""Of gluster/glusterd.sh."""
+
+VOLUME = {
+    "VOLUME": "wp",
+    "REPLICA": "replica 3",
+    "BRICKS": " ".join(f"{peer}:{gluster_brick.PATH}" for peer in PEERS),
+    "OPTIONS": "\n".join(f"{name} {value}" for name, value in volume_options(Gluster(), USER_ID, NETWORK).items()),
+}
+"""Of gluster/volume.sh."""
+
+SALTS_GIVEN = {name: f"{at}" * SALT_LENGTH for at, name in enumerate(SALTS)}
+
+
+def text(file: str) -> str:
+    """A file beside the scripts, by its path in components/."""
+    return (COMPONENTS / file).read_text()
+
+
+def hosts(nodes: Mapping[str, Node]) -> dict[str, str]:
+    return {"HOSTS": "\n".join(f"{node.address} {host_name(name)}" for name, node in nodes.items())}
+
+
+def brick(disk: str) -> dict[str, str]:
+    return {"DISK": disk, "DISK_GB": "4", "BRICK_MOUNT": gluster_brick.MOUNT, "BRICK": gluster_brick.PATH}
+
+
+def peers(*names: str) -> dict[str, str]:
+    return {"PEERS": " ".join(names), "OTHERS": "2"}
+
+
+def mount(own: str, path: str = ROOT) -> dict[str, str]:
+    """`own`: the host name of the node that mounts."""
+    first, *others = ring(PEERS, own)
+    return {
+        "SOURCE": f"{first}:/wp",
+        "BACKUPS": ":".join(others),
+        "MOUNTPOINT": path,
+        "UNIT": text("gluster/gluster-mount@.service"),
+    }
+
+
+def web(root: str = ROOT) -> dict[str, str]:
+    return {
+        "ROOT": root,
+        "NGINX": text("web/nginx.conf").replace("@ROOT@", root).replace("@BALANCERS@", NETWORK),
+        "SITE_POOL": text("web/site-pool.conf"),
+        "HEALTH_POOL": text("web/health-pool.conf"),
+        "PHP_INI": text("web/php.ini"),
+        "HEALTHZ": text("web/healthz.php"),
+        "TRUSTED_CA": text("cloud/aws/rds-ca.pem"),
+    }
+
+
+def code(root: str = ROOT, *, moved: str = "", archive: tuple[str, str] = ("", "")) -> dict[str, str]:
+    """`moved`: a tar archive on the node to import; `archive`: an address and the sum of what it gives."""
+    return {"ROOT": root, "IMPORT": moved, "ARCHIVE_URL": archive[0], "ARCHIVE_SHA256": archive[1]}
+
+
+def site(host: str, root: str = ROOT, *, name: str = database.NAME, moved: str = "") -> dict[str, str]:
+    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import."""
+    return {
+        "ROOT": root,
+        "URL": "http://www.example.com",
+        "TITLE": 'It\'s a "site" of €5',
+        "ADMIN_USER": "admin",
+        "ADMIN_EMAIL": "admin@example.com",
+        "DB_HOST": f"{host}:3306",
+        "DB_NAME": name,
+        "DB_USER": database.NAME,
+        "IMPORT": moved,
+        "WP_CONFIG": text("wordpress/wp-config.php"),
+        "DB_ERROR": text("wordpress/db-error.php"),
+        "INSTALL": text("wordpress/install.php"),
+    }
+
+
+def site_secrets(password: str) -> dict[str, str]:
+    """`password`: the database user's."""
+    return {"DB_PASSWORD": password, "ADMIN_PASSWORD": "correct horse", **SALTS_GIVEN}
+
+
+def cron(root: str = ROOT) -> dict[str, str]:
+    return {
+        "SERVICE": text("wordpress/wordpress-cron.service").replace("@ROOT@", root),
+        "TIMER": text("wordpress/wordpress-cron.timer"),
+    }
