@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from graph import Graph, build
+
+from tests.unit.graph import Graph, build
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from graph import Graph, build
+from tests.unit.graph import Graph, build
 
 
 class Door(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from graph import ROOT, Graph, Resource, build
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from tests.unit.graph import ROOT, Graph, Resource, build
 
 NODES = ["gfs1", "gfs2", "gfs3"]
 STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").iterdir())

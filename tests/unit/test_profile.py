@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from graph import build
+
+from tests.unit.graph import build
 
 
 @pytest.fixture

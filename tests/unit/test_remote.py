@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from graph import ROOT
 
 from components.remote import END, assignments, command_text
+from tests.unit.graph import ROOT
 
 AWKWARD = 'it\'s $HOME, `id`; "quoted" \\ and\nmore'
 

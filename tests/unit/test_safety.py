@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from graph import Graph, Secret, build
+
+from tests.unit.graph import Graph, Secret, build
 
 DATA = ["ebs.Volume gfs1-data", "ebs.Volume gfs2-data", "ebs.Volume gfs3-data", "rds.Instance database"]
 

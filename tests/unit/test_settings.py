@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from graph import ROOT, build, text
 
 from components.settings import Mistakes, PortRange, Settings, parse
+from tests.unit.graph import ROOT, build, text
 
 LEAST: dict[str, Any] = {
     "aws:region": "us-east-1",

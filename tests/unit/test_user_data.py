@@ -7,10 +7,10 @@ from email.message import Message
 
 import pytest
 import yaml
-from graph import ROOT
 
 from components import user_data
 from components.user_data import LIMIT, render
+from tests.unit.graph import ROOT
 
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
 PUBLIC = "ssh-ed25519 AAAA"
