@@ -18,7 +18,7 @@ import httpx
 from rehearsal import report
 
 FILES_SCRIPT = (Path(__file__).parent / "probe_files.py").read_text()
-PAGE_TIMEOUT = 4.0
+PAGE_TIMEOUT = 3.0
 """Seconds after which a visitor gives up on a page and asks again."""
 PAGE_PERIOD = 0.2
 """Seconds between a visitor's pages: several visitors at once must not be the load that they measure."""
