@@ -228,7 +228,7 @@ class Balancer(Section):
 
 
 class Archive(Section):
-    """WordPress's code from elsewhere than Debian's package."""
+    """WordPress's code from elsewhere than Debian's package: copied once, for a new site; then it updates itself."""
 
     url: HttpsUrl
     """Of a .tar.gz; the machines download it once."""
@@ -240,7 +240,7 @@ class Import(Section):
     """A site that exists, to be moved in: each part is loaded once, and never over a site that is there."""
 
     files: ReadableFile | None = None
-    """Local tar archive of its document root, packed or not."""
+    """Local tar archive of its document root, packed with gzip or not at all."""
     database: ReadableFile | None = None
     """Local SQL dump of its database, as text or packed with gzip."""
 

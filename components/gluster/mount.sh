@@ -16,10 +16,13 @@ fi
 
 printf '%s' "$UNIT" >/etc/systemd/system/gluster-mount@.service
 systemctl daemon-reload
-# not restarted for a changed line: it holds for the next mount, and this one goes on
-systemctl enable --quiet --now "$(systemd-escape --path --template=gluster-mount@.service "$MOUNTPOINT")"
+unit=$(systemd-escape --path --template=gluster-mount@.service "$MOUNTPOINT")
+systemctl enable --quiet "$unit"
+# not restarted for a changed line: it holds for the next mount, and this one goes on; not waited for, as the unit tries
+# again where the first attempt fails
+systemctl start --no-block "$unit"
 
-end=$((SECONDS + 60))
+end=$((SECONDS + 30))
 until [ "$(findmnt --noheadings --output FSTYPE --mountpoint "$MOUNTPOINT")" = fuse.glusterfs ] &&
     stat "$MOUNTPOINT" >/dev/null; do
     if [ "$SECONDS" -ge "$end" ]; then

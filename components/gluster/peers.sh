@@ -3,7 +3,10 @@
 set -euo pipefail
 
 for peer in $PEERS; do
-    gluster --mode=script peer probe "$peer" >/dev/null
+    if ! said=$(gluster --mode=script peer probe "$peer" 2>&1); then
+        echo "$peer cannot be made a peer: $said" >&2
+        exit 1
+    fi
 done
 
 connected() {

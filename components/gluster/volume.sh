@@ -14,7 +14,8 @@ flat() {
 read -ra each <<<"$BRICKS"
 read -ra kind <<<"$REPLICA"
 
-if ! gluster volume list | grep -qxF "$VOLUME"; then
+# where there is none, it says so on standard error
+if ! gluster volume list 2>/dev/null | grep -qxF "$VOLUME"; then
     # without `force`, gluster refuses bricks that belong or belonged to a volume, on every node
     gluster volume create "$VOLUME" "${kind[@]}" transport tcp "${each[@]}" >/dev/null
 fi

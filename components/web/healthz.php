@@ -27,7 +27,9 @@ if (!stream_select($answered, $none, $none, SECONDS)) {
     proc_terminate($stat, 9);
     unhealthy("$root did not answer within " . SECONDS . ' s');
 }
-if (trim(stream_get_contents($pipes[1])) !== $root) {
+$name = trim(stream_get_contents($pipes[1]));
+proc_close($stat);
+if ($name !== $root) {
     unhealthy("$root cannot be read");
 }
 echo "ok\n";

@@ -52,7 +52,11 @@ if [ -e /etc/nginx/sites-enabled/default ]; then
 fi
 nginx -tq
 
-systemctl enable --quiet --now "$fpm" nginx
+for service in "$fpm" nginx; do
+    # asked first, as enabling takes a second or two where SysV scripts are compared
+    systemctl is-enabled --quiet "$service" || systemctl enable --quiet "$service"
+    systemctl start "$service"
+done
 [ -z "${reload_php-}" ] || systemctl reload "$fpm"
 [ -z "${reload_nginx-}" ] || systemctl reload nginx
 

@@ -1,12 +1,13 @@
 #!/bin/bash
-# Puts WordPress's code into ROOT, once: from the local tar archive IMPORT, or from the archive at ARCHIVE_URL with the
-# sum ARCHIVE_SHA256, or from Debian's package. A copy that was interrupted goes on; a site that is there is left alone.
+# Puts WordPress's code into ROOT, once: from the local tar archive IMPORT with the sum IMPORT_SHA256, or from the
+# archive at ARCHIVE_URL with the sum ARCHIVE_SHA256, or from Debian's package. A copy that was interrupted goes on;
+# a site that is there is left alone.
 set -euo pipefail
 
 state=$ROOT/.ha-wordpress
-source=${IMPORT:+import $(sha256sum <"${IMPORT:-/dev/null}" | cut -d ' ' -f 1)}
-source=${source:-${ARCHIVE_URL:+archive $ARCHIVE_SHA256}}
-source=${source:-debian}
+source=debian
+[ -z "$ARCHIVE_URL" ] || source="archive $ARCHIVE_SHA256"
+[ -z "$IMPORT" ] || source="import $IMPORT_SHA256"
 
 if [ -e "$state/code" ]; then
     if [ -n "$IMPORT" ] && [ "$(cat "$state/code")" != "$source" ]; then
@@ -21,11 +22,13 @@ if [ ! -e "$state/copying" ] && [ -e "$ROOT/wp-load.php" ]; then
     exit 1
 fi
 
+keep=--no-preserve=all
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 case $source in
 import*)
     tar --extract --file "$IMPORT" --directory "$work" --no-same-owner
+    keep=--preserve=mode,timestamps
     ;;
 archive*)
     curl --silent --show-error --fail --location --max-time 300 --output "$work.tar.gz" "$ARCHIVE_URL"
@@ -60,9 +63,9 @@ www mkdir -p "$state"
 www touch "$state/copying"
 cd "$code"
 find . -type d -print0 | sort -z | (cd "$ROOT" && www xargs -0 mkdir -p)
-find . -type f -print0 | www xargs -0 -P 8 -n 40 cp --parents --no-preserve=all --target-directory "$ROOT"
+find . ! -type d -print0 | www xargs -0 -P 8 -n 40 cp --parents --no-dereference "$keep" --target-directory "$ROOT"
 
-missing=$(comm -23 <(find . -type f | sort) <(cd "$ROOT" && find . -type f | sort))
+missing=$(comm -23 <(find . ! -type d | sort) <(cd "$ROOT" && find . ! -type d | sort))
 if [ -n "$missing" ]; then
     echo "These files did not arrive in $ROOT:" "${missing:0:500}" >&2
     exit 1

@@ -17,7 +17,6 @@ if (is_blog_installed()) {
 // else WordPress asks its own address, where nobody answers yet, whether nginx knows these
 add_filter('pre_option_permalink_structure', static fn (): string => '/%postname%/');
 wp_install($title, $user, $email, true, '', $password);
-update_option('permalink_structure', '/%postname%/');
 remove_all_filters('pre_option_permalink_structure');
-$GLOBALS['wp_rewrite']->init();
+$wp_rewrite->set_permalink_structure('/%postname%/');
 flush_rewrite_rules(false);

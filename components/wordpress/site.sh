@@ -1,6 +1,7 @@
 #!/bin/bash
 # Configures and installs the site in ROOT, on its database DB_NAME at DB_HOST: URL, TITLE, ADMIN_USER, ADMIN_EMAIL.
-# The SQL dump IMPORT is loaded, once, into an empty database. WP_CONFIG, DB_ERROR, INSTALL: the files' texts.
+# The SQL dump IMPORT with the sum IMPORT_SHA256 is loaded, once, into an empty database.
+# WP_CONFIG, DB_ERROR, INSTALL: the files' texts.
 # Secrets, on standard input: DB_PASSWORD, ADMIN_PASSWORD, and the keys and salts of wp-config.php.
 set -euo pipefail
 eval "$(cat)"
@@ -45,7 +46,6 @@ until sql --execute 'SELECT 1' >/dev/null 2>"$work/error"; do
 done
 
 if [ -n "$IMPORT" ]; then
-    sum=$(sha256sum <"$IMPORT" | cut -d ' ' -f 1)
     if [ ! -e "$state/database" ]; then
         if [ -n "$(sql --execute 'SHOW TABLES')" ] && [ ! -e "$state/loading" ]; then
             echo "site.import.database: the database has tables already; nothing was loaded. Take the setting out." >&2
@@ -56,9 +56,9 @@ if [ -n "$IMPORT" ]; then
         ' 1f 8b') gunzip --stdout "$IMPORT" | sql ;;
         *) sql <"$IMPORT" ;;
         esac
-        echo "$sum" | put "$state/database"
+        echo "$IMPORT_SHA256" | put "$state/database"
         www rm "$state/loading"
-    elif [ "$(cat "$state/database")" != "$sum" ]; then
+    elif [ "$(cat "$state/database")" != "$IMPORT_SHA256" ]; then
         echo "site.import.database: another dump was loaded before; nothing was changed. Take the setting out." >&2
         exit 1
     fi

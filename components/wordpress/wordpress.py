@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pulumi
 import pulumi_random as random
@@ -45,6 +47,14 @@ class WordPressArgs:
     php: Sequence[pulumi.Resource]
 
 
+class Upload(NamedTuple):
+    """A local file on the machine: its path there, its sum, what to wait for; all empty where there is no file."""
+
+    path: str
+    sha256: str
+    copied: list[pulumi.Resource]
+
+
 class WordPress(pulumi.ComponentResource):
     """An installed site (code, configuration and tables, a timer, salts, the administrator's password)."""
 
@@ -59,20 +69,21 @@ class WordPress(pulumi.ComponentResource):
         ).result.apply(lambda text: [text[at : at + SALT_LENGTH] for at in range(0, len(text), SALT_LENGTH)])
 
         moved = site.import_
-        files, files_copied = self._uploaded(host, "import-files", moved.files if moved else None)
-        dump, dump_copied = self._uploaded(host, "import-database", moved.database if moved else None)
+        files = self._upload(host, "import-files", moved.files if moved else None)
+        dump = self._upload(host, "import-database", moved.database if moved else None)
 
         code = host.run(
             "wordpress-code",
             HERE / "code.sh",
             params={
                 "ROOT": args.root,
-                "IMPORT": files,
+                "IMPORT": files.path,
+                "IMPORT_SHA256": files.sha256,
                 "ARCHIVE_URL": site.archive.url if site.archive else "",
                 "ARCHIVE_SHA256": site.archive.sha256 if site.archive else "",
             },
             timeout=900,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.mounted, *files_copied]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.mounted, *files.copied]),
         )
         installed = host.run(
             "wordpress-site",
@@ -86,7 +97,8 @@ class WordPress(pulumi.ComponentResource):
                 "DB_HOST": pulumi.Output.format("{0}:{1}", database.address, database.port),
                 "DB_NAME": database.name,
                 "DB_USER": database.user,
-                "IMPORT": dump,
+                "IMPORT": dump.path,
+                "IMPORT_SHA256": dump.sha256,
                 "WP_CONFIG": (HERE / "wp-config.php").read_text(),
                 "DB_ERROR": (HERE / "db-error.php").read_text(),
                 "INSTALL": (HERE / "install.php").read_text(),
@@ -97,7 +109,7 @@ class WordPress(pulumi.ComponentResource):
                 **{salt: salts[at] for at, salt in enumerate(SALTS)},
             },
             timeout=900,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[code, *args.php, *database.reachable, *dump_copied]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[code, *args.php, *database.reachable, *dump.copied]),
         )
         host.run(
             "wordpress-cron",
@@ -110,9 +122,10 @@ class WordPress(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def _uploaded(self, host: RemoteHost, step: str, source: Path | None) -> tuple[str, list[pulumi.Resource]]:
-        """Where a local file is on the machine, and what to wait for until it is there; neither where there is none."""
+    def _upload(self, host: RemoteHost, step: str, source: Path | None) -> Upload:
         if source is None:
-            return "", []
+            return Upload("", "", [])
+        with source.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         path, copied = host.copy(step, source, opts=pulumi.ResourceOptions(parent=self))
-        return path, [copied]
+        return Upload(path, sha256, [copied])
