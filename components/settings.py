@@ -143,7 +143,8 @@ class Gluster(Section):
     """Seconds until a silent node is given up.
 
     Clients stall for up to twice as long: the node is pinged once per period, and given up when a whole further one
-    passes without an answer (upstream's rpc/rpc-lib/src/rpc-clnt-ping.c). Hence 3 for a stall of at most 8 s.
+    passes in which nothing was received (upstream's rpc/rpc-lib/src/rpc-clnt-ping.c; the period starts again while
+    requests are still being sent). Hence 3 for a stall of at most 8 s.
     """
     ports: Ports = PortRange(49152, 49251)
     """TCP ports of the bricks, open between the nodes only. Since 10.0 a brick's port is random in the range (#786)."""

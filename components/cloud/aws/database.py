@@ -59,6 +59,8 @@ class Database(pulumi.ComponentResource):
             publicly_accessible=False,
             backup_retention_period=wanted.backup_days,
             copy_tags_to_snapshot=True,
+            # at once, while the operator looks on, and not some night in the maintenance window
+            apply_immediately=True,
             deletion_protection=args.protect_data,
             skip_final_snapshot=False,
             # the subnet group's name is this stack's own, so that a second life of the stack finds its name free
