@@ -16,11 +16,11 @@ fi
 
 printf '%s' "$UNIT" >/etc/systemd/system/gluster-mount@.service
 systemctl daemon-reload
-unit=$(systemd-escape --path --template=gluster-mount@.service "$MOUNTPOINT")
-systemctl enable --quiet "$unit"
+service=$(systemd-escape --path --template=gluster-mount@.service "$MOUNTPOINT")
+systemctl enable --quiet "$service"
 # not restarted for a changed line: it holds for the next mount, and this one goes on; not waited for, as the unit tries
 # again where the first attempt fails
-systemctl start --no-block "$unit"
+systemctl start --no-block "$service"
 
 end=$((SECONDS + 30))
 until [ "$(findmnt --noheadings --output FSTYPE --mountpoint "$MOUNTPOINT")" = fuse.glusterfs ] &&
