@@ -13,13 +13,14 @@ from rehearsal.machine import Machine
 COMPONENTS = Path(__file__).parents[2] / "components"
 
 STATE = r"""
-find /etc /usr/local /srv /root /var/www /var/lib/glusterd/vols/*/info /var/lib/glusterd/peers \
-    -type f -printf '%p inode %i changed %T@ mode %m owner %u\n' 2>/dev/null | sort
+find /etc /usr/local /srv /root -type f -exec sha256sum {} + -exec stat --format '%n %a %U' {} + | sort
+find /var/www -type f -printf '%p inode %i changed %T@ mode %m owner %u\n' | sort
+sha256sum /var/lib/glusterd/vols/*/info /var/lib/glusterd/peers/* 2>/dev/null
 findmnt --noheadings --list --output TARGET,SOURCE --types xfs,fuse.glusterfs
-ps -eo pid,lstart,args | grep -E ' (/usr/sbin/gluster|nginx: |php-fpm: (master|pool health))' | grep -v grep | sort
+ps -ww -eo pid,lstart,args | grep -E ' (/usr/sbin/gluster|nginx: |php-fpm: (master|pool health))' | grep -v grep | sort
 systemctl list-unit-files --state=enabled --no-legend
 """
-"""What a step may change: files and when each was written, mounts, services that were started, and since when."""
+"""What a second run of a step must leave: files, those of the site not even written anew; mounts; services as they run."""
 
 
 class Node:

@@ -1,0 +1,213 @@
+"""The steps of gluster/, in the order of the site: each test needs the ones before it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from components.gluster.brick import MOUNT, PATH
+from rehearsal.region import Region
+from tests.scripts import params
+from tests.scripts.conftest import NODES
+from tests.scripts.node import Node
+
+GONE = "/mnt/gone"
+
+
+@pytest.fixture(scope="module")
+def disk_that_never_comes(spare: Node) -> Iterator[Future[str]]:
+    """A brick on a disk that is not there: the step waits for a minute and a half, and the tests go on meanwhile."""
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit(spare.refuses, "gluster/brick.sh", params.brick("/dev/disk/by-id/nvme-none"))
+
+
+@pytest.mark.usefixtures("disk_that_never_comes")
+def test_glusterd_runs_with_narrowed_ports(nodes: Mapping[str, Node]) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.step("gluster/glusterd.sh", params.GLUSTERD), nodes.values()))
+    node = nodes["gfs1"]
+    volfile = node.run("cat", "/etc/glusterfs/glusterd.vol")
+    assert re.findall(r"^ *option (?:base|max)-port .*", volfile, re.MULTILINE) == [
+        "    option base-port 49152",
+        "    option max-port 49251",
+    ]
+    assert node.run("systemctl", "is-enabled", "glusterd").strip() == "enabled"
+    node.run("bash", "-c", "</dev/tcp/127.0.0.1/24007")
+    node.again("gluster/glusterd.sh", params.GLUSTERD)
+
+
+def test_brick_is_on_xfs_of_its_own(nodes: Mapping[str, Node]) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.step("gluster/brick.sh", params.brick(node.disk)), nodes.values()))
+    node = nodes["gfs1"]
+    uuid = node.run("blkid", "--probe", "--match-tag", "UUID", "--output", "value", node.disk).strip()
+    assert node.run("findmnt", "--noheadings", "--output", "UUID,FSTYPE", MOUNT).split() == [uuid, "xfs"]
+    assert "isize=512" in node.run("xfs_info", MOUNT)
+    assert node.run("findmnt", "--noheadings", "--output", "TARGET", "--target", PATH).strip() == MOUNT
+    fstab = [line.split() for line in node.run("cat", "/etc/fstab").splitlines()]
+    assert [line[0] for line in fstab if MOUNT in line] == [f"UUID={uuid}"]
+    node.run("sh", "-c", f"echo kept >{PATH}/file")
+    node.again("gluster/brick.sh", params.brick(node.disk))
+    assert node.run("cat", f"{PATH}/file") == "kept\n"
+    node.run("rm", f"{PATH}/file")
+
+
+def test_brick_mountpoint_takes_nothing_while_the_disk_is_away(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs1"]
+    node.run("umount", MOUNT)
+    assert "Operation not permitted" in node.run("sh", "-c", f"touch {MOUNT}/file 2>&1 || true")
+    node.step("gluster/brick.sh", params.brick(node.disk))
+    node.run("test", "-d", PATH)
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (["mkfs.xfs", "-q", "-L", "photos"], "xfs photos"),
+        (["sfdisk", "--quiet"], "dos"),
+    ],
+)
+def test_brick_leaves_a_disk_with_a_foreign_signature_alone(
+    spare: Node, region: Region, make: list[str], found: str
+) -> None:
+    spare.run("wipefs", "--quiet", "--all", spare.disk)
+    spare.run(*make, spare.disk, stdin=",,\n")
+    before, state = content(spare, region), spare.state()
+    said = spare.refuses("gluster/brick.sh", params.brick(spare.disk))
+    assert "Nothing was changed" in said
+    assert found.split() == said.split("it holds ")[1].splitlines()[0].rstrip(".").split()
+    assert content(spare, region) == before
+    assert spare.state() == state
+
+
+def content(node: Node, region: Region) -> str:
+    """The sum of all that is on a node's disk."""
+    node.run("sync")
+    with region.disks[f"vol-{node.name}"].file.open("rb") as disk:
+        return hashlib.file_digest(disk, "sha256").hexdigest()
+
+
+def test_peers_know_each_other_by_name(nodes: Mapping[str, Node]) -> None:
+    first, second, third = params.PEERS
+    nodes["gfs1"].step("gluster/peers.sh", params.peers(second, third))
+    nodes["gfs2"].step("gluster/peers.sh", params.peers(first))
+    for own, node in nodes.items():
+        told = node.run("gluster", "--mode=script", "peer", "status")
+        assert sorted(re.findall(r"^Hostname: (.*)", told, re.MULTILINE)) == [
+            f"node-{name}" for name in NODES if name != own
+        ]
+        assert told.count("State: Peer in Cluster (Connected)") == 2
+    nodes["gfs1"].again("gluster/peers.sh", params.peers(second, third))
+    nodes["gfs2"].again("gluster/peers.sh", params.peers(first))
+
+
+def test_peers_name_the_one_that_does_not_answer(nodes: Mapping[str, Node], spare: Node) -> None:
+    node = nodes["gfs1"]
+    pool = node.run("gluster", "--mode=script", "pool", "list")
+    # no glusterd runs there
+    node.run("sh", "-c", f"echo '{spare.address} node-gfs4' >>/etc/hosts")
+    assert "node-gfs4" in node.refuses("gluster/peers.sh", params.peers("node-gfs4") | {"OTHERS": "3"})
+    node.run("sed", "-i", "/ node-gfs4$/d", "/etc/hosts")
+    assert node.run("gluster", "--mode=script", "pool", "list") == pool
+
+
+def test_volume_is_started_with_its_options_and_every_brick(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs1"]
+    node.step("gluster/volume.sh", params.VOLUME)
+    info = nodes["gfs3"].run("gluster", "--mode=script", "volume", "info", "wp")
+    assert "Status: Started" in info
+    assert "Number of Bricks: 1 x 3 = 3" in info
+    assert re.findall(r"^Brick\d: (.*)", info, re.MULTILINE) == params.VOLUME["BRICKS"].split()
+    for option in params.VOLUME["OPTIONS"].splitlines():
+        assert f"\n{option.replace(' ', ': ', 1)}\n" in f"{info}\n"
+    ports = re.findall(r"--brick-port (\d+)", "".join(each.run("ps", "-ww", "-eo", "args") for each in nodes.values()))
+    assert len(ports) == 3
+    assert all(params.PORTS.first <= int(port) <= params.PORTS.last for port in ports)
+    node.again("gluster/volume.sh", params.VOLUME)
+
+
+def test_volume_sets_back_an_option_without_a_restart(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs1"]
+    bricks = node.run("pgrep", "-x", "glusterfsd")
+    node.run("gluster", "--mode=script", "volume", "set", "wp", "network.ping-timeout", "42")
+    node.step("gluster/volume.sh", params.VOLUME)
+    assert "network.ping-timeout: 3\n" in node.run("gluster", "--mode=script", "volume", "info", "wp")
+    assert node.run("pgrep", "-x", "glusterfsd") == bricks
+
+
+def test_volume_is_not_made_over_bricks_of_another(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs1"]
+    said = node.refuses("gluster/volume.sh", params.VOLUME | {"VOLUME": "other"})
+    assert "may be containing or be contained by an existing brick" in said
+    assert node.run("gluster", "--mode=script", "volume", "list") == "wp\n"
+
+
+def test_volume_is_not_made_over_the_brick_of_one_that_was_deleted(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs1"]
+    old = f"node-gfs1:{MOUNT}/old"
+    node.run("gluster", "--mode=script", "volume", "create", "old", old)
+    node.run("gluster", "--mode=script", "volume", "delete", "old")
+    said = node.refuses("gluster/volume.sh", params.VOLUME | {"VOLUME": "new", "REPLICA": "", "BRICKS": old})
+    assert f"{MOUNT}/old is already part of a volume" in said
+    assert node.run("gluster", "--mode=script", "volume", "list") == "wp\n"
+
+
+def test_volume_with_other_bricks_is_left_alone(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs1"]
+    before = node.state()
+    swapped = " ".join(reversed(params.VOLUME["BRICKS"].split()))
+    said = node.refuses("gluster/volume.sh", params.VOLUME | {"BRICKS": swapped})
+    assert f"Volume wp has the bricks {params.VOLUME['BRICKS']}" in said
+    assert node.state() == before
+
+
+def test_glusterd_does_not_stop_bricks_for_other_ports(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs1"]
+    before = node.state()
+    assert "Bricks run on this node" in node.refuses("gluster/glusterd.sh", params.GLUSTERD | {"MAX_PORT": "50000"})
+    assert node.state() == before
+
+
+def test_mount_holds_the_same_files_on_every_node(nodes: Mapping[str, Node]) -> None:
+    for name, node in nodes.items():
+        node.step("gluster/mount.sh", params.mount(f"node-{name}"))
+    for name, server in zip(NODES, ["node-gfs2", "node-gfs3", "node-gfs1"], strict=True):
+        found = nodes[name].run("findmnt", "--noheadings", "--output", "SOURCE,FSTYPE", params.ROOT).split()
+        assert found == [f"{server}:/wp", "fuse.glusterfs"]
+    nodes["gfs1"].run("sh", "-c", f"echo written >{params.ROOT}/file")
+    assert [node.run("cat", f"{params.ROOT}/file") for node in nodes.values()] == ["written\n"] * 3
+    node = nodes["gfs1"]
+    node.run("rm", f"{params.ROOT}/file")
+    assert node.run("stat", "--format", "%U", params.ROOT) == "www-data\n"
+    fstab = [line.split() for line in node.run("cat", "/etc/fstab").splitlines()]
+    assert [line[:3] for line in fstab if params.ROOT in line] == [["node-gfs2:/wp", params.ROOT, "glusterfs"]]
+    node.again("gluster/mount.sh", params.mount("node-gfs1"))
+
+
+def test_mount_comes_back_when_its_client_dies(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs2"]
+    node.run("pkill", "-KILL", "-f", f"^/usr/sbin/glusterfs .* {params.ROOT}$")
+    node.eventually("sh", "-c", f"findmnt --types fuse.glusterfs {params.ROOT} && stat {params.ROOT}")
+
+
+def test_mount_says_that_no_brick_answers_and_goes_on_trying(nodes: Mapping[str, Node]) -> None:
+    node = nodes["gfs3"]
+    for each in nodes.values():
+        each.run("pkill", "-KILL", "-x", "glusterfsd")
+    said = node.refuses("gluster/mount.sh", params.mount("node-gfs3", GONE))
+    assert f"{GONE} is not a GlusterFS mount" in said
+    assert "All subvolumes are down" in said
+    assert "Operation not permitted" in node.run("sh", "-c", f"touch {GONE}/file 2>&1 || true")
+    nodes["gfs1"].run("gluster", "--mode=script", "volume", "start", "wp", "force")
+    node.eventually("findmnt", "--types", "fuse.glusterfs", GONE)
+    node.step("gluster/mount.sh", params.mount("node-gfs3", GONE))
+    node.run("systemctl", "disable", "--quiet", "--now", "gluster-mount@mnt-gone.service")
+
+
+def test_brick_waits_in_vain_for_a_disk(disk_that_never_comes: Future[str], spare: Node) -> None:
+    assert "/dev/disk/by-id/nvme-none did not appear" in disk_that_never_comes.result()
+    assert MOUNT not in spare.run("cat", "/etc/fstab")
