@@ -35,9 +35,7 @@ class Authority:
         (directory / "certificate.pem").write_bytes(signed)
         (directory / "key.pem").write_bytes(
             key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
 

@@ -51,17 +51,18 @@ def locked(name: str) -> Iterator[None]:
     """
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / f"{name}.lock").open("w") as lock:
-        if not _taken(lock.fileno()):
+        if not taken(lock.fileno()):
             end = time.monotonic() + PATIENCE
             with progress.step(f"Waiting for another process that makes {name}"):
-                while not _taken(lock.fileno()):
+                while not taken(lock.fileno()):
                     if time.monotonic() > end:
                         raise ToolError(f"{lock.name} is still held after {PATIENCE} s")
                     time.sleep(0.2)
         yield
 
 
-def _taken(descriptor: int) -> bool:
+def taken(descriptor: int) -> bool:
+    """Take the lock of an open file, unless another process has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -39,12 +39,7 @@ class Database:
         services: ServicesRoot, network: Network, names: Names, authority: Authority, logs: Path,
     ) -> None:  # fmt: skip
         self.endpoint, self.ports, self.settings = endpoint, ports, settings
-        self._services, self._network, self._names, self._log = (
-            services,
-            network,
-            names,
-            logs / f"{key}.log",
-        )
+        self._services, self._network, self._names, self._log = (services, network, names, logs / f"{key}.log")
         self._home = f"/var/lib/rehearsal/{key}"
         self._directory = services.root / self._home[1:]
         self._hosts = itertools.cycle(ports)
@@ -78,15 +73,7 @@ class Database:
         """Write all that it holds to a file, as a final snapshot keeps it."""
         socket = f"--socket={self._home}/socket"
         file.write_text(
-            run(
-                "chroot",
-                self._services.root,
-                "mariadb-dump",
-                "--no-defaults",
-                socket,
-                "--all-databases",
-                timeout=300,
-            )
+            run("chroot", self._services.root, "mariadb-dump", "--no-defaults", socket, "--all-databases", timeout=300)
         )
 
     def destroy(self) -> None:
@@ -101,10 +88,7 @@ class Database:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
         if first:
             options.append(f"--init-file={self._home}/first.sql")
-            account, quoted = (
-                self._account,
-                self._account.password.replace("\\", "\\\\").replace("'", "\\'"),
-            )
+            account, quoted = (self._account, self._account.password.replace("\\", "\\\\").replace("'", "\\'"))
             first_file = self._directory / "first.sql"
             first_file.touch(mode=0o600)
             first_file.write_text(

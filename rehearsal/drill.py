@@ -57,11 +57,7 @@ class Site:
         self.addresses = {name: node["public"] for name, node in outputs["nodes"].items()}
         self.admin = (outputs["admin_user"], outputs["admin_password"])
         mount = self.on(
-            self.nodes[0],
-            "findmnt",
-            "--noheadings",
-            "--types=fuse.glusterfs",
-            "--output=TARGET,SOURCE",
+            self.nodes[0], "findmnt", "--noheadings", "--types=fuse.glusterfs", "--output=TARGET,SOURCE"
         ).split()
         self.docroot, self.volume = mount[0], mount[1].split(":")[1].strip("/")
 
@@ -92,15 +88,7 @@ class Site:
         """Entries that some brick still owes another; None when a brick does not answer, which is not 0."""
         try:
             text = self.on(
-                self.nodes[-1],
-                "gluster",
-                "--mode=script",
-                "--xml",
-                "volume",
-                "heal",
-                self.volume,
-                "info",
-                "summary",
+                self.nodes[-1], "gluster", "--mode=script", "--xml", "volume", "heal", self.volume, "info", "summary"
             )
         except (ToolError, LookupError, ProcessLookupError):
             return None
@@ -116,12 +104,7 @@ class Site:
         """Upload a file through one node's WordPress, by its own interface; returns the path of its URL."""
         user, password = self.admin
         call = xmlrpc.client.dumps(
-            (
-                0,
-                user,
-                password,
-                {"name": name, "type": "application/zip", "bits": xmlrpc.client.Binary(content)},
-            ),
+            (0, user, password, {"name": name, "type": "application/zip", "bits": xmlrpc.client.Binary(content)}),
             "wp.uploadFile",
         )
         answer = self.on(
@@ -135,12 +118,7 @@ class Site:
     def download_digest(self, node: str, path: str) -> str:
         """The SHA-256 of what a node serves under a path."""
         return self.on(
-            node,
-            "sh",
-            "-c",
-            'curl --silent --fail --max-time 30 "http://127.0.0.1$1" | sha256sum',
-            "sh",
-            path,
+            node, "sh", "-c", 'curl --silent --fail --max-time 30 "http://127.0.0.1$1" | sha256sum', "sh", path
         ).split()[0]
 
 
@@ -236,10 +214,7 @@ class Drill:
         with self.watching("the database fails over") as watch:
             watch.begin(self.faults.fail_over_database(), "the active host loses power")
             pages = [probe for probe in watch.probes if probe.kind == "page"]
-            watch.wait(
-                "pages are served again",
-                lambda: all(probe.succeeded_since(time.time() - 1) for probe in pages),
-            )
+            watch.wait("pages are served again", lambda: all(probe.succeeded_since(time.time() - 1) for probe in pages))
             watch.end(watch.probes)
         self.expect("pages", self.found[-1].page_outage_seconds, DATABASE_OUTAGE)
 
@@ -254,10 +229,7 @@ class Drill:
             watch.mark("every node serves again")
             back = time.time()
             visitors = [probe for probe in watch.probes if probe.kind == "page"]
-            watch.wait(
-                "visitors are served again",
-                lambda: all(probe.succeeded_since(back) for probe in visitors),
-            )
+            watch.wait("visitors are served again", lambda: all(probe.succeeded_since(back) for probe in visitors))
             watch.end(visitors)
             watch.stop()
             watch.heal()
@@ -291,10 +263,7 @@ class Drill:
     def expect(self, what: str, seconds: float | None, bar: float) -> None:
         measured = "not measured" if seconds is None else f"{seconds:.1f} s"
         self.promise(
-            f"{self.found[-1].name}: {what}",
-            seconds is not None and seconds <= bar,
-            measured,
-            f"at most {bar:.0f} s",
+            f"{self.found[-1].name}: {what}", seconds is not None and seconds <= bar, measured, f"at most {bar:.0f} s"
         )
 
     @contextmanager
@@ -375,13 +344,7 @@ class Watch:
         missing: set[tuple[str, int]] = set()
         for node in self.site.nodes:
             answer = self.site.on(
-                node,
-                "python3",
-                "-c",
-                VERIFY_SCRIPT,
-                self.directory,
-                stdin=json.dumps(written),
-                timeout=120,
+                node, "python3", "-c", VERIFY_SCRIPT, self.directory, stdin=json.dumps(written), timeout=120
             )
             missing |= {(writer, number) for writer, numbers in json.loads(answer).items() for number in numbers}
         return len(missing)

@@ -6,7 +6,6 @@ A stack has at most one rehearsal at a time; different stacks are kept apart by 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import ipaddress
 import json
 import os
@@ -17,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from rehearsal import cache
 from rehearsal.image import Image
 from rehearsal.processes import init_below
 from rehearsal.region import KEEP, Control, Faults
@@ -64,7 +64,7 @@ class Lab:
         if not self._lock.exists():
             return False
         with self._lock.open() as lock:
-            return not _locked(lock.fileno())
+            return not cache.taken(lock.fileno())
 
     @property
     def kept(self) -> bool:
@@ -78,7 +78,7 @@ class Lab:
         """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
-            if not _locked(lock.fileno()):
+            if not cache.taken(lock.fileno()):
                 raise LabError(
                     f"{self.stack} is already being rehearsed; "
                     f"`rehearse status {self.stack}` shows it, `rehearse down {self.stack}` ends it"
@@ -154,12 +154,3 @@ def faults(directory: Path) -> Faults:
     control = Control(str(directory / "control"), bytes.fromhex(ready["key"]))
     control.connect()
     return control.faults()  # type: ignore[attr-defined, no-any-return]
-
-
-def _locked(descriptor: int) -> bool:
-    """Take the lock of an open file, unless another process has it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

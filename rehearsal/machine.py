@@ -15,6 +15,7 @@ from pathlib import Path
 from rehearsal.cgroups import Cgroup
 from rehearsal.disk import Disk
 from rehearsal.network import Network, Port
+from rehearsal.overlay import overlay
 from rehearsal.processes import init_below
 from rehearsal.shell import ToolError, run
 
@@ -66,22 +67,10 @@ class Machine:
             port,
             cgroup,
         )
-        self.root = directory / "root"
+        self.root = overlay(directory, image)
         self.attachments: list[Attachment] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
-        upper, work = directory / "upper", directory / "work"
-        for folder in (upper, work, self.root):
-            folder.mkdir(parents=True)
-        run(
-            "mount",
-            "-t",
-            "overlay",
-            "overlay",
-            "-o",
-            f"lowerdir={image},upperdir={upper},workdir={work}",
-            self.root,
-        )
         self.write_seed(seed)
         generator = self.root / "etc/systemd/system-generators/rehearsal-disks"
         generator.parent.mkdir(parents=True, exist_ok=True)

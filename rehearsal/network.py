@@ -133,19 +133,7 @@ class Network:
         self._taken: dict[ipaddress.IPv4Network, itertools.count[int]] = {}
         run("ip", "link", "set", "lo", "up")
         run("ip", "netns", "add", "region")
-        run(
-            "ip",
-            "link",
-            "add",
-            "outside",
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "outside",
-            "netns",
-            "region",
-        )
+        run("ip", "link", "add", "outside", "type", "veth", "peer", "name", "outside", "netns", "region")
         for address in (operator, outsider):
             run("ip", "addr", "add", str(address), "dev", "outside")
             run(
@@ -200,10 +188,7 @@ class Network:
                 port.name,
             )
             # hosts of one subnet reach each other through the router, as in a VPC; at once, not after a random delay
-            self._sysctl(
-                f"net.ipv4.conf.{port.name}.proxy_arp=1",
-                f"net.ipv4.neigh.{port.name}.proxy_delay=0",
-            )
+            self._sysctl(f"net.ipv4.conf.{port.name}.proxy_arp=1", f"net.ipv4.neigh.{port.name}.proxy_delay=0")
             run("ip", "-n", "region", "addr", "add", f"{port.gateway}/32", "dev", port.name)
             run("ip", "-n", "region", "link", "set", port.name, "up")
             run("ip", "-n", "region", "route", "replace", f"{port.address}/32", "dev", port.name)

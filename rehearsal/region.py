@@ -76,12 +76,7 @@ class Region:
         self.authority = Authority()
 
     def new_port(
-        self,
-        name: str,
-        subnet: ipaddress.IPv4Network,
-        groups: tuple[str, ...],
-        *,
-        public: bool = False,
+        self, name: str, subnet: ipaddress.IPv4Network, groups: tuple[str, ...], *, public: bool = False
     ) -> Port:
         address = self.network.public_address() if public else None
         return Port(name, self.network.address_in(subnet), subnet, groups, address)

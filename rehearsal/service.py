@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from rehearsal.overlay import overlay
 from rehearsal.shell import ToolError, run
 
 
@@ -14,20 +15,7 @@ class ServicesRoot:
     """The tree that the cloud's own services run in: theirs alone, so that no machine has them installed."""
 
     def __init__(self, directory: Path, lower: list[Path]) -> None:
-        self.root = directory / "root"
-        upper, work = directory / "upper", directory / "work"
-        for folder in (upper, work, self.root):
-            folder.mkdir(parents=True)
-        layers = ":".join(str(layer) for layer in lower)
-        run(
-            "mount",
-            "-t",
-            "overlay",
-            "overlay",
-            "-o",
-            f"lowerdir={layers},upperdir={upper},workdir={work}",
-            self.root,
-        )
+        self.root = overlay(directory, *lower)
         run("mount", "--rbind", "/dev", self.root / "dev")
         run("mount", "-t", "proc", "proc", self.root / "proc")
 
@@ -43,11 +31,7 @@ class Service:
         self.words, self.log = words, log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+                words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
 
     def check(self) -> None:

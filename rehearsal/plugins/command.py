@@ -137,10 +137,7 @@ class CopyToRemote(Remote):
 
     async def _copy(self, inputs: Any) -> None:
         source = Path(inputs.source["path"])
-        async with (
-            self.connected(inputs.connection) as connection,
-            connection.start_sftp_client() as files,
-        ):
+        async with self.connected(inputs.connection) as connection, connection.start_sftp_client() as files:
             await files.put(str(source), inputs.remote_path)
 
 

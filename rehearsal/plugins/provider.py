@@ -168,11 +168,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: provider_pb2.UpdateRequest, context: Context) -> provider_pb2.UpdateResponse:
         with Answering(context):
-            kind, old, new = (
-                self.kind(request.urn),
-                from_wire(request.olds),
-                from_wire(request.news),
-            )
+            kind, old, new = (self.kind(request.urn), from_wire(request.olds), from_wire(request.news))
             if request.preview:
                 return provider_pb2.UpdateResponse(properties=to_wire(old | new))
             outputs = kind.update(request.id, old, kind.Inputs.model_validate(new))

@@ -38,10 +38,7 @@ class LoadBalancer(AwsKind):
         name = f"{inputs.name}-{resource_id[-10:]}.{self.region.name}.elb.amazonaws.com"
         subnet = self.region.records[inputs.subnets[0]].inputs.cidr_block
         port = self.region.new_port(
-            f"lb-{resource_id[-8:]}",
-            subnet,
-            tuple(inputs.security_groups),
-            public=not inputs.internal,
+            f"lb-{resource_id[-8:]}", subnet, tuple(inputs.security_groups), public=not inputs.internal
         )
         self.region.new_balancer(resource_id, name, port)
         suffix = resource_id.split(":loadbalancer/")[1]
@@ -93,12 +90,7 @@ class TargetGroupKind(AwsKind):
     def change(self, resource_id: str, old: Any, new: Any) -> Properties:
         super().change(
             resource_id,
-            old.model_copy(
-                update={
-                    "health_check": new.health_check,
-                    "deregistration_delay": new.deregistration_delay,
-                }
-            ),
+            old.model_copy(update={"health_check": new.health_check, "deregistration_delay": new.deregistration_delay}),
             new,
         )
         self.region.target_groups[resource_id].check = health_check(new.health_check)
@@ -195,10 +187,7 @@ class ListenerKind(AwsKind):
         redirect = action.redirect
         listener = Listener(inputs.port, inputs.protocol == "HTTPS")
         if redirect:
-            listener.redirect_port, listener.redirect_code = (
-                int(redirect.port),
-                int(redirect.status_code[-3:]),
-            )
+            listener.redirect_port, listener.redirect_code = (int(redirect.port), int(redirect.status_code[-3:]))
         else:
             listener.group = short(action.target_group_arn)
             balancer.groups[listener.group] = self.region.target_groups[action.target_group_arn]

@@ -18,10 +18,7 @@ AMI = f"ami-0{hashlib.sha256(DEBIAN.encode()).hexdigest()[:16]}"
 def get_ami(arguments: Properties) -> Properties:
     """The one image there is: Debian 12, under the name that Debian gives its own."""
     wanted = {item["name"]: item["values"] for item in arguments.get("filters", [])}
-    patterns = [
-        *wanted.get("name", []),
-        *([arguments["nameRegex"]] if "nameRegex" in arguments else []),
-    ]
+    patterns = [*wanted.get("name", []), *([arguments["nameRegex"]] if "nameRegex" in arguments else [])]
     if patterns and not any(fnmatch.fnmatch(DEBIAN, pattern) for pattern in patterns):
         raise Refused(f"getAmi: no image is called {' or '.join(patterns)}; the rehearsal has {DEBIAN}")
     return arguments | {
@@ -76,15 +73,7 @@ class Instance(AwsKind):
     prefix = "i"
     replaces = frozenset({"ami", "subnetId", "availabilityZone", "keyName", "privateIp", "associatePublicIpAddress"})
     computed = frozenset(
-        {
-            "arn",
-            "privateIp",
-            "publicIp",
-            "privateDns",
-            "publicDns",
-            "instanceState",
-            "primaryNetworkInterfaceId",
-        }
+        {"arn", "privateIp", "publicIp", "privateDns", "publicDns", "instanceState", "primaryNetworkInterfaceId"}
     )
 
     class Inputs(InputModel):
@@ -139,13 +128,7 @@ class Instance(AwsKind):
         }  # fmt: skip
 
     def change(self, resource_id: str, old: Any, new: Any) -> Properties:
-        in_place = {
-            "vpc_security_group_ids",
-            "instance_type",
-            "tags",
-            "user_data",
-            "user_data_base64",
-        }
+        in_place = {"vpc_security_group_ids", "instance_type", "tags", "user_data", "user_data_base64"}
         super().change(resource_id, old.model_copy(update={name: getattr(new, name) for name in in_place}), new)
         machine = self.region.machines[resource_id]
         machine.port.groups = tuple(new.vpc_security_group_ids)

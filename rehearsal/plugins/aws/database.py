@@ -32,11 +32,7 @@ class SubnetGroup(AwsKind):
             raise Refused(
                 f"DBSubnetGroupDoesNotCoverEnoughAZs: {resource_id} covers {', '.join(zones)}; two zones are needed"
             )
-        return {
-            "arn": self.arn("rds", f"subgrp:{resource_id}"),
-            "vpcId": "",
-            "supportedNetworkTypes": ["IPV4"],
-        }
+        return {"arn": self.arn("rds", f"subgrp:{resource_id}"), "vpcId": "", "supportedNetworkTypes": ["IPV4"]}
 
 
 class Parameter(InputModel):
@@ -76,15 +72,7 @@ class Instance(AwsKind):
     token = "aws:rds/instance:Instance"
     prefix = "db"
     replaces = frozenset(
-        {
-            "identifier",
-            "engine",
-            "dbName",
-            "username",
-            "storageEncrypted",
-            "dbSubnetGroupName",
-            "availabilityZone",
-        }
+        {"identifier", "engine", "dbName", "username", "storageEncrypted", "dbSubnetGroupName", "availabilityZone"}
     )
     computed = frozenset({"address", "endpoint", "port", "arn", "resourceId", "status", "hostedZoneId"})
     auto_name = "identifier"
@@ -159,9 +147,7 @@ class Instance(AwsKind):
             "backup_retention_period",
         }
         return super().change(
-            resource_id,
-            old.model_copy(update={name: getattr(new, name) for name in protection}),
-            new,
+            resource_id, old.model_copy(update={name: getattr(new, name) for name in protection}), new
         )
 
     def unmake(self, resource_id: str, inputs: Any) -> None:

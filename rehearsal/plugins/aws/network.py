@@ -167,10 +167,7 @@ class SecurityGroupRule(AwsKind):
         rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, str(peers[0]))
         self.rules(self.region.network.groups[inputs.security_group_id])[resource_id] = rule
         self.region.network.apply()
-        return {
-            "arn": self.arn("ec2", f"security-group-rule/{resource_id}"),
-            "securityGroupRuleId": resource_id,
-        }
+        return {"arn": self.arn("ec2", f"security-group-rule/{resource_id}"), "securityGroupRuleId": resource_id}
 
     def change(self, resource_id: str, old: Any, new: Any) -> Properties:
         return self.make(resource_id, new)
