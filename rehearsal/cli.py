@@ -56,8 +56,9 @@ def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when le
     """Say which stacks are up, and their machines."""
     running = [lab for lab in map(lab_of, [stack] if stack else stacks()) if lab.running]
     for lab in running:
-        print(f"{lab.stack}: up")
-        subprocess.run([*lab.entering(), sys.executable, "-m", "rehearsal.door", str(lab.directory)], check=True)
+        print(f"{lab.stack}: {'up' if lab.ready else 'starting'}", flush=True)
+        if lab.ready:
+            subprocess.run([*lab.entering(), sys.executable, "-m", "rehearsal.door", str(lab.directory)], check=True)
     if not running:
         print(f"{stack}: not up" if stack else "no stack is up")
 
@@ -65,7 +66,9 @@ def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when le
 @app.command()
 def down(stack: Stack) -> None:
     """End a stack's rehearsal, whatever it is doing, and remove all of it."""
-    lab = existing(stack)
+    lab = lab_of(stack)
+    if not lab.running:
+        fail(f"{stack} is not up")
     with progress.step(f"Taking {stack} down"):
         lab.stop()
     if left := residue(lab):
@@ -98,7 +101,7 @@ def interrupt(number: int, frame: object) -> NoReturn:
 
 def existing(stack: str) -> Lab:
     lab = lab_of(stack)
-    if not lab.running:
+    if not lab.ready:
         fail(f"{stack} is not up; `rehearse up {stack} --keep` starts it")
     return lab
 

@@ -30,6 +30,8 @@ DATABASE_OUTAGE = 120.0
 """Seconds: what Amazon says a failover may take (RDS user guide, "Multi-AZ DB instance failover")."""
 RETURN_LIMIT = 120.0
 HEAL_LIMIT = 180.0
+PAGE = 'content="WordPress'
+"""In every page of a site that works, and in none of those that say why it does not."""
 VERIFY_SCRIPT = (Path(__file__).parent / "probe_verify.py").read_text()
 
 
@@ -298,8 +300,7 @@ class Watch:
     def __init__(self, site: Site, shown: progress.Step) -> None:
         self.site, self._shown = site, shown
         self.directory = f"{site.docroot}/wp-content/uploads/rehearsal"
-        title = "<title>"
-        self.probes: list[Probe] = [PageProbe(f"visitor {number}", site.url, title) for number in (1, 2)]
+        self.probes: list[Probe] = [PageProbe(f"visitor {number}", site.url, PAGE) for number in (1, 2)]
         for node in site.nodes:
             entering = site.faults.entering(node)
             self.probes.append(FileProbe("read", node, entering, self.directory))

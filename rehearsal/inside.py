@@ -11,6 +11,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from rehearsal import critical, progress
 from rehearsal.deployment import Deployment, DeploymentFailed, Result, Workplace, short
@@ -49,8 +50,11 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
         promises=[unchanged(second)],
     )
     print_outputs(first)
+    control = faults(directory)
+    if host := urlsplit(first.outputs["url"]).hostname:
+        control.point(host)
     if extent != "up":
-        drill = Drill(deployment, faults(directory))
+        drill = Drill(deployment, control)
         drill.run()
         drill.refused_destroy()
         if extent == "drill-and-destroy":

@@ -67,6 +67,11 @@ class Lab:
             return not cache.taken(lock.fileno())
 
     @property
+    def ready(self) -> bool:
+        """Whether its region has started, so that one can go in."""
+        return (self.directory / "ready.json").exists()
+
+    @property
     def kept(self) -> bool:
         """Whether it is up and shall stay so."""
         return self.running and (self.directory / "kept").exists()
@@ -99,7 +104,7 @@ class Lab:
             os.close(ours)
         self._pid.write_text(str(self._process.pid))
         end = time.monotonic() + START_LIMIT
-        while not (self.directory / "ready.json").exists():
+        while not self.ready:
             if self._process.poll() is not None or time.monotonic() > end:
                 raise LabError(f"the region did not start: {self.log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.02)
@@ -124,7 +129,7 @@ class Lab:
 
     def stop(self) -> None:
         """End the region and wait until nothing of it is left."""
-        with contextlib.suppress(LabError, ProcessLookupError):
+        with contextlib.suppress(OSError):
             init = init_below(int(self._pid.read_text())) if self.running else None
             if init:
                 os.kill(init, signal.SIGKILL)

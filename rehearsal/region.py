@@ -200,6 +200,11 @@ class Faults:
     def address(self, name: str) -> str:
         return self._machine(name).port.address
 
+    def point(self, name: str) -> None:
+        """Point a name at the load balancer, as the owner of a domain does after the first `up`."""
+        balancer = next(iter(self._region.balancers.values()))
+        self._region.names.set(name, balancer.port.public)
+
     def reaches(self, source: str, target: str, port: int) -> bool:
         """Whether a host gets a TCP connection to another; each a machine's name, `balancer` or `database`."""
         come_from, go_to = self._port(source), self._port(target)
