@@ -12,7 +12,8 @@ rehearse: .venv/installed
 	@.venv/bin/rehearse drill $(STACK) $(ARGS)
 
 test: lint test-unit
-	.venv/bin/pytest tests/scripts tests/rehearsal
+	.venv/bin/pytest tests/scripts
+	.venv/bin/pytest tests/rehearsal
 
 # What needs neither root nor Linux.
 test-unit: .venv/installed

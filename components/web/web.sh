@@ -7,33 +7,39 @@ version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
 php=/etc/php/$version
 fpm=php$version-fpm
 
-# changed TEXT FILE: writes the file, and says whether it was another before
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/before" "$work/ca"
+
+# changed TEXT FILE: writes the file, keeps what was there, and says whether it was another
 changed() {
     if printf '%s' "$1" | cmp -s - "$2"; then
         return 1
     fi
     mkdir -p "$(dirname "$2")"
+    touch "$2"
+    cp --parents "$2" "$work/before"
     printf '%s' "$1" >"$2"
 }
 
-# quietly COMMAND...: what it says is told only when it fails
+# quietly COMMAND...: when it fails, what it says is told and the files are put back: a service that is started again
+# must not meet what its own check refused
 quietly() {
     local said
     said=$("$@" 2>&1) || {
         echo "$said" >&2
+        cp --recursive --no-target-directory "$work/before" /
         exit 1
     }
 }
 
 # one certificate a file, as update-ca-certificates(8) wants them
 certificates=/usr/local/share/ca-certificates/ha-wordpress
-next=$(mktemp -d)
-trap 'rm -rf "$next"' EXIT
-awk -v to="$next/ca" '/BEGIN CERTIFICATE/ { n++ } { print > (to n ".crt") }' <<<"$TRUSTED_CA"
-if ! diff -rq "$next" "$certificates" >/dev/null 2>&1; then
+awk -v to="$work/ca/ca" '/BEGIN CERTIFICATE/ { n++ } { print > (to n ".crt") }' <<<"$TRUSTED_CA"
+if ! diff -rq "$work/ca" "$certificates" >/dev/null 2>&1; then
     rm -rf "$certificates"
     mkdir -p "$certificates"
-    cp "$next"/* "$certificates"
+    cp "$work"/ca/* "$certificates"
     quietly update-ca-certificates
     reload_php=yes
 fi
@@ -50,7 +56,7 @@ if [ -e /etc/nginx/sites-enabled/default ]; then
     rm /etc/nginx/sites-enabled/default
     reload_nginx=yes
 fi
-nginx -tq
+quietly nginx -tq
 
 for service in "$fpm" nginx; do
     # asked first, as enabling takes a second or two where SysV scripts are compared

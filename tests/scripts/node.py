@@ -20,7 +20,7 @@ findmnt --noheadings --list --output TARGET,SOURCE --types xfs,fuse.glusterfs
 ps -ww -eo pid,lstart,args | grep -E ' (/usr/sbin/gluster|nginx: |php-fpm: (master|pool health))' | grep -v grep | sort
 systemctl list-unit-files --state=enabled --no-legend
 """
-"""What a second run of a step must leave: files, those of the site not even written anew; mounts; services as they run."""
+"""What a second run of a step must leave: files, those of the site not even written anew; mounts; running services."""
 
 
 class Node:

@@ -30,6 +30,11 @@ VOLUME = {
 }
 """Of gluster/volume.sh."""
 
+TITLE = 'It\'s a "site" of $5'
+"""With what a shell, PHP or SQL would trip over."""
+
+ADMIN_PASSWORD = "correct horse $battery 'staple'"
+
 SALTS_GIVEN = {name: f"{at}" * SALT_LENGTH for at, name in enumerate(SALTS)}
 
 
@@ -73,23 +78,32 @@ def web(root: str = ROOT) -> dict[str, str]:
     }
 
 
-def code(root: str = ROOT, *, moved: str = "", archive: tuple[str, str] = ("", "")) -> dict[str, str]:
-    """`moved`: a tar archive on the node to import; `archive`: an address and the sum of what it gives."""
-    return {"ROOT": root, "IMPORT": moved, "ARCHIVE_URL": archive[0], "ARCHIVE_SHA256": archive[1]}
+def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[str, str] = ("", "")) -> dict[str, str]:
+    """`moved`: a tar archive on the node to import, and its sum; `archive`: an address, and the sum of what it gives."""
+    return {
+        "ROOT": root,
+        "IMPORT": moved[0],
+        "IMPORT_SHA256": moved[1],
+        "ARCHIVE_URL": archive[0],
+        "ARCHIVE_SHA256": archive[1],
+    }
 
 
-def site(host: str, root: str = ROOT, *, name: str = database.NAME, moved: str = "") -> dict[str, str]:
-    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import."""
+def site(
+    host: str, root: str = ROOT, *, name: str = database.NAME, moved: tuple[str, str] = ("", "")
+) -> dict[str, str]:
+    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import, and its sum."""
     return {
         "ROOT": root,
         "URL": "http://www.example.com",
-        "TITLE": 'It\'s a "site" of €5',
+        "TITLE": TITLE,
         "ADMIN_USER": "admin",
         "ADMIN_EMAIL": "admin@example.com",
         "DB_HOST": f"{host}:3306",
         "DB_NAME": name,
         "DB_USER": database.NAME,
-        "IMPORT": moved,
+        "IMPORT": moved[0],
+        "IMPORT_SHA256": moved[1],
         "WP_CONFIG": text("wordpress/wp-config.php"),
         "DB_ERROR": text("wordpress/db-error.php"),
         "INSTALL": text("wordpress/install.php"),
@@ -98,7 +112,7 @@ def site(host: str, root: str = ROOT, *, name: str = database.NAME, moved: str =
 
 def site_secrets(password: str) -> dict[str, str]:
     """`password`: the database user's."""
-    return {"DB_PASSWORD": password, "ADMIN_PASSWORD": "correct horse", **SALTS_GIVEN}
+    return {"DB_PASSWORD": password, "ADMIN_PASSWORD": ADMIN_PASSWORD, **SALTS_GIVEN}
 
 
 def cron(root: str = ROOT) -> dict[str, str]:
