@@ -79,7 +79,7 @@ def web(root: str = ROOT) -> dict[str, str]:
 
 
 def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[str, str] = ("", "")) -> dict[str, str]:
-    """`moved`: a tar archive on the node to import, and its sum; `archive`: an address, and the sum of what it gives."""
+    """`moved`: a tar archive on the node to import, and its sum; `archive`: a URL, and the sum of what it gives."""
     return {
         "ROOT": root,
         "IMPORT": moved[0],
