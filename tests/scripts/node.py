@@ -13,8 +13,8 @@ from rehearsal.machine import Machine
 COMPONENTS = Path(__file__).parents[2] / "components"
 
 STATE = r"""
-find /etc /usr/local /srv /root -type f -exec sha256sum {} + -exec stat --format '%n %a %U' {} + | sort
-find /var/www -type f -printf '%p inode %i changed %T@ mode %m owner %u\n' | sort
+find /etc /usr/local /root -type f -exec sha256sum {} + -exec stat --format '%n %a %U' {} + | sort
+find /srv /var/www -type f -printf '%p inode %i changed %T@ mode %m owner %u\n' | sort
 sha256sum /var/lib/glusterd/vols/*/info /var/lib/glusterd/peers/* 2>/dev/null
 findmnt --noheadings --list --output TARGET,SOURCE --types xfs,fuse.glusterfs
 ps -ww -eo pid,lstart,args | grep -E ' (/usr/sbin/gluster|nginx: |php-fpm: (master|pool health))' | grep -v grep | sort

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from components.cloud.aws import database
+from components.cloud.aws.certificates import database_ca
 from components.gluster import brick as gluster_brick
 from components.gluster.mount import ring
 from components.gluster.volume import volume_options
@@ -74,7 +75,7 @@ def web(root: str = ROOT) -> dict[str, str]:
         "HEALTH_POOL": text("web/health-pool.conf"),
         "PHP_INI": text("web/php.ini"),
         "HEALTHZ": text("web/healthz.php"),
-        "TRUSTED_CA": text("cloud/aws/rds-ca.pem"),
+        "TRUSTED_CA": database_ca("us-east-1"),
     }
 
 

@@ -1,0 +1,71 @@
+"""web/web.sh, on nodes with the volume mounted."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+
+import pytest
+
+from tests.scripts import params
+from tests.scripts.node import Node
+
+
+@pytest.fixture(scope="module")
+def node(mounted: Mapping[str, Node]) -> Node:
+    return mounted["gfs1"]
+
+
+def ask(node: Node, path: str) -> str:
+    """What a node answers to somebody outside of it: head and body."""
+    words = ["curl", "--silent", "--include", "--max-time", "10", f"http://{node.machine.port.public}{path}"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def test_web_serves_php_and_tells_its_health(node: Node) -> None:
+    node.step("web/web.sh", params.web())
+    health = ask(node, "/healthz")
+    assert "200 OK" in health.splitlines()[0]
+    assert health.endswith("\n\nok\n")
+    node.run("sh", "-c", f"echo '<?php echo ini_get(\"opcache.revalidate_freq\");' >{params.ROOT}/probe.php")
+    assert ask(node, "/probe.php").endswith("\n\n10")
+    node.run("rm", f"{params.ROOT}/probe.php")
+    # PHP trusts the database's authority: each of its certificates, by its own line
+    bundle = node.run("cat", "/etc/ssl/certs/ca-certificates.crt")
+    first = params.web()["TRUSTED_CA"].split("-----BEGIN CERTIFICATE-----")[1].split("-----END")[0]
+    assert first in bundle
+    node.again("web/web.sh", params.web())
+
+
+def test_web_tells_that_the_mount_is_gone(node: Node) -> None:
+    node.run("systemctl", "stop", "gluster-mount@var-www-html.service")
+    health = ask(node, "/healthz")
+    assert "503" in health.splitlines()[0]
+    assert f"{params.ROOT} is not mounted" in health
+    node.again("web/web.sh", params.web())
+    node.step("gluster/mount.sh", params.mount("node-gfs1"))
+    assert "200 OK" in ask(node, "/healthz").splitlines()[0]
+
+
+def test_web_takes_over_a_changed_file(node: Node) -> None:
+    header = "    add_header X-Tested yes always;\n    root "
+    node.step("web/web.sh", params.web() | {"NGINX": params.web()["NGINX"].replace("    root ", header)})
+    asked = "curl --silent --head http://127.0.0.1/absent.txt | grep '^X-Tested: yes'"
+    node.eventually("sh", "-c", asked)
+    node.step("web/web.sh", params.web())
+    node.eventually("sh", "-c", f"! {asked}")
+    # the workers of before end when their last connection does
+    node.eventually("sh", "-c", "! pgrep -f '^nginx: worker process is shutting down'")
+
+
+@pytest.mark.parametrize(
+    ("file", "broken", "said"),
+    [("NGINX", "server { listen", "unexpected end of file"), ("SITE_POOL", "[www]\nlisten =\n", "ALERT: [pool www]")],
+)
+def test_web_goes_on_as_it_was_when_a_file_is_wrong(node: Node, file: str, broken: str, said: str) -> None:
+    before = node.state()
+    slower = params.text("web/php.ini").replace("revalidate_freq = 10", "revalidate_freq = 11")
+    assert said in node.refuses("web/web.sh", params.web() | {file: broken, "PHP_INI": slower})
+    assert node.state() == before
+    assert "200 OK" in ask(node, "/healthz").splitlines()[0]
+    node.again("web/web.sh", params.web())
