@@ -1,5 +1,6 @@
 #!/bin/bash
 # Keeps VOLUME: bricks BRICKS in sets of REPLICA, with OPTIONS, lines of a name and a value; started, all bricks online.
+# A brick that comes to the settings is added; one that goes from them is refused, as it may hold the only good copy.
 set -euo pipefail
 
 gluster() {
@@ -21,11 +22,18 @@ if ! gluster volume list 2>/dev/null | grep -qxF "$VOLUME"; then
 fi
 
 info=$(gluster --xml volume info "$VOLUME" | flat)
-present=$(grep -o '<brick uuid="[^"]*">[^<]*' <<<"$info" | sed 's/.*>//' | xargs)
-if [ "$present" != "$BRICKS" ]; then
-    echo "Volume $VOLUME has the bricks $present, and the settings ask for $BRICKS." >&2
-    echo "Add, replace or remove bricks by hand, with nothing left to heal before and after; see gluster(8)." >&2
+present=$(grep -o '<brick uuid="[^"]*">[^<]*' <<<"$info" | sed 's/.*>//' | sort)
+wanted=$(printf '%s\n' "${each[@]}" | sort)
+gone=$(comm -23 <(echo "$present") <(echo "$wanted") | xargs)
+if [ -n "$gone" ]; then
+    echo "Volume $VOLUME has bricks that the settings do not name: $gone" >&2
+    echo "Nothing was changed. Replace or remove a brick by hand, when nothing is left to heal; see gluster(8)." >&2
     exit 1
+fi
+mapfile -t new < <(comm -13 <(echo "$present") <(echo "$wanted"))
+if [ "${#new[@]}" -gt 0 ]; then
+    # the others fill it, which is not waited for: it serves as soon as it is online
+    gluster volume add-brick "$VOLUME" "${kind[@]}" "${new[@]}" >/dev/null
 fi
 
 # Before the start, as a change of the ping timeout reaches a mounted client only after its old one has passed.
