@@ -22,6 +22,9 @@ from rehearsal.shell import ToolError, run
 REBOOT = 133
 """How systemd-nspawn --keep-unit ends when the machine asked for a reboot (systemd's nspawn.c)."""
 
+BOOT_LIMIT = 60
+"""Seconds until a machine has an init; it is there after a fraction of one, on a machine that is not overloaded."""
+
 PLUG_IN = """\
 mknod -m 660 "/dev/$1" b "$3" "$4"
 mkdir -p /dev/disk/by-id
@@ -193,15 +196,16 @@ class Machine:
         ]  # fmt: skip
 
     def _init(self, process: subprocess.Popen[bytes]) -> int:
-        """The machine's first process, as this side numbers it; it is there shortly after the start."""
-        end = time.monotonic() + 10
+        """The machine's first process, as this side numbers it, once it is systemd in its own tree (sd_booted(3))."""
+        end = time.monotonic() + BOOT_LIMIT
         while True:
-            try:
-                return init_below(process.pid)
-            except ProcessLookupError:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
+            with contextlib.suppress(ProcessLookupError):
+                leader = init_below(process.pid)
+                if Path(f"/proc/{leader}/root/run/systemd/system").is_dir():
+                    return leader
+            if process.poll() is not None or time.monotonic() > end:
+                raise ProcessLookupError(f"{self.hostname} has no init: see {self.directory / 'console.log'}")
+            time.sleep(0.01)
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
         """Boot the machine again when it ended because it asked for a reboot."""
