@@ -6,14 +6,13 @@ told in one message before anything is made.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
@@ -27,7 +26,9 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import ErrorDetails
+
+from components import mistakes
+from components.mistakes import Mistakes
 
 ROOT = Path(__file__).parent.parent
 """Relative paths in the settings start here, wherever the program is run from."""
@@ -196,13 +197,6 @@ class Network(Section):
             raise ValueError(f"{cidr} is not between /16 and /21; a /24 for each of eight zones must fit")
         return cidr
 
-    @field_validator("subnets")
-    @classmethod
-    def _with_their_vpc(cls, subnets: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        if subnets and "vpc" in info.data and info.data["vpc"] is None:
-            raise ValueError("subnets are given without their VPC; set vpc as well, or leave both out")
-        return subnets
-
 
 class Database(Section):
     """The managed database."""
@@ -264,13 +258,6 @@ class Site(Section):
     archive: Archive | None = None
     import_: Import | None = Field(default=None, alias="import")
 
-    @field_validator("import_")
-    @classmethod
-    def _one_source(cls, import_: Import | None, info: ValidationInfo) -> Import | None:
-        if import_ and import_.files and info.data.get("archive"):
-            raise ValueError("files and site.archive both bring WordPress's code; leave one out")
-        return import_
-
 
 ZONES = {"gfs1": {"zone": "us-east-1b"}, "gfs2": {"zone": "us-east-1c"}, "gfs3": {"zone": "us-east-1d"}}
 
@@ -295,61 +282,6 @@ class Settings(Section):
     profile: bool = False
     """Write a profile of the program's run (components/profile.py)."""
 
-    @field_validator("nodes")
-    @classmethod
-    def _one_copy_each(cls, nodes: dict[str, Node], info: ValidationInfo) -> dict[str, Node]:
-        gluster, region = info.data.get("gluster"), info.data.get("region")
-        if gluster is None or region is None:
-            return nodes
-        # to letter h: each zone has its own /24 of the network by its letter (components/cloud/aws/network.py)
-        mistakes = [
-            f"{name} is in {node.zone!r}, which is not a zone of region {region}; write one such as {region}a"
-            for name, node in nodes.items()
-            if not re.fullmatch(f"{region}[a-h]", node.zone)
-        ]
-        if len(nodes) != gluster.bricks:
-            mistakes.append(
-                f"{len(nodes)} named, but the volume needs {gluster.bricks} "
-                f"(replica {gluster.replica}, arbiter {gluster.arbiter}); name as many, or change gluster.replica"
-            )
-        zones = len({node.zone for node in nodes.values()})
-        if zones < 2:
-            mistakes.append("all in one zone, but the load balancer and the database need two; spread them")
-        elif zones < min(len(nodes), gluster.bricks) and not gluster.accept_shared_zones:
-            mistakes.append(
-                f"in {zones} zones, fewer than the volume's {gluster.bricks} bricks; "
-                "give each node a zone of its own, or set gluster.accept_shared_zones: true"
-            )
-        if mistakes:
-            raise ValueError("\n".join(mistakes))
-        return nodes
-
-    @field_validator("network")
-    @classmethod
-    def _subnet_for_each_zone(cls, network: Network, info: ValidationInfo) -> Network:
-        zones = {node.zone for node in info.data.get("nodes", {}).values()}
-        if network.vpc and (missing := sorted(zones - network.subnets.keys())):
-            raise ValueError(f"no subnet of {network.vpc} is named for {', '.join(missing)}; add to network.subnets")
-        if network.vpc and "cidr" in network.model_fields_set:
-            raise ValueError("both cidr and vpc are given; leave cidr out to use the existing VPC")
-        return network
-
-    @field_validator("balancer")
-    @classmethod
-    def _certificate_of_the_region(cls, balancer: Balancer, info: ValidationInfo) -> Balancer:
-        arn, region = balancer.certificate_arn, info.data.get("region")
-        if arn and region and not re.fullmatch(rf"arn:[a-z-]+:acm:{region}:\d+:certificate/\S+", arn):
-            raise ValueError(f"{arn!r} is not a certificate of region {region}; write arn:aws:acm:{region}:…")
-        return balancer
-
-    @field_validator("site")
-    @classmethod
-    def _name_on_the_certificate(cls, site: Site, info: ValidationInfo) -> Site:
-        balancer = info.data.get("balancer")
-        if balancer and balancer.certificate_arn and not site.domain:
-            raise ValueError("HTTPS needs the name that the certificate is for; set site.domain")
-        return site
-
     @property
     def warnings(self) -> list[str]:
         """What is allowed here only because the settings say so, and what it costs."""
@@ -362,14 +294,10 @@ class Settings(Section):
         return told
 
 
-class Mistakes(pulumi.RunError):
-    """Everything that is wrong with the settings, one mistake a line."""
-
-
 def load() -> Settings:
     """The settings of the stack that is being run; its warnings go to the engine's log.
 
-    Raises `Mistakes`, which Pulumi shows without a traceback.
+    Raises `Mistakes`.
     """
     prefix = f"{pulumi.get_project()}:"
     # the CLI's language host hands all keys over in PULUMI_CONFIG, the Automation API in CONFIG
@@ -391,11 +319,15 @@ def parse(given: Mapping[str, str]) -> Settings:
 
     Raises `Mistakes`.
     """
+    stated = {name: _value(text) for name, text in given.items()}
+    lines = list(mistakes.across(stated, {"nodes": ZONES, "gluster": Gluster().model_dump()}))
     try:
-        return Settings.model_validate({name: _value(value) for name, value in given.items()})
+        settings = Settings.model_validate(stated)
     except ValidationError as error:
-        lines = [f"  {_place(each['loc'])}: {line}" for each in error.errors() for line in _told(each)]
-        raise Mistakes("\n".join(["The settings have mistakes:", *lines])) from None
+        lines = [line for each in error.errors() for line in mistakes.of_pydantic(each, Settings)] + lines
+    if lines:
+        raise Mistakes(lines)
+    return settings
 
 
 def _value(text: str) -> object:
@@ -403,34 +335,3 @@ def _value(text: str) -> object:
         return json.loads(text) if text.startswith(("{", "[")) else text
     except ValueError:
         return text
-
-
-def _place(where: tuple[int | str, ...]) -> str:
-    return ".".join(str(step) for step in where if step != "[key]")
-
-
-def _told(mistake: ErrorDetails) -> list[str]:
-    """One of pydantic's errors in an operator's words."""
-    kind, where, given = mistake["type"], mistake["loc"], mistake["input"]
-    if kind == "value_error":
-        return str(mistake["ctx"]["error"]).splitlines()
-    if kind == "missing":
-        return ["is missing; add it"]
-    if kind == "too_short":
-        return ["is empty; name at least one"]
-    if kind == "extra_forbidden":
-        known = [field.alias or name for name, field in _section_at(where[:-1]).model_fields.items()]
-        near = difflib.get_close_matches(str(where[-1]), known, n=1)
-        return ["is not a known key; " + (f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}")]
-    quotes = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
-    return [f"{mistake['msg'].replace('Input should be', 'must be')}; it is {json.dumps(given)}{quotes}"]
-
-
-def _section_at(where: tuple[int | str, ...]) -> type[Section]:
-    section: type[Section] = Settings
-    for step in where:
-        fields = {field.alias or name: field.annotation for name, field in section.model_fields.items()}
-        parts = (fields.get(str(step)), *get_args(fields.get(str(step))))
-        # a node's own name is no field: the step before has already led to its section
-        section = next((p for p in parts if isinstance(p, type) and issubclass(p, Section)), section)
-    return section

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings import Mistakes, PortRange, Settings, parse
+from components.mistakes import Mistakes
+from components.settings import PortRange, Settings, parse
 from tests.unit.graph import ROOT, build, text
 
 LEAST: dict[str, Any] = {
@@ -101,17 +102,17 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         (
-            "network: no subnet of vpc-0123456789abcdef0 is named for us-east-1a, us-east-1b, us-east-1c; "
-            "add to network.subnets"
+            "network.subnets: no subnet of vpc-0123456789abcdef0 is named for "
+            "us-east-1a, us-east-1b, us-east-1c; add them"
         ),
         {"network": LEAST["network"] | {"vpc": "vpc-0123456789abcdef0"}, "nodes": NODES},
     ),
     (
-        "network.subnets: subnets are given without their VPC; set vpc as well, or leave both out",
+        "network.subnets: is given without their VPC; set vpc as well, or leave it out",
         {"network": LEAST["network"] | {"subnets": {"us-east-1a": "subnet-1"}}},
     ),
     (
-        "nodes: gfs1 is in 'eu-west-1a', which is not a zone of region us-east-1; write one such as us-east-1a",
+        "nodes.gfs1.zone: 'eu-west-1a' is not a zone of region us-east-1; write one such as us-east-1a",
         {"nodes": NODES | {"gfs1": {"zone": "eu-west-1a"}}},
     ),
     (
@@ -131,7 +132,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "nodes.GFS1: 'GFS1' is not a name; use a-z, 0-9 and -, a letter first",
-        {"nodes": NODES | {"GFS1": {"zone": "us-east-1a"}}},
+        {"nodes": {"GFS1": NODES["gfs1"], "gfs2": NODES["gfs2"], "gfs3": NODES["gfs3"]}},
     ),
     (
         (
@@ -173,13 +174,14 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("database.class: 'small' is not a class; write one such as db.t4g.small", {"database": {"class": "small"}}),
     (
         (
-            "balancer: 'arn:aws:acm:eu-west-1:123456789012:certificate/x' is not a certificate of region us-east-1; "
+            "balancer.certificate_arn: 'arn:aws:acm:eu-west-1:123456789012:certificate/x' "
+            "is not a certificate of region us-east-1; "
             "write arn:aws:acm:us-east-1:…"
         ),
         {"balancer": {"certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/x"}},
     ),
     (
-        "site: HTTPS needs the name that the certificate is for; set site.domain",
+        "site.domain: is missing, and HTTPS needs the name that the certificate is for; add it",
         {"balancer": {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"}},
     ),
     ("site.admin_email: is missing; add it", {"site": {}}),
@@ -209,25 +211,46 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(line: str, changes: dic
 def test_every_mistake_is_told_in_one_message() -> None:
     told = mistakes(
         clod="aws",
-        nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}},
-        network={"ssh_from": [], "cidr": "10.20.0.1/16"},
-        gluster={"replica": 2, "ports": "9-1", "disk_gb": 0},
+        nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a", "tipe": "t3.small"}},
+        network={"ssh_from": [], "cidr": "10.20.0.1/16", "vpc": "vpc-0123456789abcdef0"},
+        gluster={"replica": 2, "ports": "9-1", "disk_gb": 0, "volumes": 1},
         database={"engine": "oracle", "storage_gb": 1},
-        site={"import": {"files": "missing.tar"}},
+        balancer={"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"},
+        site={"import": {"files": "missing.tar"}, "archive": {"url": "ftp://x"}},
         protect_data="perhaps",
     )
     assert [line.split(":")[0] for line in told] == [
         "gluster.arbiter",
         "gluster.disk_gb",
         "gluster.ports",
+        "gluster.volumes",
+        "nodes.gfs2.tipe",
         "network.cidr",
         "network.ssh_from",
         "database.engine",
         "database.storage_gb",
         "site.admin_email",
+        "site.archive.url",
+        "site.archive.sha256",
         "site.import.files",
         "protect_data",
         "clod",
+        "nodes",
+        "network.subnets",
+        "network.cidr",
+        "site.domain",
+        "site.import.files",
+    ]
+
+
+def test_one_mistake_hides_no_other_of_another_section() -> None:
+    told = mistakes(
+        nodes={name: {"zone": "us-east-1b"} for name in NODES} | {"gfs3": {"zone": "us-east-1c"}},
+        gluster={"disk": 20},
+    )
+    assert [line.split(";")[0] for line in told] == [
+        "gluster.disk: is not a known key",
+        "nodes: in 2 zones, fewer than the volume's 3 bricks",
     ]
 
 
@@ -263,7 +286,7 @@ def test_an_import_may_not_stand_beside_an_archive(tmp_path: Path) -> None:
     files.touch()
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
     (told,) = mistakes(site=LEAST["site"] | {"import": {"files": str(files)}, "archive": archive})
-    assert told == "site.import: files and site.archive both bring WordPress's code; leave one out"
+    assert told == "site.import.files: is given beside archive, and both bring WordPress's code; leave one out"
 
 
 def test_an_existing_vpc_leaves_no_room_for_a_new_one() -> None:
@@ -273,7 +296,7 @@ def test_an_existing_vpc_leaves_no_room_for_a_new_one() -> None:
         "subnets": {node["zone"]: "subnet-0" for node in NODES.values()},
     }
     (told,) = mistakes(network=network, nodes=NODES)
-    assert told == "network: both cidr and vpc are given; leave cidr out to use the existing VPC"
+    assert told == "network.cidr: is given beside vpc; leave it out to use the existing VPC"
 
 
 def test_two_copies_are_allowed_where_the_settings_say_so_out_loud() -> None:
