@@ -20,7 +20,8 @@ LEAST: dict[str, Any] = {
 }
 """The settings that nobody else can know."""
 
-NODES = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}, "gfs3": {"zone": "us-east-1c"}}
+TWO = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}
+NODES = TWO | {"gfs3": {"zone": "us-east-1c"}}
 
 
 def read(**changes: Any) -> Settings:
@@ -139,13 +140,12 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
             "gluster.arbiter: two copies without an arbiter can end in split-brain; "
             "set arbiter: 1, or replica: 3, or accept_split_brain_risk: true"
         ),
-        {"gluster": {"replica": 2}},
+        {"gluster": {"replica": 2}, "nodes": TWO},
     ),
     (
         "gluster.arbiter: GlusterFS has an arbiter beside two copies only, not 3; set replica: 2",
-        {"gluster": {"replica": 3, "arbiter": 1}},
+        {"gluster": {"replica": 3, "arbiter": 1}, "nodes": NODES | {"gfs4": {"zone": "us-east-1d"}}},
     ),
-    ("gluster.replica: must be greater than or equal to 2; it is 1", {"gluster": {"replica": 1}}),
     ("gluster.disk_gb: must be greater than or equal to 1; it is 0", {"gluster": {"disk_gb": 0}}),
     (
         "gluster.disk_gb: must be a valid integer, got a number with a fractional part; it is 2.5",
@@ -178,7 +178,10 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
             "is not a certificate of region us-east-1; "
             "write arn:aws:acm:us-east-1:…"
         ),
-        {"balancer": {"certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/x"}},
+        {
+            "balancer": {"certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/x"},
+            "site": LEAST["site"] | {"domain": "www.example.com"},
+        },
     ),
     (
         "site.domain: is missing, and HTTPS needs the name that the certificate is for; add it",
@@ -254,6 +257,10 @@ def test_one_mistake_hides_no_other_of_another_section() -> None:
     ]
 
 
+def test_a_single_copy_is_refused() -> None:
+    assert "gluster.replica: must be greater than or equal to 2; it is 1" in mistakes(gluster={"replica": 1})
+
+
 def test_too_few_nodes_and_too_few_zones_are_told_together() -> None:
     told = mistakes(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
     assert [line.split(",")[0] for line in told] == ["nodes: 2 named", "nodes: all in one zone"]
@@ -300,8 +307,7 @@ def test_an_existing_vpc_leaves_no_room_for_a_new_one() -> None:
 
 
 def test_two_copies_are_allowed_where_the_settings_say_so_out_loud() -> None:
-    nodes = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}
-    settings = read(nodes=nodes, gluster={"replica": 2, "accept_split_brain_risk": True})
+    settings = read(nodes=TWO, gluster={"replica": 2, "accept_split_brain_risk": True})
     assert settings.warnings == [
         "Two copies without an arbiter: nodes that lose sight of each other can end in split-brain."
     ]
