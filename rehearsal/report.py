@@ -86,9 +86,11 @@ class Lane(BaseModel):
                 errors[attempt.error or "failed"] += attempt.count
         return errors
 
-    def longest_outage(self, until: float) -> float:
-        """The longest time in seconds, from the fault to the moment `until`, without a good answer."""
-        answers = sorted(attempt.end for attempt in self.attempts if attempt.ok and 0 <= attempt.end <= until)
+    @property
+    def longest_outage(self) -> float:
+        """The longest time in seconds, from the fault to the client's last attempt, without a good answer."""
+        until = max([0.0, *(attempt.end for attempt in self.attempts)])
+        answers = sorted(attempt.end for attempt in self.attempts if attempt.ok and attempt.end >= 0)
         return max(later - earlier for earlier, later in itertools.pairwise([0, *answers, until]))
 
 
