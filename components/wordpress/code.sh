@@ -22,17 +22,22 @@ if [ ! -e "$state/copying" ] && [ -e "$ROOT/wp-load.php" ]; then
     exit 1
 fi
 
-keep=--no-preserve=all
+# The files are small and each costs several round trips on the volume: many at a time, and as www-data, so that they
+# need no change of owner afterwards.
+www() {
+    setpriv --reuid www-data --regid www-data --clear-groups "$@"
+}
+
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$work.tar.gz"' EXIT
+links=-P
+how=(--no-dereference --preserve=mode --preserve=timestamps)
 case $source in
 import*)
     tar --extract --file "$IMPORT" --directory "$work" --no-same-owner
-    keep=--preserve=mode,timestamps
     ;;
 archive*)
     curl --silent --show-error --fail --location --max-time 300 --output "$work.tar.gz" "$ARCHIVE_URL"
-    trap 'rm -rf "$work" "$work.tar.gz"' EXIT
     if ! sha256sum --check --status <<<"$ARCHIVE_SHA256  $work.tar.gz"; then
         echo "What $ARCHIVE_URL gives has not the sum $ARCHIVE_SHA256; nothing was taken from it." >&2
         exit 1
@@ -41,31 +46,29 @@ archive*)
     ;;
 *)
     # its links lead into other packages
-    cp --recursive --dereference /usr/share/wordpress/. "$work"
+    links=-L
+    how=(--dereference --no-preserve=all)
+    ln -s /usr/share/wordpress "$work/wordpress"
     ;;
 esac
-code=$(dirname "$(find "$work" -maxdepth 3 -name wp-load.php -print -quit)")
+chown -Rh www-data:www-data "$work"
+code=$(dirname "$(find -L "$work" -maxdepth 3 -name wp-load.php -print -quit)")
 if [ ! -e "$code/wp-load.php" ]; then
     echo "The source of the site's files ($source) has no wp-load.php within its first directories: not WordPress." >&2
     exit 1
 fi
-# ours is written by the next step, and nobody else's is wanted: a database's password stands in it
-rm -f "$code/wp-config.php"
-mkdir -p "$code/wp-content/uploads"
-chown -R www-data:www-data "$work"
 
-# The files are small and each costs several round trips on the volume: many at a time. As www-data, so that they need
-# no change of owner afterwards.
-www() {
-    setpriv --reuid www-data --regid www-data --clear-groups "$@"
+# without wp-config.php: ours is written by the next step, and nobody else's is wanted
+files() {
+    find "$links" . ! -type d ! -path ./wp-config.php "$@"
 }
-www mkdir -p "$state"
+www mkdir -p "$state" "$ROOT/wp-content/uploads"
 www touch "$state/copying"
 cd "$code"
-find . -type d -print0 | sort -z | (cd "$ROOT" && www xargs -0 mkdir -p)
-find . ! -type d -print0 | www xargs -0 -P 8 -n 40 cp --parents --no-dereference "$keep" --target-directory "$ROOT"
+find "$links" . -type d -print0 | sort -z | (cd "$ROOT" && www xargs -0 mkdir -p)
+files -print0 | www xargs -0 -P 8 -n 40 cp --parents "${how[@]}" --target-directory "$ROOT"
 
-missing=$(comm -23 <(find . ! -type d | sort) <(cd "$ROOT" && find . ! -type d | sort))
+missing=$(comm -23 <(files | sort) <(cd "$ROOT" && find . ! -type d | sort))
 if [ -n "$missing" ]; then
     echo "These files did not arrive in $ROOT:" "${missing:0:500}" >&2
     exit 1
