@@ -193,7 +193,7 @@ def test_mount_comes_back_when_its_client_dies(nodes: Mapping[str, Node]) -> Non
     node = nodes["gfs2"]
     client = f"^/usr/sbin/glusterfs .* {params.ROOT}$"
     killed = node.run("pgrep", "-f", client).strip()
-    node.run("kill", "-KILL", killed)
+    node.run("pkill", "-KILL", "-f", client)
     # another process, and its mount is there
     node.eventually("sh", "-c", f"pgrep -f '{client}' | grep -vx {killed} && stat {params.ROOT}")
     assert node.run("findmnt", "--noheadings", "--output", "FSTYPE", params.ROOT) == "fuse.glusterfs\n"

@@ -35,7 +35,7 @@ def refused(node: Node, databases: Mapping[str, str]) -> Iterator[dict[str, Futu
     """What site.sh says of databases that do not let it in: each takes it a minute, and the tests go on meanwhile."""
     good = databases[NAME]
     attempts = {
-        "wrong password": (good, "wrong"),
+        "wrong password": (good, PASSWORD[::-1]),
         "wrong authority": (databases[FOREIGN_CA], PASSWORD),
         "no TLS": (databases[NO_TLS], PASSWORD),
         "no server": (node.address, PASSWORD),
@@ -245,3 +245,4 @@ def test_site_refuses_a_database(refused: Mapping[str, Future[str]], what: str, 
     assert reason in said
     assert "does not let this machine in" in said
     assert PASSWORD not in said
+    assert PASSWORD[::-1] not in said
