@@ -22,9 +22,14 @@ systemctl enable --quiet "$service"
 # again where the first attempt fails
 systemctl start --no-block "$service"
 
+# asked of the volume itself, in one call: a client that finds no brick is mounted for a moment too
+answers() {
+    timeout -s KILL 5 stat --file-system --format %T "$MOUNTPOINT" 2>/dev/null || true
+}
+
 end=$((SECONDS + 30))
-until [ "$(findmnt --noheadings --output FSTYPE --mountpoint "$MOUNTPOINT")" = fuse.glusterfs ] &&
-    stat "$MOUNTPOINT" >/dev/null; do
+until [ "$(answers)" = fuseblk ] &&
+    [ "$(findmnt --noheadings --output FSTYPE --mountpoint "$MOUNTPOINT")" = fuse.glusterfs ]; do
     if [ "$SECONDS" -ge "$end" ]; then
         echo "$MOUNTPOINT is not a GlusterFS mount:" >&2
         tail -n 20 "/var/log/glusterfs/$(systemd-escape --path "$MOUNTPOINT").log" >&2
