@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.outside import lab_of
+from rehearsal.project import REPOSITORY
 from rehearsal.residue import residue
 
 STACK = "aws-wordpress"
@@ -25,8 +26,20 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def rehearse(*words: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([REHEARSE, *words], check=False, capture_output=True, text=True, timeout=timeout)
+PLUGIN = """\
+#!{python}
+import sys, threading
+sys.path.insert(0, "{repository}")
+from rehearsal.plugins import command
+open("{started}", "w").close()
+print(command.provider().serve(), flush=True)
+threading.Event().wait()
+"""
+"""A plugin as the engine starts one: it prints its port. Inside it is our stand-in, as there is no other here."""
+
+
+def rehearse(*words: str, timeout: float = 900, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([REHEARSE, *words], check=False, capture_output=True, text=True, timeout=timeout, env=env)
 
 
 def until(happened: Callable[[], bool], limit: float) -> bool:
@@ -106,6 +119,19 @@ def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
         ended = rehearse("down", STACK, timeout=120)
     assert ended.returncode == 0
     assert residue(lab) == []
+
+
+def test_a_command_plugin_of_the_operators_own_does_the_work_of_its_stand_in(tmp_path: Path) -> None:
+    plugin = tmp_path / "pulumi-resource-command"
+    plugin.write_text(PLUGIN.format(python=sys.executable, repository=REPOSITORY, started=tmp_path / "started"))
+    plugin.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = rehearse("up", STACK, "--json", str(tmp_path / "report.json"), env={**os.environ, "PATH": path})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "started").exists()
+    stand_ins = json.loads((tmp_path / "report.json").read_text())["stand_ins"]
+    assert [kind for kind in stand_ins if kind.startswith("command:")] == []
+    assert "tls:index/privateKey:PrivateKey" in stand_ins
 
 
 def test_an_unknown_stack_is_refused_with_those_that_there_are() -> None:
