@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,9 +15,6 @@ from rehearsal.names import Names
 from rehearsal.network import Network, Port
 from rehearsal.service import Service, ServicesRoot
 from rehearsal.shell import ToolError, run
-
-TAKE_OVER = 10
-"""Seconds in which a new process has taken over: the old one cuts what is left after 5 (hard-stop-after)."""
 
 TEMPLATE = Path(__file__).parent / "templates" / "haproxy.cfg.j2"
 
@@ -72,6 +70,7 @@ class Balancer:
         self.listeners: dict[str, Listener] = {}
         self.groups: dict[str, TargetGroup] = {}
         self._services, self._network, self._names, self._log = services, network, names, logs / f"{key}.log"
+        self._loads = 0
         self._lock = threading.Lock()
         self._home = f"/var/lib/rehearsal/{key}"
         self._directory = services.root / self._home[1:]
@@ -84,40 +83,35 @@ class Balancer:
         self._service: Service | None = None
 
     def apply(self) -> None:
-        """Bring HAProxy in line with the listeners and groups, without dropping a connection.
-
-        A new process takes the ports over and tells the old one to finish (haproxy(1), -sf): a reload by signal is
-        lost when it comes too soon after the one before.
-        """
+        """Bring HAProxy in line with the listeners and groups, without dropping a connection."""
         with self._lock:
             environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
             template = environment.from_string(TEMPLATE.read_text())
             (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
-            old, self._service = self._service, None
-            if self.listeners:
-                words = ["haproxy", "-db", "-f", f"{self._home}/haproxy.cfg"]
-                if old:
-                    words += ["-sf", str(old.process.pid)]
-                self._service = Service(self._services.words(self.port.namespace, *words), self._log)
-                self._wait_for_listeners(self._service)
-            elif old:
-                old.stop()
-            if old:
-                old.process.wait(timeout=TAKE_OVER)
+            config = f"{self._home}/haproxy.cfg"
+            if self._service and not self.listeners:
+                self._service.stop()
+                self._service = None
+                return
+            if self._service:
+                run("chroot", self._services.root, "haproxy", "-q", "-c", "-f", config)
+                self._service.send(signal.SIGUSR2)
+            elif self.listeners:
+                words = self._services.words(self.port.namespace, "haproxy", "-W", "-f", config)
+                self._service = Service(words, self._log)
+            else:
+                return
+            self._loads += 1
+            self._wait_for_load(self._service)
 
-    def _wait_for_listeners(self, service: Service) -> None:
-        end = time.monotonic() + TAKE_OVER
-        for listener in self.listeners.values():
-            knock = f"</dev/tcp/{self.port.address}/{listener.port}"
-            while True:
-                service.check()
-                try:
-                    run("nsenter", f"--net={self.port.namespace}", "timeout", "1", "bash", "-c", knock)
-                    break
-                except ToolError:
-                    if time.monotonic() > end:
-                        raise
-                    time.sleep(0.02)
+    def _wait_for_load(self, service: Service) -> None:
+        """A signal that comes while HAProxy still loads would be its end."""
+        end = time.monotonic() + 10
+        while self._log.read_text().count("Loading success.") < self._loads:
+            service.check()
+            if time.monotonic() > end:
+                raise ToolError(f"HAProxy did not take its new configuration: {self._log.read_text()[-2000:]}")
+            time.sleep(0.01)
 
     def destroy(self) -> None:
         if self._service:
