@@ -106,9 +106,14 @@ class Balancer:
 
     def _wait_for_load(self, service: Service) -> None:
         """A signal that comes while HAProxy still loads would be its end."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
+        again = time.monotonic() + 2
         while self._log.read_text().count("Loading success.") < self._loads:
             service.check()
+            if time.monotonic() > again:
+                # and one that comes too soon after a load is lost
+                service.send(signal.SIGUSR2)
+                again = time.monotonic() + 2
             if time.monotonic() > end:
                 raise ToolError(f"HAProxy did not take its new configuration: {self._log.read_text()[-2000:]}")
             time.sleep(0.01)
