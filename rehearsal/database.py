@@ -62,13 +62,6 @@ class Database:
         self._network.unplug(self.active)
         self._start()
 
-    def apply(self, settings: dict[str, str]) -> None:
-        """Restart with other settings, as a reboot of the instance does."""
-        self.settings = settings
-        self._service.stop()
-        self._network.unplug(self.active)
-        self._start()
-
     def dump(self, file: Path) -> None:
         """Write all that it holds to a file, as a final snapshot keeps it."""
         socket = f"--socket={self._home}/socket"

@@ -212,9 +212,6 @@ class Faults:
         done = subprocess.run(["nsenter", f"--net={come_from.namespace}", *attempt], check=False, capture_output=True)
         return done.returncode == 0
 
-    def console(self, name: str) -> str:
-        return (self._machine(name).directory / "console.log").read_text(errors="replace")
-
     def left_over(self) -> list[str]:
         """Ids of what the cloud still has and bills for."""
         return sorted(self._region.records)
