@@ -1,0 +1,49 @@
+"""DigitalOcean: droplets with block-storage volumes, managed MySQL, and a load balancer or a reserved IP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pulumi
+
+from components import cloud
+from components.cloud.digitalocean.balancer import Balancer, BalancerArgs
+from components.cloud.digitalocean.database import Database, DatabaseArgs
+from components.cloud.digitalocean.entrance import Entrance, EntranceArgs
+from components.cloud.digitalocean.login import Login
+from components.cloud.digitalocean.network import Network, NetworkArgs
+from components.cloud.digitalocean.node import Node, NodeArgs
+from components.cloud.digitalocean.settings import DigitalOceanSettings
+
+
+class DigitalOcean:
+    """What a site rents from DigitalOcean, as `components.cloud.Cloud` describes it.
+
+    Raises pulumi.RunError for a stack whose name DigitalOcean does not take in the names of things.
+    """
+
+    def __init__(self, settings: DigitalOceanSettings, service: cloud.Service) -> None:
+        stack = pulumi.get_stack()
+        # what VPCs, firewalls, load balancers and tags all take
+        if not re.fullmatch(r"[a-zA-Z0-9-]+", stack):
+            raise pulumi.RunError(
+                f"{stack!r} is part of names on DigitalOcean; name the stack with a-z, 0-9 and - only"
+            )
+        network = Network("network", NetworkArgs(settings, service))
+        login = Login("login")
+        nodes = {name: Node(name, NodeArgs(settings, network, login, work)) for name, work in service.works.items()}
+
+        self.network = network.cidr
+        self.login_key = login.private_key
+        self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
+        self.database: cloud.Database | None = None
+        if service.database:
+            self.database = Database("database", DatabaseArgs(settings, network)).database
+        self.balancer: cloud.Balancer | None = None
+        if service.balanced:
+            self.balancer = Balancer("balancer", BalancerArgs(settings, network, service)).balancer
+        self.entrance: cloud.Entrance | None = None
+        if service.entrances:
+            droplets = {name: nodes[name].droplet for name in service.entrances}
+            self.entrance = Entrance("entrance", EntranceArgs(settings, droplets)).entrance
