@@ -12,7 +12,7 @@ import jinja2
 
 from rehearsal.authority import Authority
 from rehearsal.names import Names
-from rehearsal.network import Network, Port
+from rehearsal.network import Host, Network
 from rehearsal.service import Service, ServicesRoot
 from rehearsal.shell import ToolError, run
 
@@ -59,14 +59,14 @@ class Balancer:
         self,
         key: str,
         name: str,
-        port: Port,
+        host: Host,
         services: ServicesRoot,
         network: Network,
         names: Names,
         authority: Authority,
         logs: Path,
     ) -> None:
-        self.name, self.port = name, port
+        self.name, self.host = name, host
         self.listeners: dict[str, Listener] = {}
         self.groups: dict[str, TargetGroup] = {}
         self._services, self._network, self._names, self._log = services, network, names, logs / f"{key}.log"
@@ -78,8 +78,8 @@ class Balancer:
         authority.sign(name, self._directory)
         pair = [(self._directory / part).read_text() for part in ("certificate.pem", "key.pem")]
         (self._directory / "listener.pem").write_text("".join(pair))
-        network.plug(port, configured=True)
-        names.set(name, port.public or port.address)
+        network.plug(host, configured=True)
+        names.set(name, host.public or host.address)
         self._service: Service | None = None
 
     def apply(self) -> None:
@@ -97,7 +97,7 @@ class Balancer:
                 run("chroot", self._services.root, "haproxy", "-q", "-c", "-f", config)
                 self._service.send(signal.SIGUSR2)
             elif self.listeners:
-                words = self._services.words(self.port.namespace, "haproxy", "-W", "-f", config)
+                words = self._services.words(self.host.namespace, "haproxy", "-W", "-f", config)
                 self._service = Service(words, self._log)
             else:
                 return
@@ -122,4 +122,4 @@ class Balancer:
         if self._service:
             self._service.stop()
         self._names.set(self.name, None)
-        self._network.unplug(self.port)
+        self._network.unplug(self.host)

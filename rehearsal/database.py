@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rehearsal.authority import Authority
 from rehearsal.names import Names
-from rehearsal.network import Network, Port
+from rehearsal.network import Host, Network
 from rehearsal.service import Service, ServicesRoot
 from rehearsal.shell import ToolError, run
 
@@ -29,20 +29,20 @@ class Account:
 
 
 class Database:
-    """A database server called `endpoint`, with one host per port given (two where it can fail over).
+    """A database server called `endpoint`, on the first of its hosts (two where it can fail over).
 
     `settings`: server variables, as a parameter group sets them. `key`: a short name of its own for files.
     """
 
     def __init__(
-        self, key: str, endpoint: str, ports: list[Port], account: Account, settings: dict[str, str],
+        self, key: str, endpoint: str, hosts: list[Host], port: int, account: Account, settings: dict[str, str],
         services: ServicesRoot, network: Network, names: Names, authority: Authority, logs: Path,
     ) -> None:  # fmt: skip
-        self.endpoint, self.ports, self.settings = endpoint, ports, settings
+        self.endpoint, self.hosts, self.port, self.settings = endpoint, hosts, port, settings
         self._services, self._network, self._names, self._log = (services, network, names, logs / f"{key}.log")
         self._home = f"/var/lib/rehearsal/{key}"
         self._directory = services.root / self._home[1:]
-        self._hosts = itertools.cycle(ports)
+        self._next_host = itertools.cycle(hosts)
         self._directory.mkdir(parents=True)
         authority.sign(endpoint, self._directory)
         run(
@@ -55,9 +55,10 @@ class Database:
 
     def fail_over(self) -> None:
         """The active host loses power; the other one starts the engine and takes the name."""
-        if len(self.ports) < 2:
+        if len(self.hosts) < 2:
             raise ToolError(f"{self.endpoint} has one host: nothing to fail over to")
-        self._network.cut(self.active)
+        for port in self.active.ports:
+            self._network.cut(port)
         self._service.stop(signal.SIGKILL)
         self._network.unplug(self.active)
         self._start()
@@ -76,7 +77,7 @@ class Database:
         shutil.rmtree(self._directory)
 
     def _start(self, *, first: bool = False) -> None:
-        self.active = next(self._hosts)
+        self.active = next(self._next_host)
         self._network.plug(self.active, configured=True)
         options = [f"--{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
         if first:
@@ -92,7 +93,7 @@ class Database:
             shutil.chown(first_file, *owner(self._directory))
         self._service = Service(
             self._services.words(
-                self.active.namespace, "mariadbd", "--no-defaults", "--user=mysql", "--port=3306",
+                self.active.namespace, "mariadbd", "--no-defaults", "--user=mysql", f"--port={self.port}",
                 "--skip-name-resolve", f"--bind-address={self.active.address}",
                 f"--datadir={self._home}/data", f"--pid-file={self._home}/pid",
                 f"--socket={self._home}/socket", f"--ssl-cert={self._home}/certificate.pem",

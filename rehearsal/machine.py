@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rehearsal.cgroups import Cgroup
 from rehearsal.disk import Disk
-from rehearsal.network import Network, Port
+from rehearsal.network import Host, Network
 from rehearsal.overlay import overlay
 from rehearsal.processes import init_below
 from rehearsal.shell import ToolError, run
@@ -26,9 +26,8 @@ BOOT_LIMIT = 60
 """Seconds until a machine has an init; it is there after a fraction of one, on a machine that is not overloaded."""
 
 PLUG_IN = """\
-mknod -m 660 "/dev/$1" b "$3" "$4"
-mkdir -p /dev/disk/by-id
-ln -sf "/dev/$1" "/dev/disk/by-id/$2"
+mknod -m 660 "/dev/$1" b "$2" "$3"
+[ -z "$4" ] || { mkdir -p /dev/disk/by-id; ln -sf "/dev/$1" "/dev/disk/by-id/$4"; }
 """
 """What udev would do for a disk that appears while the machine runs."""
 
@@ -37,11 +36,11 @@ DISKS_GENERATOR = Path(__file__).parent / "machine" / "disks-generator.sh"
 
 @dataclass(frozen=True)
 class Attachment:
-    """A disk as the machine sees it: the kernel's device, and the name that the cloud gives it."""
+    """A disk as the machine sees it: the kernel's device, and the name that the cloud gives it, if it gives one."""
 
     disk: Disk
     device: str
-    by_id: str
+    by_id: str = ""
 
 
 class Machine:
@@ -59,15 +58,15 @@ class Machine:
         hostname: str,
         seed: dict[str, bytes],
         network: Network,
-        port: Port,
+        host: Host,
         cgroup: Cgroup,
     ) -> None:
-        self.directory, self.name, self.hostname, self.network, self.port, self.cgroup = (
+        self.directory, self.name, self.hostname, self.network, self.host, self.cgroup = (
             directory,
             name,
             hostname,
             network,
-            port,
+            host,
             cgroup,
         )
         self.root = overlay(directory, image)
@@ -96,15 +95,15 @@ class Machine:
         with self._lock:
             if self.running:
                 return
-            self.network.plug(self.port, configured=False)
+            self.network.plug(self.host, configured=False)
             self._write_disk_names()
             binds = [f"--bind={at.disk.device}:/dev/{at.device}" for at in self.attachments]
             with (self.directory / "console.log").open("ab") as console:
                 self._process = subprocess.Popen(
                     [
                         *self.cgroup.entering(), "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
-                        f"--directory={self.root}", f"--machine={self.port.name}", f"--hostname={self.hostname}",
-                        f"--network-namespace-path={self.port.namespace}", "--resolv-conf=off", "--timezone=off",
+                        f"--directory={self.root}", f"--machine={self.host.name}", f"--hostname={self.hostname}",
+                        f"--network-namespace-path={self.host.namespace}", "--resolv-conf=off", "--timezone=off",
                         "--link-journal=no", "--capability=all", "--bind=/dev/fuse", *binds, "--boot",
                     ],
                     stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
@@ -113,18 +112,19 @@ class Machine:
             threading.Thread(target=self._follow, args=(self._process,), daemon=True).start()
 
     def power_off(self) -> None:
-        """Lose power: the link goes first, so that no peer hears a goodbye; then what no disk holds is gone."""
+        """Lose power: the links go first, so that no peer hears a goodbye; then what no disk holds is gone."""
         with self._lock:
             process, self._process = self._process, None
             if process is not None:
-                self.network.cut(self.port)
+                for port in self.host.ports:
+                    self.network.cut(port)
                 with contextlib.suppress(ProcessLookupError):
                     for mount in self._disk_mounts(process):
                         run("xfs_io", "-x", "-c", "shutdown", mount)
                     os.kill(self._init(process), signal.SIGKILL)
                 process.kill()
                 process.wait(timeout=30)
-            self.network.unplug(self.port)
+            self.network.unplug(self.host)
 
     def shut_down(self) -> None:
         """Ask the machine's init for an orderly end, and take the power when it has not come within 30 s."""
@@ -157,7 +157,7 @@ class Machine:
             if self._process is not None:
                 number = attachment.disk.device.stat().st_rdev
                 numbers = (str(os.major(number)), str(os.minor(number)))
-                self.enter("sh", "-ec", PLUG_IN, "sh", attachment.device, attachment.by_id, *numbers)
+                self.enter("sh", "-ec", PLUG_IN, "sh", attachment.device, *numbers, attachment.by_id)
 
     def detach(self, disk: Disk) -> None:
         """Unplug a disk; a file system that is still mounted from it is lost to the machine, as in a cloud."""
@@ -171,7 +171,7 @@ class Machine:
                 self.enter(
                     "sh",
                     "-c",
-                    'umount -l "/dev/$1"; rm -f "/dev/$1" "/dev/disk/by-id/$2"',
+                    'umount -l "/dev/$1"; rm -f "/dev/$1"; [ -z "$2" ] || rm -f "/dev/disk/by-id/$2"',
                     "sh",
                     gone.device,
                     gone.by_id,

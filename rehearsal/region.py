@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.managers import BaseManager
 from pathlib import Path
@@ -27,7 +28,7 @@ from rehearsal.disk import Disk
 from rehearsal.image import Image
 from rehearsal.machine import Machine
 from rehearsal.names import Names
-from rehearsal.network import RESOLVER, Network, Port
+from rehearsal.network import RESOLVER, Host, Network, Port
 from rehearsal.service import ServicesRoot
 from rehearsal.shell import run
 
@@ -75,39 +76,32 @@ class Region:
         self.names = Names(self._services, self._directory / "logs")
         self.authority = Authority()
 
-    def new_port(
-        self, name: str, subnet: ipaddress.IPv4Network, groups: tuple[str, ...], *, public: bool = False
-    ) -> Port:
-        address = self.network.public_address() if public else None
-        return Port(name, self.network.address_in(subnet), subnet, groups, address)
-
     def new_machine(
         self,
         key: str,
         *,
         name: str,
-        subnet: ipaddress.IPv4Network,
-        groups: tuple[str, ...],
-        public: bool,
+        hostname: str,
+        ports: Sequence[Port],
         user_data: bytes,
         public_keys: list[str],
     ) -> Machine:
         """A machine that is not yet switched on; the user data reaches its cloud-init byte for byte."""
-        port = self.new_port(key[:13], subnet, groups, public=public)
-        hostname = f"ip-{port.address.replace('.', '-')}"
-        network = {
-            "version": 2,
-            "ethernets": {
-                port.interface: {
-                    "addresses": [f"{port.address}/{subnet.prefixlen}"],
-                    "routes": [{"to": "default", "via": port.gateway}],
-                    # no router advertises IPv6 here, and waiting for one takes 13 s
-                    "accept-ra": False,
-                    "link-local": [],
-                    "nameservers": {"addresses": [RESOLVER]},
-                }
-            },
+        host = Host(key[:13], tuple(ports))
+        ethernets: dict[str, dict[str, Any]] = {
+            port.interface: {
+                "addresses": [f"{port.address}/{port.subnet.prefixlen}"],
+                # no router advertises IPv6 here, and waiting for one takes 13 s
+                "accept-ra": False,
+                "link-local": [],
+            }
+            for port in host.ports
         }
+        ethernets[host.ports[0].interface] |= {
+            "routes": [{"to": "default", "via": host.ports[0].gateway}],
+            "nameservers": {"addresses": [RESOLVER]},
+        }
+        network = {"version": 2, "ethernets": ethernets}
         seed = {
             "meta-data": json.dumps(
                 {"instance-id": key, "local-hostname": hostname, "public-keys": public_keys}
@@ -123,7 +117,7 @@ class Region:
             hostname,
             seed,
             self.network,
-            port,
+            host,
             cgroup,
         )
         with (machine.root / "etc/ssl/certs/ca-certificates.crt").open("a") as trusted:
@@ -137,12 +131,13 @@ class Region:
         self.disks[key] = Disk(self._directory / "disks" / key, size_gb)
 
     def new_database(
-        self, key: str, endpoint: str, ports: list[Port], account: Account, settings: dict[str, str]
+        self, key: str, endpoint: str, hosts: list[Host], port: int, account: Account, settings: dict[str, str]
     ) -> None:
         self.databases[key] = Database(
             key,
             endpoint,
-            ports,
+            hosts,
+            port,
             account,
             settings,
             self._services,
@@ -155,10 +150,10 @@ class Region:
     def new_snapshot(self, name: str) -> Path:
         return self._directory / "snapshots" / f"{name}.sql"
 
-    def new_balancer(self, key: str, name: str, port: Port) -> None:
+    def new_balancer(self, key: str, name: str, host: Host) -> None:
         logs = self._directory / "logs"
         self.balancers[key] = Balancer(
-            port.name, name, port, self._services, self.network, self.names, self.authority, logs
+            host.name, name, host, self._services, self.network, self.names, self.authority, logs
         )
 
     def apply_balancers(self) -> None:
@@ -198,16 +193,16 @@ class Faults:
         return self._machine(name).entering()
 
     def address(self, name: str) -> str:
-        return self._machine(name).port.address
+        return self._machine(name).host.address
 
     def point(self, name: str) -> None:
         """Point a name at the load balancer, as the owner of a domain does after the first `up`."""
         balancer = next(iter(self._region.balancers.values()))
-        self._region.names.set(name, balancer.port.public)
+        self._region.names.set(name, balancer.host.public)
 
     def reaches(self, source: str, target: str, port: int) -> bool:
         """Whether a host gets a TCP connection to another; each a machine's name, `balancer` or `database`."""
-        come_from, go_to = self._port(source), self._port(target)
+        come_from, go_to = self._host(source), self._host(target)
         attempt = ["timeout", "2", "bash", "-c", f"</dev/tcp/{go_to.address}/{port}"]
         done = subprocess.run(["nsenter", f"--net={come_from.namespace}", *attempt], check=False, capture_output=True)
         return done.returncode == 0
@@ -216,12 +211,12 @@ class Faults:
         """Ids of what the cloud still has and bills for."""
         return sorted(self._region.records)
 
-    def _port(self, name: str) -> Port:
+    def _host(self, name: str) -> Host:
         if name == "balancer":
-            return next(iter(self._region.balancers.values())).port
+            return next(iter(self._region.balancers.values())).host
         if name == "database":
             return next(iter(self._region.databases.values())).active
-        return self._machine(name).port
+        return self._machine(name).host
 
     def _machine(self, name: str) -> Machine:
         for machine in self._region.machines.values():

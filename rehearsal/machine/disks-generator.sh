@@ -6,7 +6,7 @@ set -eu
 units=$1
 mkdir -p /dev/disk/by-id /dev/disk/by-uuid
 while read -r device by_id; do
-  ln -sf "/dev/$device" "/dev/disk/by-id/$by_id"
+  [ -z "$by_id" ] || ln -sf "/dev/$device" "/dev/disk/by-id/$by_id"
   uuid=$(blkid -p -o value -s UUID "/dev/$device" || true)
   [ -z "$uuid" ] || ln -sf "/dev/$device" "/dev/disk/by-uuid/$uuid"
 done </etc/rehearsal-disks

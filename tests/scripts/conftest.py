@@ -25,7 +25,7 @@ from rehearsal import cache, host, image
 from rehearsal.database import Account
 from rehearsal.lab import SCRIPT
 from rehearsal.machine import Attachment
-from rehearsal.network import Group, Rule
+from rehearsal.network import Group, Host, Rule
 from rehearsal.region import Region, Settings, own_namespaces
 from tests.scripts import params
 from tests.scripts.node import Node
@@ -82,7 +82,7 @@ def region() -> Iterator[Region]:
             ipaddress.IPv4Interface("203.0.113.10/24"), ipaddress.IPv4Interface("192.0.2.10/24"),
         )
     )  # fmt: skip
-    anywhere = Rule("-1", 0, 0, "0.0.0.0/0")
+    anywhere = Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
     region.network.groups["sg-all"] = Group({"in": anywhere}, {"out": anywhere})
     yield region
     for machine in region.machines.values():
@@ -104,9 +104,10 @@ def machines(region: Region) -> dict[str, Node]:
         machine = region.new_machine(
             f"i-{name}",
             name=name,
-            subnet=ipaddress.IPv4Network(f"10.20.{zone}.0/24"),
-            groups=("sg-all",),
-            public=True,
+            hostname=name,
+            ports=[
+                region.network.new_port("ens5", ipaddress.IPv4Network(f"10.20.{zone}.0/24"), ("sg-all",), public=True)
+            ],
             user_data=UNLUCKY if name == SPARE else whole,
             public_keys=[],
         )
@@ -166,7 +167,8 @@ def databases(region: Region) -> dict[str, str]:
     }.items():
         if name == FOREIGN_CA:
             region.authority = type(own)()
-        port = region.new_port(f"db-{name}", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
-        region.new_database(name, f"{name}.example.com", [port], Account(NAME, NAME, PASSWORD), settings)
+        port = region.network.new_port("eth0", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
+        host = Host(f"db-{name}", (port,))
+        region.new_database(name, f"{name}.example.com", [host], 3306, Account(NAME, NAME, PASSWORD), settings)
         region.authority = own
     return {name: database.endpoint for name, database in region.databases.items()}

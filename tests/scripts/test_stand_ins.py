@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from rehearsal.drill import OPERATOR, STRANGER, reaches
-from rehearsal.network import Group, Rule
+from rehearsal.network import Group, Host, Rule
 from rehearsal.region import Faults, Region
 from rehearsal.shell import ToolError
 from tests.scripts.node import Node
@@ -17,13 +17,11 @@ from tests.scripts.node import Node
 @contextmanager
 def in_group(region: Region, node: Node, group: str) -> Iterator[None]:
     """Let a machine be in one security group only, for as long as the block runs."""
-    before, node.machine.port.groups = node.machine.port.groups, (group,)
-    region.network.apply()
+    region.network.put_in_groups(node.machine.host, (group,))
     try:
         yield
     finally:
-        node.machine.port.groups = before
-        region.network.apply()
+        region.network.put_in_groups(node.machine.host, ("sg-all",))
 
 
 def test_user_data_reaches_cloud_init_byte_for_byte(nodes: Mapping[str, Node]) -> None:
@@ -37,7 +35,7 @@ def test_user_data_reaches_cloud_init_byte_for_byte(nodes: Mapping[str, Node]) -
 def test_a_port_is_open_to_the_group_that_a_rule_names_and_to_no_other(
     region: Region, nodes: Mapping[str, Node]
 ) -> None:
-    faults, anywhere = Faults(region), Rule("-1", 0, 0, "0.0.0.0/0")
+    faults, anywhere = Faults(region), Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
     region.network.groups["sg-in"] = Group(egress={"out": anywhere})
     region.network.groups["sg-friends"] = Group(egress={"out": anywhere})
     with in_group(region, nodes["gfs1"], "sg-in"), in_group(region, nodes["gfs2"], "sg-friends"):
@@ -63,13 +61,13 @@ def test_two_machines_of_one_subnet_reach_each_other_through_the_router(
     region: Region, nodes: Mapping[str, Node]
 ) -> None:
     subnet = ipaddress.IPv4Network("10.20.1.0/24")
-    port = region.new_port("neighbour", subnet, ("sg-all",))
-    region.network.plug(port, configured=True)
+    neighbour = Host("neighbour", (region.network.new_port("eth0", subnet, ("sg-all",)),))
+    region.network.plug(neighbour, configured=True)
     try:
-        assert port.address != nodes["gfs1"].address
-        nodes["gfs1"].run("ping", "-c", "1", "-W", "2", port.address)
+        assert neighbour.address != nodes["gfs1"].address
+        nodes["gfs1"].run("ping", "-c", "1", "-W", "2", neighbour.address)
     finally:
-        region.network.unplug(port)
+        region.network.unplug(neighbour)
 
 
 def test_a_power_loss_takes_what_no_disk_holds_yet_and_nothing_else(spare: Node) -> None:
@@ -103,8 +101,8 @@ def test_a_machine_that_reboots_comes_back_alone_and_is_the_same(spare: Node) ->
 
 
 def test_a_range_lets_in_its_own_addresses_only(region: Region, nodes: Mapping[str, Node]) -> None:
-    region.network.groups["sg-operator"] = Group({"ssh": Rule("tcp", 22, 22, "203.0.113.0/24")})
-    public = nodes["gfs1"].machine.port.public or ""
+    region.network.groups["sg-operator"] = Group({"ssh": Rule("tcp", 22, 22, ipaddress.IPv4Network("203.0.113.0/24"))})
+    public = nodes["gfs1"].machine.host.public or ""
     with in_group(region, nodes["gfs1"], "sg-operator"):
         assert reaches(OPERATOR, public, 22)
         assert not reaches(STRANGER, public, 22)

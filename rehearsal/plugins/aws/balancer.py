@@ -6,6 +6,7 @@ import secrets
 from typing import Any, Literal
 
 from rehearsal.balancer import Balancer, HealthCheck, Listener, TargetGroup
+from rehearsal.network import Host
 from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags
 
 
@@ -37,10 +38,8 @@ class LoadBalancer(AwsKind):
             raise Refused("InvalidSubnet: at least two subnets in two zones are needed")
         name = f"{inputs.name}-{resource_id[-10:]}.{self.region.name}.elb.amazonaws.com"
         subnet = self.region.records[inputs.subnets[0]].inputs.cidr_block
-        port = self.region.new_port(
-            f"lb-{resource_id[-8:]}", subnet, tuple(inputs.security_groups), public=not inputs.internal
-        )
-        self.region.new_balancer(resource_id, name, port)
+        port = self.region.network.new_port("ens5", subnet, tuple(inputs.security_groups), public=not inputs.internal)
+        self.region.new_balancer(resource_id, name, Host(f"lb-{resource_id[-8:]}", (port,)))
         suffix = resource_id.split(":loadbalancer/")[1]
         return {"arn": resource_id, "arnSuffix": suffix, "dnsName": name, "vpcId": "", "zoneId": ""}
 
@@ -139,7 +138,7 @@ class TargetGroupAttachment(AwsKind):
         group = self.region.target_groups[inputs.target_group_arn]
         if inputs.port not in (None, group.port):
             raise Refused(f"{self.token}: another port than the group's is not stood in for")
-        group.targets[inputs.target_id] = self.region.machines[inputs.target_id].port.address
+        group.targets[inputs.target_id] = self.region.machines[inputs.target_id].host.address
         self.region.apply_balancers()
         return {}
 

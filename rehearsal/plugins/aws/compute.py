@@ -108,17 +108,22 @@ class Instance(AwsKind):
         key = self.region.records.get(inputs.key_name)
         if inputs.key_name and key is None:
             raise Refused(f"InvalidKeyPair.NotFound: {inputs.key_name} does not exist")
+        port = self.region.network.new_port(
+            "ens5",
+            subnet.cidr_block,
+            tuple(inputs.vpc_security_group_ids),
+            public=inputs.associate_public_ip_address or subnet.map_public_ip_on_launch,
+        )
         machine = self.region.new_machine(
             resource_id,
             name=inputs.tags.get("Name", resource_id),
-            subnet=subnet.cidr_block,
-            groups=tuple(inputs.vpc_security_group_ids),
-            public=inputs.associate_public_ip_address or subnet.map_public_ip_on_launch,
+            hostname=f"ip-{port.address.replace('.', '-')}",
+            ports=[port],
             user_data=user_data(inputs),
             public_keys=[key.inputs.public_key] if key else [],
         )
         machine.power_on()
-        address, public = machine.port.address, machine.port.public
+        address, public = port.address, port.public
         return {
             "arn": self.arn("ec2", f"instance/{resource_id}"), "instanceState": "running",
             "availabilityZone": subnet.availability_zone, "privateIp": address, "publicIp": public or "",
@@ -131,8 +136,7 @@ class Instance(AwsKind):
         in_place = {"vpc_security_group_ids", "instance_type", "tags", "user_data", "user_data_base64"}
         super().change(resource_id, old.model_copy(update={name: getattr(new, name) for name in in_place}), new)
         machine = self.region.machines[resource_id]
-        machine.port.groups = tuple(new.vpc_security_group_ids)
-        self.region.network.apply()
+        self.region.network.put_in_groups(machine.host, tuple(new.vpc_security_group_ids))
         if user_data(old) != user_data(new) or old.instance_type != new.instance_type:
             machine.write_seed({"user-data": user_data(new)})
             machine.reboot()

@@ -6,7 +6,10 @@ import secrets
 from typing import Any, Literal
 
 from rehearsal.database import Account
+from rehearsal.network import Host
 from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags
+
+PORT = 3306
 
 
 class SubnetGroup(AwsKind):
@@ -114,23 +117,27 @@ class Instance(AwsKind):
         subnets = {self.region.records[subnet].inputs.availability_zone: subnet for subnet in group.subnet_ids}
         chosen = sorted(subnets)[: 2 if inputs.multi_az else 1]
         ports = [
-            self.region.new_port(
-                f"db{letter}-{resource_id[3:11].lower()}",
+            self.region.network.new_port(
+                "ens5",
                 self.region.records[subnets[zone]].inputs.cidr_block,
                 tuple(inputs.vpc_security_group_ids),
             )
-            for letter, zone in zip("ab", chosen, strict=False)
+            for zone in chosen
+        ]
+        hosts = [
+            Host(f"db{letter}-{resource_id[3:11].lower()}", (port,)) for letter, port in zip("ab", ports, strict=False)
         ]
         endpoint = f"{inputs.identifier}.c{resource_id[3:15].lower()}.{self.region.name}.rds.amazonaws.com"
         self.region.new_database(
             resource_id,
             endpoint,
-            ports,
+            hosts,
+            PORT,
             Account(inputs.db_name, inputs.username, inputs.password),
             self.settings(inputs),
         )
         return {
-            "address": endpoint, "endpoint": f"{endpoint}:3306", "port": 3306,
+            "address": endpoint, "endpoint": f"{endpoint}:{PORT}", "port": PORT,
             "arn": self.arn("rds", f"db:{inputs.identifier}"), "resourceId": resource_id, "status": "available",
             "hostedZoneId": "",
         }  # fmt: skip
