@@ -7,6 +7,7 @@ name), which changes replace, and what it does here when the cloud would do it t
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,9 @@ from pydantic.alias_generators import to_camel
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that a preview cannot know (sdk/go/common/resource/plugin/rpc.go)."""
+
+TAIL = 7
+"""Letters that an automatic name has after the resource's own and a dash (Pulumi documentation, "Auto-naming")."""
 
 Properties = dict[str, Any]
 
@@ -46,6 +50,10 @@ class Kind:
     """Outputs (as on the wire) that are known only once the resource stands."""
     auto_name: ClassVar[str | None] = None
     """The input that gets the resource's name and a random tail when the program leaves it out."""
+
+    def names(self) -> set[str]:
+        """Its inputs, as on the wire."""
+        return {field.alias or name for name, field in self.Inputs.model_fields.items()}
 
     def replacing(self, new: Properties) -> frozenset[str]:
         """The inputs whose change makes a new resource, when that hangs on the inputs themselves."""
@@ -134,8 +142,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             kind = self.kind(request.urn)
             old, new = from_wire(request.olds), from_wire(request.news)
             if kind.auto_name and kind.auto_name not in new:
-                tail = request.randomSeed.hex()[:7]
-                new[kind.auto_name] = old.get(kind.auto_name) or f"{request.urn.split('::')[-1]}-{tail}"
+                before = old.get(kind.auto_name, "")
+                tail = request.randomSeed.hex()[:TAIL]
+                new[kind.auto_name] = (
+                    before if auto_named(request.urn, before) else f"{logical_name(request.urn)}-{tail}"
+                )
             faults = [*schema_faults(kind, new), *kind.check(new)]
             failures = [provider_pb2.CheckFailure(property=where, reason=what) for where, what in faults]
             return provider_pb2.CheckResponse(inputs=to_wire(new), failures=failures)
@@ -149,7 +160,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
                 diffs=changed,
                 replaces=[name for name in changed if name in kind.replacing(new)],
-                deleteBeforeReplace=False,
+                # a name that the program chose cannot be had twice (pulumi-terraform-bridge, schema.go)
+                deleteBeforeReplace=kind.auto_name in new and not auto_named(request.urn, new[kind.auto_name]),
             )
 
     def Create(self, request: provider_pb2.CreateRequest, context: Context) -> provider_pb2.CreateResponse:
@@ -158,6 +170,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if request.preview:
                 return provider_pb2.CreateResponse(properties=to_wire(inputs | dict.fromkeys(kind.computed, UNKNOWN)))
             resource_id, outputs = kind.create(kind.Inputs.model_validate(inputs), request.urn)
+            if not kind.computed <= outputs.keys() <= kind.computed | kind.names():
+                raise AssertionError(f"{kind.token} promises {sorted(kind.computed)} and gives {sorted(outputs)}")
             return provider_pb2.CreateResponse(id=resource_id, properties=to_wire(inputs | outputs))
 
     def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:
@@ -209,6 +223,16 @@ def schema_faults(kind: Kind, inputs: Properties) -> Iterator[tuple[str, str]]:
                 yield where, f"{kind.token}: the rehearsal does not stand in for this input"
             elif UNKNOWN not in json.dumps(fault["input"], default=str):
                 yield where, f"{kind.token}: {fault['msg']}"
+
+
+def logical_name(urn: str) -> str:
+    """What the program calls a resource."""
+    return urn.rsplit("::", maxsplit=1)[-1]
+
+
+def auto_named(urn: str, name: str) -> bool:
+    """Whether a resource got its name here, and not from the program."""
+    return re.fullmatch(rf"{re.escape(logical_name(urn))}-[0-9a-f]{{{TAIL}}}", name) is not None
 
 
 def from_wire(properties: struct_pb2.Struct) -> Properties:

@@ -64,6 +64,7 @@ class Check(InputModel):
 class TargetGroupKind(AwsKind):
     token = "aws:lb/targetGroup:TargetGroup"
     replaces = frozenset({"name", "port", "protocol", "vpcId", "targetType"})
+    in_place = frozenset({"health_check", "deregistration_delay", "tags"})
     computed = frozenset({"arn", "arnSuffix", "loadBalancerArns"})
     auto_name = "name"
 
@@ -87,11 +88,6 @@ class TargetGroupKind(AwsKind):
         return {"arn": resource_id, "arnSuffix": resource_id.rsplit(":", maxsplit=1)[-1], "loadBalancerArns": []}
 
     def change(self, resource_id: str, old: Any, new: Any) -> Properties:
-        super().change(
-            resource_id,
-            old.model_copy(update={"health_check": new.health_check, "deregistration_delay": new.deregistration_delay}),
-            new,
-        )
         self.region.target_groups[resource_id].check = health_check(new.health_check)
         self.region.apply_balancers()
         return {}
@@ -164,6 +160,7 @@ class ListenerKind(AwsKind):
 
     token = "aws:lb/listener:Listener"
     replaces = frozenset({"loadBalancerArn"})
+    in_place = frozenset({"port", "protocol", "ssl_policy", "certificate_arn", "default_actions", "tags"})
     computed = frozenset({"arn"})
 
     class Inputs(InputModel):

@@ -72,6 +72,7 @@ class Instance(AwsKind):
     token = "aws:ec2/instance:Instance"
     prefix = "i"
     replaces = frozenset({"ami", "subnetId", "availabilityZone", "keyName", "privateIp", "associatePublicIpAddress"})
+    in_place = frozenset({"vpc_security_group_ids", "instance_type", "tags", "user_data", "user_data_base64"})
     computed = frozenset(
         {"arn", "privateIp", "publicIp", "privateDns", "publicDns", "instanceState", "primaryNetworkInterfaceId"}
     )
@@ -133,8 +134,6 @@ class Instance(AwsKind):
         }  # fmt: skip
 
     def change(self, resource_id: str, old: Any, new: Any) -> Properties:
-        in_place = {"vpc_security_group_ids", "instance_type", "tags", "user_data", "user_data_base64"}
-        super().change(resource_id, old.model_copy(update={name: getattr(new, name) for name in in_place}), new)
         machine = self.region.machines[resource_id]
         self.region.network.put_in_groups(machine.host, tuple(new.vpc_security_group_ids))
         if user_data(old) != user_data(new) or old.instance_type != new.instance_type:

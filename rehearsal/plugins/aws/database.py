@@ -77,6 +77,9 @@ class Instance(AwsKind):
     replaces = frozenset(
         {"identifier", "engine", "dbName", "username", "storageEncrypted", "dbSubnetGroupName", "availabilityZone"}
     )
+    in_place = frozenset(
+        {"deletion_protection", "skip_final_snapshot", "final_snapshot_identifier", "backup_retention_period", "tags"}
+    )
     computed = frozenset({"address", "endpoint", "port", "arn", "resourceId", "status", "hostedZoneId"})
     auto_name = "identifier"
 
@@ -144,18 +147,6 @@ class Instance(AwsKind):
 
     def settings(self, inputs: Any) -> dict[str, str]:
         return ParameterGroup(self.region).settings(inputs.parameter_group_name)
-
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
-        protection = {
-            "deletion_protection",
-            "skip_final_snapshot",
-            "final_snapshot_identifier",
-            "tags",
-            "backup_retention_period",
-        }
-        return super().change(
-            resource_id, old.model_copy(update={name: getattr(new, name) for name in protection}), new
-        )
 
     def unmake(self, resource_id: str, inputs: Any) -> None:
         if inputs.deletion_protection:

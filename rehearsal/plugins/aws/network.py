@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 
 from rehearsal.network import Group, Rule
-from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.plugins.aws.kind import ACCOUNT, AwsKind, InputModel, Properties, Refused, Tags, Zone
 
 
 class Vpc(AwsKind):
@@ -30,7 +30,7 @@ class Vpc(AwsKind):
             "arn": self.arn("ec2", f"vpc/{resource_id}"),
             "mainRouteTableId": "",
             "defaultSecurityGroupId": "",
-            "ownerId": "",
+            "ownerId": ACCOUNT,
         }
 
 
@@ -42,6 +42,9 @@ class InternetGateway(AwsKind):
     class Inputs(InputModel):
         vpc_id: str
         tags: Tags = {}
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        return {"arn": self.arn("ec2", f"internet-gateway/{resource_id}"), "ownerId": ACCOUNT}
 
 
 class Subnet(AwsKind):
@@ -64,7 +67,7 @@ class Subnet(AwsKind):
         for other, record in self.region.records.items():
             if record.token == self.token and record.inputs.cidr_block.overlaps(inputs.cidr_block):
                 raise Refused(f"InvalidSubnet.Conflict: {inputs.cidr_block} overlaps {other}")
-        return {"arn": self.arn("ec2", f"subnet/{resource_id}"), "ownerId": ""}
+        return {"arn": self.arn("ec2", f"subnet/{resource_id}"), "ownerId": ACCOUNT}
 
 
 class Route(InputModel):
@@ -83,6 +86,9 @@ class RouteTable(AwsKind):
         routes: list[Route] = []
         tags: Tags = {}
 
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        return {"arn": self.arn("ec2", f"route-table/{resource_id}"), "ownerId": ACCOUNT}
+
 
 class RouteOfTable(AwsKind):
     token = "aws:ec2/route:Route"
@@ -94,6 +100,9 @@ class RouteOfTable(AwsKind):
         route_table_id: str
         destination_cidr_block: ipaddress.IPv4Network
         gateway_id: str
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        return {"origin": "CreateRoute", "state": "active"}
 
 
 class RouteTableAssociation(AwsKind):
@@ -129,7 +138,7 @@ class SecurityGroup(AwsKind):
 
     def make(self, resource_id: str, inputs: Any) -> Properties:
         self.region.network.groups[resource_id] = Group()
-        return {"arn": self.arn("ec2", f"security-group/{resource_id}"), "ownerId": ""}
+        return {"arn": self.arn("ec2", f"security-group/{resource_id}"), "ownerId": ACCOUNT}
 
     def unmake(self, resource_id: str, inputs: Any) -> None:
         del self.region.network.groups[resource_id]
@@ -141,6 +150,9 @@ class SecurityGroupRule(AwsKind):
 
     prefix = "sgr"
     replaces = frozenset({"securityGroupId"})
+    in_place = frozenset({
+        "ip_protocol", "from_port", "to_port", "cidr_ipv4", "referenced_security_group_id", "description", "tags",
+    })  # fmt: skip
     computed = frozenset({"arn", "securityGroupRuleId"})
 
     class Inputs(InputModel):
@@ -164,7 +176,7 @@ class SecurityGroupRule(AwsKind):
             raise Refused(f"{self.token}: protocol {inputs.ip_protocol} is not stood in for")
         if inputs.ip_protocol in ("tcp", "udp") and (inputs.from_port is None or inputs.to_port is None):
             raise Refused(f"{self.token}: InvalidParameterValue: {inputs.ip_protocol} needs fromPort and toPort")
-        rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, peers[0])
+        rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, str(peers[0]))
         self.rules(self.region.network.groups[inputs.security_group_id])[resource_id] = rule
         self.region.network.apply()
         return {"arn": self.arn("ec2", f"security-group-rule/{resource_id}"), "securityGroupRuleId": resource_id}

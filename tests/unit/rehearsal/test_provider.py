@@ -78,8 +78,22 @@ def test_a_value_of_the_wrong_type_is_refused_and_an_unknown_one_is_not(provider
 def test_a_name_is_made_once_and_kept(provider: Provider) -> None:
     named, _ = check(provider, {"zone": "a", "sizeGb": 1})
     assert named["name"] == "gfs1-1234567"
-    again, _ = check(provider, {"zone": "a", "sizeGb": 2}, olds={"name": "gfs1-older"})
-    assert again["name"] == "gfs1-older"
+    again, _ = check(provider, {"zone": "a", "sizeGb": 2}, olds={"name": "gfs1-89abcde"})
+    assert again["name"] == "gfs1-89abcde"
+
+
+def test_a_name_that_the_program_chose_goes_when_the_program_drops_it(provider: Provider) -> None:
+    dropped, _ = check(provider, {"zone": "a", "sizeGb": 1}, olds={"name": "archive"})
+    assert dropped["name"] == "gfs1-1234567"
+
+
+@pytest.mark.parametrize(("name", "first"), [("gfs1-89abcde", False), ("archive", True)])
+def test_what_has_a_name_of_its_own_is_deleted_before_it_is_replaced(
+    provider: Provider, name: str, first: bool
+) -> None:
+    old = {"name": name, "zone": "a", "sizeGb": 1}
+    request = provider_pb2.DiffRequest(id="disk-1", urn=URN, old_inputs=to_wire(old), news=to_wire(old | {"zone": "b"}))
+    assert provider.Diff(request, context()).deleteBeforeReplace is first
 
 
 @pytest.mark.parametrize(
@@ -106,6 +120,16 @@ def test_a_preview_makes_nothing_and_leaves_computed_outputs_unknown(provider: P
     answer = provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties, preview=True), context())
     assert answer.id == ""
     assert from_wire(answer.properties)["serial"] == UNKNOWN
+
+
+@pytest.mark.parametrize("outputs", [{}, {"serial": "1", "weight": 2}])
+def test_a_kind_that_gives_other_outputs_than_it_promised_in_the_preview_is_found_out(
+    outputs: Properties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Disk, "create", lambda *_: ("disk-1", outputs))
+    request = provider_pb2.CreateRequest(urn=URN, properties=to_wire({"name": "n", "zone": "a", "sizeGb": 1}))
+    with pytest.raises(Aborted, match="promises"):
+        Provider("test", [Disk()]).Create(request, context())
 
 
 def test_a_refusal_reaches_the_engine_as_a_failed_precondition(provider: Provider) -> None:

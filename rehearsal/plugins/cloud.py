@@ -1,0 +1,89 @@
+"""What the kinds of every cloud have in common: references that must exist, and deletes refused while in use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from rehearsal.plugins.provider import Kind, Properties, Refused
+from rehearsal.region import Record, Region
+
+
+class CloudKind(Kind):
+    """A kind of resource that is kept in the region's records."""
+
+    reference: ClassVar[re.Pattern[str]]
+    """What the ids of the cloud's resources look like, wherever they stand in some inputs."""
+    in_place: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the inputs that may change while the resource stands."""
+    may_outlive: ClassVar[frozenset[str]] = frozenset()
+    """Tokens of resources that may still name it when it is deleted."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+
+    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+        for reference in self.references(inputs):
+            if reference not in self.region.records:
+                raise Refused(f"{self.token}: {reference} does not exist")
+        resource_id = self.new_id(inputs)
+        if resource_id in self.region.records:
+            raise Refused(f"{self.token}: {resource_id} exists already")
+        outputs = self.make(resource_id, inputs)
+        self.region.records[resource_id] = Record(self.token, inputs)
+        return resource_id, outputs
+
+    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+        before = self.region.records[resource_id].inputs
+        changed = [name for name in type(inputs).model_fields if getattr(before, name) != getattr(inputs, name)]
+        fixed = sorted(set(changed) - self.in_place)
+        if fixed:
+            raise Refused(f"{self.token}: a change of {', '.join(fixed)} in place is not stood in for")
+        outputs = self.change(resource_id, before, inputs)
+        self.region.records[resource_id] = Record(self.token, inputs)
+        return outputs
+
+    def read(self, resource_id: str) -> bool:
+        return resource_id in self.region.records
+
+    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None:
+        for other, record in list(self.region.records.items()):
+            if record.token not in self.may_outlive and resource_id in self.references(record.inputs):
+                raise Refused(f"{self.token}: {resource_id} is in use by {other} ({record.token})")
+        self.unmake(resource_id, inputs)
+        self.region.records.pop(resource_id, None)
+
+    def standing(self, token: str) -> dict[str, Any]:
+        """The inputs of all resources of a kind that stand, by id."""
+        return {key: record.inputs for key, record in list(self.region.records.items()) if record.token == token}
+
+    def references(self, value: Any) -> Iterator[str]:
+        """Every id of another resource in some inputs."""
+        if isinstance(value, str | int):
+            if self.reference.fullmatch(str(value)):
+                yield str(value)
+        elif isinstance(value, BaseModel):
+            for _, part in value:
+                yield from self.references(part)
+        elif isinstance(value, dict):
+            for part in value.values():
+                yield from self.references(part)
+        elif isinstance(value, list | tuple):
+            for part in value:
+                yield from self.references(part)
+
+    def new_id(self, inputs: Any) -> str:
+        raise NotImplementedError
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        """Do what the cloud would; most of a network is only a record."""
+        return {}
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        """Do what a change in place takes."""
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None: ...

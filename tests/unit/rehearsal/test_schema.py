@@ -1,0 +1,205 @@
+"""No stand-in accepts what the provider's own SDK would not send, nor promises what its resource does not have.
+
+The other side is the types of the installed SDKs (pulumi_aws, pulumi_digitalocean): their `…Args` classes for the
+inputs, their resource classes for the outputs.
+
+What this cannot check: the Python SDKs do not carry the schema's flag for a change that replaces. Only the text of
+some properties says it, DigitalOcean's more often than Amazon's (whose "Forces new resource" is stripped): where it
+does, the stand-in must replace; that a property in `replaces` really does replace, the SDK cannot tell. Neither does
+it know defaults and limits of values.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Literal, Union
+from unittest.mock import Mock
+
+import pulumi
+import pytest
+from pulumi._types import input_type_types
+from pydantic import BaseModel
+
+from rehearsal.plugins import aws
+from rehearsal.plugins.provider import InputModel, Kind
+from rehearsal.region import Region
+
+SAYS_REPLACED = re.compile(r"forces (a )?(new|replacement)|recreate", re.IGNORECASE)
+OF_ANOTHER = {"userDataReplaceOnChange"}
+"""Inputs whose text speaks of another input's change."""
+
+REGION = Mock(spec=Region)
+KINDS = [kind for module in (aws,) for kind in module.provider(REGION).kinds.values()]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_.*")
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.token)
+
+
+def resource_class(token: str) -> type[pulumi.CustomResource]:
+    """`aws:ec2/vpc:Vpc` is pulumi_aws.ec2.Vpc; the module `index` is the package itself."""
+    package, where, name = token.split(":")
+    module = where.split("/", maxsplit=1)[0]
+    found: type[pulumi.CustomResource] = getattr(
+        importlib.import_module(f"pulumi_{package}" + ("" if module == "index" else f".{module}")), name
+    )
+    assert found.pulumi_type == token  # type: ignore[attr-defined]
+    return found
+
+
+def arguments(resource: type) -> type:
+    found: type = getattr(sys.modules[resource.__module__], f"{resource.__name__}Args")
+    return found
+
+
+def getters(sdk: type) -> dict[str, Any]:
+    """The getter of each property of an SDK's class; it knows the name on the wire."""
+    return {name: member.fget for name, member in vars(sdk).items() if isinstance(member, property)}
+
+
+def properties(sdk: type) -> dict[str, str]:
+    """The text of each property of an SDK's class, by its name on the wire."""
+    return {getter._pulumi_name: " ".join((getter.__doc__ or "").split()) for getter in getters(sdk).values()}
+
+
+def required(sdk: type) -> set[str]:
+    """What an SDK's class of arguments cannot be made without, as on the wire."""
+    parameters = inspect.signature(sdk.__init__).parameters.values()  # type: ignore[misc]
+    named = getters(sdk)
+    return {named[p.name]._pulumi_name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+
+
+def shape(annotation: Any) -> Any:
+    """What a type is on the wire: a word, a list of one shape, `{"*": shape}` for a map, or a class with properties."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return shape(inner[0])
+    if origin is Literal:
+        return shape(type(inner[0]))
+    if origin in (Union, types.UnionType):
+        # an Input is a value, something to await for it, or an Output; an enum's values go as what they are
+        values = [part for part in inner if typing.get_origin(part) not in WRAPPERS and not is_none_or_enum(part)]
+        assert len(values) == 1, f"{annotation} has several shapes"
+        return shape(values[0])
+    if origin in (list, Sequence):
+        return [shape(inner[0])]
+    if origin in (dict, Mapping):
+        return {"*": shape(inner[1])}
+    return {str: "string", IPv4Network: "string", int: "integer", float: "number", bool: "boolean"}.get(
+        annotation, annotation
+    )
+
+
+WRAPPERS = (typing.get_origin(typing.Awaitable[str]), pulumi.Output)
+
+
+def is_none_or_enum(part: Any) -> bool:
+    return part is types.NoneType or (isinstance(part, type) and issubclass(part, Enum))
+
+
+def faults(model: type[InputModel], sdk: type, auto_name: str | None = None, where: str = "") -> Iterator[str]:
+    """Where a stand-in's model of some inputs and the SDK's class for them differ."""
+    theirs = input_type_types(sdk)
+    ours = {field.alias or name: field for name, field in model.model_fields.items()}
+    for name, field in ours.items():
+        if name not in theirs:
+            yield f"{where}{name}: the provider has no such input"
+            continue
+        yield from differences(shape(field.annotation), shape(theirs[name]), f"{where}{name}")
+    for name in required(sdk):
+        if name not in ours or not (ours[name].is_required() or name == auto_name):
+            yield f"{where}{name}: the provider requires it"
+
+
+def differences(ours: Any, theirs: Any, where: str) -> Iterator[str]:
+    if isinstance(ours, list) and isinstance(theirs, list):
+        yield from differences(ours[0], theirs[0], f"{where}[]")
+    elif isinstance(ours, dict) and isinstance(theirs, dict):
+        yield from differences(ours["*"], theirs["*"], f"{where}{{}}")
+    elif isinstance(ours, type) and issubclass(ours, BaseModel) and isinstance(theirs, type):
+        assert issubclass(ours, InputModel), f"{where}: takes what is not named"
+        yield from faults(ours, theirs, where=f"{where}.")
+    elif ours != theirs:
+        yield f"{where}: {ours} here, {theirs} in the provider"
+
+
+def silent_replacements(kind: Kind, sdk: type) -> list[str]:
+    """Inputs of which the SDK's text says that a change replaces, and the stand-in does not."""
+    inputs = kind.names()
+    # some replace only where another input says so
+    replaced = kind.replacing(dict.fromkeys(inputs, True))
+    said = {name for name, text in properties(sdk).items() if SAYS_REPLACED.search(text)}
+    return sorted((said & inputs) - replaced - OF_ANOTHER)
+
+
+@each_kind
+def test_inputs_are_those_of_the_provider(kind: Kind) -> None:
+    assert not list(faults(kind.Inputs, arguments(resource_class(kind.token)), kind.auto_name))
+
+
+@each_kind
+def test_outputs_are_those_of_the_provider(kind: Kind) -> None:
+    assert kind.computed <= properties(resource_class(kind.token)).keys()
+
+
+@each_kind
+def test_what_replaces_is_an_input(kind: Kind) -> None:
+    assert kind.replaces <= properties(arguments(resource_class(kind.token))).keys()
+
+
+@each_kind
+def test_what_the_provider_says_replaces_does(kind: Kind) -> None:
+    assert silent_replacements(kind, arguments(resource_class(kind.token))) == []
+
+
+class Rule(InputModel):
+    value: int
+    colour: str = ""
+
+
+class Wrong(InputModel):
+    cluster_id: list[str]
+    rules: list[Rule]
+    tags: dict[str, str] | None = None
+
+
+class Lenient(InputModel):
+    cluster_id: str | None = None
+
+
+def test_a_model_that_the_provider_would_refuse_is_found_out() -> None:
+    firewall = arguments(resource_class("digitalocean:index/databaseFirewall:DatabaseFirewall"))
+    assert sorted(faults(Wrong, firewall)) == [
+        "clusterId: ['string'] here, string in the provider",
+        "rules[].colour: the provider has no such input",
+        "rules[].type: the provider requires it",
+        "rules[].value: integer here, string in the provider",
+        "tags: the provider has no such input",
+    ]
+    assert sorted(faults(Lenient, firewall)) == [
+        "clusterId: the provider requires it",
+        "rules: the provider requires it",
+    ]
+
+
+class Forgetful(Kind):
+    """It keeps a droplet whose user data or keys change."""
+
+    token = "digitalocean:index/droplet:Droplet"
+    replaces = frozenset({"image"})
+
+    class Inputs(InputModel):
+        image: str
+        ssh_keys: list[str]
+        user_data: str
+
+
+def test_a_replacement_that_the_provider_s_text_promises_is_missed() -> None:
+    droplet = arguments(resource_class(Forgetful.token))
+    assert silent_replacements(Forgetful(), droplet) == ["sshKeys", "userData"]
