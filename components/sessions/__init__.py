@@ -1,0 +1,1 @@
+"""PHP's sessions on a shared volume."""
