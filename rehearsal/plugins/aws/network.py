@@ -176,7 +176,7 @@ class SecurityGroupRule(AwsKind):
             raise Refused(f"{self.token}: protocol {inputs.ip_protocol} is not stood in for")
         if inputs.ip_protocol in ("tcp", "udp") and (inputs.from_port is None or inputs.to_port is None):
             raise Refused(f"{self.token}: InvalidParameterValue: {inputs.ip_protocol} needs fromPort and toPort")
-        rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, str(peers[0]))
+        rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, peers[0])
         self.rules(self.region.network.groups[inputs.security_group_id])[resource_id] = rule
         self.region.network.apply()
         return {"arn": self.arn("ec2", f"security-group-rule/{resource_id}"), "securityGroupRuleId": resource_id}
