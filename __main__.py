@@ -3,6 +3,7 @@
 from components.profile import profiled
 
 with profiled():
-    from components import settings, site
+    from components import site
+    from components.load import load
 
-    site.build(settings.load())
+    site.build(load())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -20,15 +21,26 @@ RUNNING = 10
 """Dials until a machine that has answered before is given up: about eleven seconds."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """A script to run on a machine, under a name. `params`: its environment. `timeout`: seconds until it is killed."""
+
+    name: str
+    script: Path
+    params: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    timeout: int = 60
+
+
 class RemoteHost:
     """A machine that steps run on, each over a connection of its own that checks the machine's host key.
 
     `name`: of the machine, and the start of its steps' names. `address`: where SSH answers. `user`: may become root
     by sudo without a password. `private_key`: to log in with, in OpenSSH's form, secret. `host_key`: the machine's
-    public one. `machine`: the resource that is the machine: a new one runs all steps anew, and its end is theirs.
+    public one. `machine`: the resource that is the machine: a new one runs all steps anew, and its end is theirs; None
+    for one that exists already, which is known by its host key.
 
-    Every step waits for the first one, `ready`: cloud-init has come to its end without an error. `reachable`: what
-    it waits for beside the machine, such as the rules that let SSH in.
+    Every step waits for the first one; by default that is cloud-init's end without an error. `reachable`: what it
+    waits for itself, such as the rules that let SSH in.
     """
 
     def __init__(
@@ -39,8 +51,9 @@ class RemoteHost:
         user: str,
         private_key: pulumi.Output[str],
         host_key: pulumi.Output[str],
-        machine: pulumi.CustomResource,
+        machine: pulumi.CustomResource | None,
         reachable: list[pulumi.Resource],
+        first: Step = Step("ready", HERE / "ready.sh", timeout=900),
         opts: pulumi.ResourceOptions,
     ) -> None:
         self.name = name
@@ -49,11 +62,13 @@ class RemoteHost:
         self._private_key = private_key
         self._host_key = host_key
         self._machine = machine
+        self._triggers = [machine.id if machine else host_key]
         self._needs: list[pulumi.Resource] = []
         self.ready = self.run(
-            "ready",
-            HERE / "ready.sh",
-            timeout=900,
+            first.name,
+            first.script,
+            params=first.params,
+            timeout=first.timeout,
             dials=BOOTING,
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=reachable)),
         )
@@ -88,7 +103,7 @@ class RemoteHost:
             create=text,
             update=text,
             stdin=stdin,
-            triggers=[self._machine.id],
+            triggers=self._triggers,
             # a line over 64 KiB would stall the log's reader, and what a script prints is for its failure only
             logging=remote.Logging.NONE,
             # needs the machine's sshd to accept the variables by name
@@ -104,7 +119,7 @@ class RemoteHost:
             connection=self._connection(RUNNING),
             source=pulumi.FileAsset(str(source)),
             remote_path=path,
-            triggers=[self._machine.id],
+            triggers=self._triggers,
             opts=self._options(opts),
         )
 

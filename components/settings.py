@@ -1,34 +1,31 @@
-"""Every setting of a stack: its type, its unit, its default, and what is wrong with it.
+"""The settings that every stack has: type, unit, default, and what is wrong with them.
 
-Settings stand in `stacks/Pulumi.<stack>.yaml` under `ha-wordpress:`. They are read once, here, and all mistakes are
-told in one message before anything is made.
+They stand in `stacks/Pulumi.<stack>.yaml` under `ha-wordpress:`. What a cloud adds is in its own package
+(components/cloud/aws/settings.py and beside it); components/load.py reads them all.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 
-from components import mistakes
-from components.mistakes import Mistakes
+from components import topology
+from components.mistakes import Given
+from components.topology import Plan, Role, Topology
 
 ROOT = Path(__file__).parent.parent
 """Relative paths in the settings start here, wherever the program is run from."""
@@ -79,7 +76,7 @@ def _readable(path: Path) -> Path:
     return path
 
 
-def _matching(pattern: str, form: str) -> AfterValidator:
+def matching(pattern: str, form: str) -> AfterValidator:
     """A check that a text has a form, which `form` says in words."""
 
     def check(text: str) -> str:
@@ -93,18 +90,16 @@ def _matching(pattern: str, form: str) -> AfterValidator:
 Range = Annotated[IPv4Network, BeforeValidator(_range)]
 Ports = Annotated[PortRange, BeforeValidator(_ports)]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
-Region = Annotated[str, _matching(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
-Name = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", "a name; use a-z, 0-9 and -, a letter first")]
-MachineType = Annotated[str, _matching(r"[a-z0-9-]+\.[a-z0-9]+", "a machine type; write one such as t3.small")]
-Image = Annotated[str, _matching(r"ami-[0-9a-f]{8,17}", "an image; write one such as ami-0123456789abcdef0")]
-Vpc = Annotated[str, _matching(r"vpc-[0-9a-f]{8,17}", "a VPC; write one such as vpc-0123456789abcdef0")]
-Version = Annotated[str, _matching(r"\d+\.\d+(\.\d+)?", "a version; write one such as 8.4")]
-InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; write one such as db.t4g.small")]
-Domain = Annotated[str, _matching(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com")]
-User = Annotated[str, _matching(r"[\w.@-]{3,60}", "a user name; write 3 to 60 of a-z, 0-9, _ . @ -")]
-Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
-HttpsUrl = Annotated[str, _matching(r"https://\S+", "an https:// address")]
-Sha256 = Annotated[str, _matching(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
+Name = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", "a name; use a-z, 0-9 and -, a letter first")]
+Volume = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,30}", "a name; use a-z, 0-9, - and _, a letter first")]
+BrickPath = Annotated[
+    str, matching(r"(/[\w.-]+){2,}", "a path of at least two parts; write one such as /glusterfs/bricks/brick1/gv")
+]
+Domain = Annotated[str, matching(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com")]
+User = Annotated[str, matching(r"[\w.@-]{3,60}", "a user name; write 3 to 60 of a-z, 0-9, _ . @ -")]
+Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+HttpsUrl = Annotated[str, matching(r"https://\S+", "an https:// address")]
+Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
 
 
 class Section(BaseModel):
@@ -114,21 +109,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class Machine(Section):
-    """What a node is made of where its own entry does not say otherwise."""
-
-    type: MachineType = "t3.small"
-    """Of the Nitro generation (t3 and later): disks are found by the names that Nitro gives them."""
-    image: Image | None = None
-    """Of new machines; the newest Debian 12 by default. A machine that stands keeps the image it was made from."""
-    root_gb: int = Field(default=16, ge=8, le=16384)
-    """Size of the root disk in GB."""
-
-
 class Gluster(Section):
     """The replicated volume that holds the site's files."""
 
-    volume: Name = "wp"
+    volume: Volume = "wp"
     """The volume's name."""
     replica: int = Field(default=3, ge=2, le=8)
     """How many nodes hold the data."""
@@ -138,6 +122,8 @@ class Gluster(Section):
     """Allow fewer zones than copies: the loss of one zone may then stop writes."""
     arbiter: Literal[0, 1] = 0
     """How many further nodes hold names and attributes only, as a vote; with it, `replica` is 2. The last by name."""
+    brick: BrickPath = "/glusterfs/bricks/brick1/gv"
+    """The brick's directory on its node, one below where the data disk is mounted."""
     disk_gb: int = Field(default=20, ge=1, le=16384)
     """Size of each node's data disk in GB. It can grow, never shrink."""
     ping_timeout: int = Field(default=3, ge=1, le=42)
@@ -167,59 +153,6 @@ class Gluster(Section):
     def bricks(self) -> int:
         """How many nodes the volume is made of."""
         return self.replica + self.arbiter
-
-
-class Node(Section):
-    """One machine of the site."""
-
-    zone: str
-    """The availability zone that it and its disk are in."""
-    type: MachineType | None = None
-    """Where it differs from `machine.type`."""
-
-
-class Network(Section):
-    """Where the site lives, and who may log in."""
-
-    cidr: Range = IPv4Network("10.20.0.0/16")
-    """Address range of the VPC that is made, /16 to /21; each zone gets a /24 of it."""
-    ssh_from: list[Range] = Field(min_length=1)
-    """Networks that SSH is let in from; the machine that runs `pulumi up` must be in one."""
-    vpc: Vpc | None = None
-    """An existing VPC to use in place of a new one."""
-    subnets: dict[str, str] = {}
-    """Its public subnets by zone, one for each zone that has a node."""
-
-    @field_validator("cidr")
-    @classmethod
-    def _room_for_zones(cls, cidr: IPv4Network) -> IPv4Network:
-        if not 16 <= cidr.prefixlen <= 21:
-            raise ValueError(f"{cidr} is not between /16 and /21; a /24 for each of eight zones must fit")
-        return cidr
-
-
-class Database(Section):
-    """The managed database."""
-
-    engine: Literal["mysql", "mariadb"] = "mysql"
-    version: Version | None = None
-    """Of the engine; 8.4 of MySQL and 11.4 of MariaDB where none is given."""
-    instance_class: InstanceClass = Field(default="db.t4g.small", alias="class")
-    storage_gb: int = Field(default=20, ge=20, le=65536)
-    """Size in GB."""
-    backup_days: int = Field(default=7, ge=1, le=35)
-    """Days that automatic backups are kept."""
-
-    @property
-    def engine_version(self) -> str:
-        return self.version or {"mysql": "8.4", "mariadb": "11.4"}[self.engine]
-
-
-class Balancer(Section):
-    """The load balancer."""
-
-    certificate_arn: str | None = None
-    """Certificate for HTTPS, in the same region; HTTP then redirects. The site needs its `domain` with it."""
 
 
 class Archive(Section):
@@ -259,79 +192,96 @@ class Site(Section):
     import_: Import | None = Field(default=None, alias="import")
 
 
-ZONES = {"gfs1": {"zone": "us-east-1b"}, "gfs2": {"zone": "us-east-1c"}, "gfs3": {"zone": "us-east-1d"}}
+class Node(Section):
+    """One machine of the site."""
+
+    role: Role | None = None
+    """What it does, in a topology where not all nodes do the same (components/topology.py)."""
+    brick: BrickPath | None = None
+    """Where it differs from `gluster.brick`."""
 
 
 class Settings(Section):
-    """All settings of one stack."""
+    """The settings of one stack, in a cloud's own form below."""
 
-    cloud: Literal["aws"] = "aws"
-    """Where the machines are rented."""
-    region: Region = Field(alias="aws:region")
-    """Under its own name, which pulumi-aws reads as well."""
-    machine: Machine = Machine()
+    cloud: Literal["aws", "digitalocean", "existing"] = "aws"
+    """Where the machines come from."""
+    topology: Topology = "converged"
+    """Which node does what (components/topology.py)."""
+    web: Literal["wordpress", "sessions", "apache"] = "wordpress"
+    """What the site runs: WordPress; PHP with its sessions on the volume; Apache servers that exist already."""
     gluster: Gluster = Gluster()
-    nodes: Annotated[dict[Name, Node], BeforeValidator(lambda given: given or ZONES)] = {}
+    nodes: Mapping[Name, Node] = {}
     """The machines by name. A node's disk and its place in the volume go by its name."""
-    network: Network
-    database: Database = Database()
-    balancer: Balancer = Balancer()
-    site: Site
+    site: Site | None = None
+    """WordPress's own settings."""
     protect_data: bool = True
     """Refuse to delete the data disks and the database; deleting the stack then leaves them."""
     profile: bool = False
     """Write a profile of the program's run (components/profile.py)."""
 
     @property
+    def plan(self) -> Plan:
+        """Which node does what."""
+        return topology.plan(
+            self.topology, {name: node.role for name, node in self.nodes.items()}, self.gluster.arbiter
+        )
+
+    @property
     def warnings(self) -> list[str]:
         """What is allowed here only because the settings say so, and what it costs."""
-        told = []
-        zones = len({node.zone for node in self.nodes.values()})
-        if zones < self.gluster.bricks:
-            told.append(f"{len(self.nodes)} nodes share {zones} zones: the loss of one zone may stop writes.")
         if self.gluster.bricks == 2:
-            told.append("Two copies without an arbiter: nodes that lose sight of each other can end in split-brain.")
-        return told
+            return ["Two copies without an arbiter: nodes that lose sight of each other can end in split-brain."]
+        return []
 
+    @classmethod
+    def default_nodes(cls, given: Given) -> dict[str, dict[str, object]]:
+        """The nodes where the settings name none, as they would stand in the file."""
+        roles = topology.NODES.get(given.value(str, "topology"), {})
+        return {name: {"role": role} if role else {} for name, role in roles.items()}
 
-def load() -> Settings:
-    """The settings of the stack that is being run; its warnings go to the engine's log.
+    @classmethod
+    def across(cls, given: Given) -> Iterator[str]:
+        """The lines for what one section says against another."""
+        kind = given.value(str, "topology")
+        known = topology.ROLES.get(kind)
+        for name, node in given.sections("nodes").items():
+            if known and node.get("role") not in known:
+                said = f"is {node['role']!r}" if node.get("role") else "is missing"
+                choice = ", ".join(role or "none" for role in known)
+                yield f"nodes.{name}.role: {said}; topology {kind} has: {choice}"
+        if plan := cls.planned(given):
+            yield from cls._enough(plan, given)
+        web = given.value(str, "web")
+        if web == "wordpress" and "site" not in given.stated:
+            yield "site.admin_email: is missing; add it"
+        if web in ("sessions", "apache") and "site" in given.stated:
+            yield f"site: is WordPress's; leave it out with web: {web}"
+        if web == "apache" and given.value(str, "cloud") != "existing":
+            yield "web: apache is for servers that run it already; set cloud: existing, or another web"
+        if given.value(dict, "site", "archive") and given.value(str, "site", "import", "files"):
+            yield "site.import.files: is given beside archive, and both bring WordPress's code; leave one out"
 
-    Raises `Mistakes`.
-    """
-    prefix = f"{pulumi.get_project()}:"
-    # the CLI's language host hands all keys over in PULUMI_CONFIG, the Automation API in CONFIG
-    given = get_config_env() | CONFIG.get()
-    settings = parse(
-        {
-            name.removeprefix(prefix): value
-            for name, value in given.items()
-            if name.startswith(prefix) or name == "aws:region"
-        }
-    )
-    for warning in settings.warnings:
-        pulumi.log.warn(warning)
-    return settings
+    @classmethod
+    def planned(cls, given: Given) -> Plan | None:
+        """Which node does what, as far as the nodes' roles are right; None where the topology is not."""
+        kind = given.value(str, "topology")
+        if kind not in topology.ROLES or given.value(dict, "nodes") is None:
+            return None
+        roles = {name: node.get("role") for name, node in given.sections("nodes").items()}
+        known = {name: role for name, role in roles.items() if role in topology.ROLES[kind]}
+        return topology.plan(kind, known, given.value(int, "gluster", "arbiter") or 0)
 
-
-def parse(given: Mapping[str, str]) -> Settings:
-    """Settings in the form that the engine hands them over: objects as JSON, everything else as it stands.
-
-    Raises `Mistakes`.
-    """
-    stated = {name: _value(text) for name, text in given.items()}
-    lines = list(mistakes.across(stated, {"nodes": ZONES, "gluster": Gluster().model_dump()}))
-    try:
-        settings = Settings.model_validate(stated)
-    except ValidationError as error:
-        lines = [line for each in error.errors() for line in mistakes.of_pydantic(each, Settings)] + lines
-    if lines:
-        raise Mistakes(lines)
-    return settings
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text) if text.startswith(("{", "[")) else text
-    except ValueError:
-        return text
+    @classmethod
+    def _enough(cls, plan: Plan, given: Given) -> Iterator[str]:
+        """The lines for nodes that are too many or too few for what they do."""
+        replica, arbiter = given.value(int, "gluster", "replica"), given.value(int, "gluster", "arbiter")
+        if replica is not None and arbiter is not None and len(plan.bricks) != replica + arbiter:
+            yield (
+                f"nodes: {len(plan.bricks)} hold a brick, but the volume needs {replica + arbiter} (replica {replica}, "
+                f"arbiter {arbiter}); name as many, or change gluster.replica"
+            )
+        if not plan.web:
+            yield "nodes: none serves; name one with role: web"
+        if len(plan.balancers) == 1:
+            yield "nodes: one balancer takes the site with it when it is lost; name two with role: balancer"

@@ -2,98 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pulumi
 
-from components.cloud import Cloud, Ports, Service
-from components.cloud.aws import Aws
+from components.choice import cloud_of, web_stack_of
+from components.cloud import Cloud, Ports, Service, Work
 from components.gluster.brick import Brick, BrickArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
-from components.gluster.mount import Mount, MountArgs, ring
 from components.gluster.peers import Peers, PeersArgs
 from components.gluster.volume import Volume, VolumeArgs
 from components.hosts import Hosts, HostsArgs, host_name
 from components.settings import GLUSTERD_PORT, PortRange, Settings
-from components.web.web import HEALTH_PATH, USER_ID, Web, WebArgs
-from components.web.web import PORT as WEB_PORT
-from components.wordpress.wordpress import WordPress, WordPressArgs
-
-CLOUDS: dict[str, Callable[[Settings, Service], Cloud]] = {"aws": Aws}
-
-DOCUMENT_ROOT = "/var/www/html"
+from components.web.stack import Ground, WebStack
 
 
 def build(settings: Settings) -> None:
-    """WordPress on nodes in several zones, its files on a volume that they all hold and mount."""
-    service = Service(
-        peers=[Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)],
-        web_port=WEB_PORT,
-        health_path=HEALTH_PATH,
-        disk_gb=settings.gluster.disk_gb,
-        user_data=["base", "gluster", "web", "wordpress"],
-    )
-    cloud = CLOUDS[settings.cloud](settings, service)
+    """A site on several nodes, its files on a volume that outlives any one of them."""
+    plan = settings.plan
+    web = web_stack_of(settings)
+    cloud = cloud_of(settings, service(settings, web))
     nodes = cloud.nodes
-    peers = [host_name(node) for node in nodes]
-    first = next(iter(nodes))
 
     addresses = {host_name(name): node.private_address for name, node in nodes.items()}
     hosts = {name: Hosts(name, HostsArgs(node.host, addresses)) for name, node in nodes.items()}
-    daemons = {name: Glusterd(name, GlusterdArgs(node.host, settings.gluster.ports)) for name, node in nodes.items()}
+    daemons = {name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports)) for name in plan.bricks}
+    paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in plan.bricks}
     bricks = {
-        name: Brick(name, BrickArgs(node.host, node.disk, settings.gluster.disk_gb, node.disk_attached))
-        for name, node in nodes.items()
+        name: Brick(name, BrickArgs(nodes[name].host, disk, paths[name]))
+        for name in plan.bricks
+        if (disk := nodes[name].disk)
     }
     pool = Peers(
         "peers",
         PeersArgs(
-            hosts={host_name(name): node.host for name, node in nodes.items()},
-            needs=[daemon.step for daemon in daemons.values()] + [named.step for named in hosts.values()],
+            hosts={host_name(name): nodes[name].host for name in plan.bricks},
+            needs=[daemon.step for daemon in daemons.values()] + [hosts[name].step for name in plan.bricks],
         ),
     )
     volume = Volume(
         settings.gluster.volume,
         VolumeArgs(
-            host=nodes[first].host,
-            peers=peers,
+            host=nodes[plan.bricks[0]].host,
+            bricks=[f"{host_name(name)}:{path}" for name, path in paths.items()],
             gluster=settings.gluster,
-            owner=USER_ID,
+            owner=web.owner,
             clients=cloud.network,
             needs=[pool.step, *(brick.step for brick in bricks.values())],
         ),
     )
-    mounts = {
-        name: Mount(
-            name,
-            MountArgs(
-                host=node.host,
-                volume=settings.gluster.volume,
-                servers=ring(peers, host_name(name)),
-                path=DOCUMENT_ROOT,
-                needs=[volume.step, hosts[name].step],
-            ),
-        )
-        for name, node in nodes.items()
-    }
-    webs = {
-        name: Web(name, WebArgs(node.host, DOCUMENT_ROOT, cloud.network, cloud.database_ca))
-        for name, node in nodes.items()
-    }
-    url = pulumi.Output.format(
-        "{0}://{1}", "https" if cloud.balancer.https else "http", settings.site.domain or cloud.balancer.address
-    )
-    wordpress = WordPress(
-        "wordpress",
-        WordPressArgs(
-            host=nodes[first].host,
-            site=settings.site,
-            root=DOCUMENT_ROOT,
+    url = address_of(settings, cloud)
+    told = web.serve(
+        Ground(
+            plan=plan,
+            cloud=cloud,
+            volume=settings.gluster.volume,
+            mountable={name: [volume.step, hosts[name].step] for name in plan.web},
             url=url,
-            database=cloud.database,
-            mounted=mounts[first].step,
-            php=[webs[first].step],
-        ),
+        )
     )
 
     pulumi.export("url", url)
@@ -108,6 +72,37 @@ def build(settings: Settings) -> None:
             for name, node in nodes.items()
         },
     )
-    pulumi.export("admin_user", settings.site.admin_user)
-    pulumi.export("admin_password", wordpress.admin_password)
+    for name, value in told.items():
+        pulumi.export(name, value)
     pulumi.export("ssh_private_key", cloud.login_key)
+
+
+def service(settings: Settings, web: WebStack) -> Service:
+    """What the machines run, in a cloud's words."""
+    plan = settings.plan
+    works = {}
+    for name in settings.nodes:
+        user_data = ["base", "gluster" if name in plan.bricks else "gluster-client"]
+        if name in plan.balancers:
+            user_data = [part for part in user_data if part != "gluster-client"] + ["balancer"]
+        works[name] = Work(
+            user_data=[*user_data, *(web.user_data if name in plan.web else [])],
+            disk_gb=settings.gluster.disk_gb if name in plan.bricks else None,
+            balanced=name in plan.web and not plan.balancers,
+            entrance=name in plan.balancers,
+        )
+    peers = [Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)]
+    if plan.balancers:
+        peers.append(Ports("web", PortRange(web.port, web.port)))
+    return Service(works, peers, web.port, web.health_path, web.database)
+
+
+def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
+    """What visitors type: the site's own name, or whatever is in front of the nodes, or the first of them."""
+    front: pulumi.Input[str] = cloud.nodes[settings.plan.web[0]].public_address
+    if cloud.balancer:
+        front = cloud.balancer.address
+    elif cloud.entrance:
+        front = cloud.entrance.address
+    scheme = "https" if cloud.balancer and cloud.balancer.https else "http"
+    return pulumi.Output.format("{0}://{1}", scheme, (settings.site and settings.site.domain) or front)

@@ -15,6 +15,9 @@ import pulumi
 from components.remote import RemoteHost
 from components.settings import PortRange
 
+VRRP = 112
+"""The number of the IP protocol by which balancers agree on who answers (RFC 5798)."""
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -25,34 +28,64 @@ class Ports:
 
 
 @dataclass(frozen=True)
-class Service:
-    """What the machines run, as far as a cloud has to know it."""
+class Work:
+    """What one machine does, as far as a cloud has to know it."""
 
+    user_data: Sequence[str]
+    """Parts of cloud-init/ that it is made of."""
+    disk_gb: int | None
+    """Size of its data disk in GB; None where it has none."""
+    balanced: bool
+    """The cloud's load balancer sends visitors to it."""
+    entrance: bool
+    """Visitors connect to it, and it sends them on."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the machines run."""
+
+    works: Mapping[str, Work]
+    """By the node's name."""
     peers: Sequence[Ports]
     """Open from node to node only."""
     web_port: int
-    """Open from the load balancer only."""
+    """Open from the cloud's load balancer, where it has one."""
     health_path: str
     """What the load balancer asks every node for; 200 means that it may have visitors."""
-    disk_gb: int
-    """Size of each node's data disk in GB."""
-    user_data: Sequence[str]
-    """Parts of cloud-init/ that a node is made of."""
+    database: bool
+    """The site needs a database server."""
+
+    @property
+    def balanced(self) -> list[str]:
+        """The nodes that the cloud's load balancer sends visitors to."""
+        return [name for name, work in self.works.items() if work.balanced]
+
+    @property
+    def entrances(self) -> list[str]:
+        """The nodes that visitors connect to."""
+        return [name for name, work in self.works.items() if work.entrance]
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A node's data disk. `path`: a name on the machine that stays; `attached`: it is there once these are made."""
+
+    path: pulumi.Input[str]
+    size_gb: int
+    attached: Sequence[pulumi.Resource]
 
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of ours with a data disk, in a zone."""
+    """A machine of ours, in a zone."""
 
     name: str
     zone: str
     host: RemoteHost
     private_address: pulumi.Output[str]
     public_address: pulumi.Output[str]
-    disk: pulumi.Output[str]
-    """Path of the data disk on the machine, under a name that stays."""
-    disk_attached: pulumi.Resource
-    """The disk is there once this is made."""
+    disk: Disk | None
 
 
 @dataclass(frozen=True)
@@ -65,17 +98,40 @@ class Database:
     user: str
     password: pulumi.Output[str]
     """Secret."""
+    ca: pulumi.Output[str]
+    """Certificates, as PEM text, that the server's own is signed by."""
     reachable: Sequence[pulumi.Resource]
     """The nodes can connect once these are made."""
 
 
 @dataclass(frozen=True)
 class Balancer:
-    """What visitors connect to."""
+    """The cloud's load balancer."""
 
     address: pulumi.Output[str]
-    """Its name in DNS."""
+    """What visitors connect to: its name in DNS, or its address."""
     https: bool
+
+
+@dataclass(frozen=True)
+class Move:
+    """How an address comes to the node that takes it over.
+
+    `script`: of bash, idempotent, run on the node as root, with its environment from `params` (by the node's name) and
+    `secrets` beside them.
+    """
+
+    script: str
+    params: Mapping[str, Mapping[str, pulumi.Input[str]]]
+    secrets: Mapping[str, pulumi.Input[str]]
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """One address that one of several nodes answers at. `move`: None where a node can take it by itself."""
+
+    address: pulumi.Output[str]
+    move: Move | None
 
 
 class Cloud(Protocol):
@@ -83,10 +139,12 @@ class Cloud(Protocol):
 
     network: pulumi.Output[str]
     """Address range in CIDR form that the nodes, the database and the load balancer have their private addresses in."""
-    database_ca: str
-    """Certificates, as PEM text, that the database's own is signed by."""
     login_key: pulumi.Output[str]
     """The private key that logs in to the nodes, in OpenSSH's form; secret."""
     nodes: Mapping[str, Node]
-    database: Database
-    balancer: Balancer
+    database: Database | None
+    """None where the service asks for none."""
+    balancer: Balancer | None
+    """None where the service has no balanced nodes, or the cloud no load balancer."""
+    entrance: Entrance | None
+    """None where the service has no entrances."""

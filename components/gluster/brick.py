@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pulumi
 
+from components.cloud import Disk
 from components.remote import RemoteHost
-
-MOUNT = "/glusterfs/bricks/brick1"
-"""Where the data disk is mounted."""
-
-PATH = f"{MOUNT}/gv"
-"""The brick itself: below the mount, so that a node without its disk has no brick instead of filling its root."""
 
 SCRIPT = Path(__file__).with_suffix(".sh")
 
 
 @dataclass(frozen=True)
 class BrickArgs:
-    """`disk`: path of the data disk on the node. `disk_gb`: its size in GB. `disk_attached`: what puts it there."""
+    """`path`: of the brick itself. The disk is mounted one above it: a node without its disk then has no brick, instead
+    of one that fills its root.
+    """
 
     host: RemoteHost
-    disk: pulumi.Input[str]
-    disk_gb: int
-    disk_attached: pulumi.Resource
+    disk: Disk
+    path: str
 
 
 class Brick(pulumi.ComponentResource):
@@ -37,8 +33,13 @@ class Brick(pulumi.ComponentResource):
             "brick",
             SCRIPT,
             # the size is read by nobody: a disk that has grown makes the step run again
-            params={"DISK": args.disk, "DISK_GB": str(args.disk_gb), "BRICK_MOUNT": MOUNT, "BRICK": PATH},
+            params={
+                "DISK": args.disk.path,
+                "DISK_GB": str(args.disk.size_gb),
+                "BRICK_MOUNT": str(PurePosixPath(args.path).parent),
+                "BRICK": args.path,
+            },
             timeout=180,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.disk_attached]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.disk.attached),
         )
         self.register_outputs({})

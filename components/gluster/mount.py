@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import pulumi
 
@@ -48,6 +49,10 @@ class Mount(pulumi.ComponentResource):
 
 
 def ring(hosts: Sequence[str], own: str) -> list[str]:
-    """The servers of one node's mount: the next node, then the others; itself last, as it is there if nobody is."""
-    place = hosts.index(own)
-    return [*hosts[place + 1 :], *hosts[: place + 1]]
+    """The servers of one machine's mount, so that not all lean on the same.
+
+    For one of them the next one, then the others, itself last, as it is there if nobody is. For any other machine they
+    start where its name says, which no other machine's coming or going changes.
+    """
+    place = hosts.index(own) + 1 if own in hosts else crc32(own.encode()) % len(hosts)
+    return [*hosts[place:], *hosts[:place]]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pulumi
 
 from components import settings
-from components.gluster.brick import PATH
 from components.remote import RemoteHost
 
 SCRIPT = Path(__file__).with_suffix(".sh")
@@ -17,14 +16,14 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 
 @dataclass(frozen=True)
 class VolumeArgs:
-    """`host`: the node that gives the commands. `peers`: the host names with a brick, in the order of the bricks.
+    """`host`: the node that gives the commands. `bricks`: host and path of each, `node-gfs1:/path`, an arbiter last.
 
     `owner`: numeric id of the user and the group that own the volume's root. `clients`: address range that may
     mount it. `needs`: peers and bricks.
     """
 
     host: RemoteHost
-    peers: Sequence[str]
+    bricks: Sequence[str]
     gluster: settings.Gluster
     owner: int
     clients: pulumi.Input[str]
@@ -48,7 +47,7 @@ class Volume(pulumi.ComponentResource):
             params={
                 "VOLUME": name,
                 "REPLICA": f"replica {gluster.replica}" + (f" arbiter {gluster.arbiter}" if gluster.arbiter else ""),
-                "BRICKS": " ".join(f"{peer}:{PATH}" for peer in args.peers),
+                "BRICKS": " ".join(args.bricks),
                 "OPTIONS": options,
             },
             timeout=180,

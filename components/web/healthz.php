@@ -14,24 +14,24 @@ function unhealthy(string $why): never
 
 header('Content-Type: text/plain');
 header('Cache-Control: no-store');
-$root = getenv('SITE_ROOT');
+$mount = getenv('WATCHED_MOUNT');
 
 // the kernel's own list: asking the mount itself may hang
-if (!preg_match('#^\S+ ' . preg_quote($root, '#') . ' fuse\.glusterfs #m', file_get_contents('/proc/self/mounts'))) {
-    unhealthy("$root is not mounted");
+if (!preg_match('#^\S+ ' . preg_quote($mount, '#') . ' fuse\.glusterfs #m', file_get_contents('/proc/self/mounts'))) {
+    unhealthy("$mount is not mounted");
 }
 
 // in a process of its own, as a call that a dead mount holds up cannot be given up
-$stat = proc_open(['/usr/bin/stat', '--format=%n', $root], [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
+$stat = proc_open(['/usr/bin/stat', '--format=%n', $mount], [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
 $answered = [$pipes[1]];
 $none = [];
 if (!stream_select($answered, $none, $none, SECONDS)) {
     proc_terminate($stat, 9);
-    unhealthy("$root did not answer within " . SECONDS . ' s');
+    unhealthy("$mount did not answer within " . SECONDS . ' s');
 }
 $name = trim(stream_get_contents($pipes[1]));
 proc_close($stat);
-if ($name !== $root) {
-    unhealthy("$root cannot be read");
+if ($name !== $mount) {
+    unhealthy("$mount cannot be read");
 }
 echo "ok\n";

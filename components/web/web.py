@@ -23,14 +23,16 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class WebArgs:
-    """`root`: the document root, a GlusterFS mount. `balancers`: address range that visitors' true addresses and
-    schemes are believed from. `trusted_ca`: PEM certificates that PHP trusts beside the system's.
+    """`root`: the document root. `mount`: the GlusterFS mount that /healthz watches. `balancers`: address range that
+    visitors' true addresses and schemes are believed from. `trusted_ca`: PEM certificates that PHP trusts beside the
+    system's.
     """
 
     host: RemoteHost
     root: str
+    mount: str
     balancers: pulumi.Input[str]
-    trusted_ca: str
+    trusted_ca: pulumi.Input[str] = ""
 
 
 class Web(pulumi.ComponentResource):
@@ -45,7 +47,7 @@ class Web(pulumi.ComponentResource):
             "web",
             HERE / "web.sh",
             params={
-                "ROOT": args.root,
+                "MOUNT": args.mount,
                 "NGINX": pulumi.Output.from_input(args.balancers).apply(
                     lambda range_: (
                         (HERE / "nginx.conf").read_text().replace("@ROOT@", args.root).replace("@BALANCERS@", range_)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# nginx and PHP-FPM for the site at ROOT, with the files NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ;
+# nginx and PHP-FPM for files on MOUNT, with the texts NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ;
 # PHP trusts the certificates TRUSTED_CA. A service is reloaded only when something of its own changed.
 set -euo pipefail
 
@@ -36,7 +36,7 @@ quietly() {
 # one certificate a file, as update-ca-certificates(8) wants them
 certificates=/usr/local/share/ca-certificates/ha-wordpress
 awk -v to="$work/ca/ca" '/BEGIN CERTIFICATE/ { n++ } { print > (to n ".crt") }' <<<"$TRUSTED_CA"
-if ! diff -rq "$work/ca" "$certificates" >/dev/null 2>&1; then
+if [ -n "$TRUSTED_CA" ] && ! diff -rq "$work/ca" "$certificates" >/dev/null 2>&1; then
     rm -rf "$certificates"
     mkdir -p "$certificates"
     cp "$work"/ca/* "$certificates"
@@ -46,7 +46,7 @@ fi
 
 changed "$PHP_INI" "$php/mods-available/ha-wordpress.ini" && reload_php=yes
 changed "$SITE_POOL" "$php/fpm/pool.d/www.conf" && reload_php=yes
-changed "${HEALTH_POOL//@ROOT@/$ROOT}" "$php/fpm/pool.d/health.conf" && reload_php=yes
+changed "${HEALTH_POOL//@MOUNT@/$MOUNT}" "$php/fpm/pool.d/health.conf" && reload_php=yes
 changed "$HEALTHZ" /usr/local/lib/ha-wordpress/healthz.php && reload_php=yes
 phpenmod -v "$version" ha-wordpress
 quietly "php-fpm$version" --test

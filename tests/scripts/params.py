@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from components.cloud.aws import database
 from components.cloud.aws.certificates import database_ca
-from components.gluster import brick as gluster_brick
 from components.gluster.mount import ring
 from components.gluster.volume import volume_options
 from components.hosts import host_name
@@ -19,6 +18,8 @@ NETWORK = "10.20.0.0/16"
 ROOT = "/var/www/html"
 PEERS = [host_name(name) for name in ("gfs1", "gfs2", "gfs3")]
 PORTS = Gluster().ports
+BRICK = Gluster().brick
+BRICK_MOUNT = BRICK.rsplit("/", 1)[0]
 
 GLUSTERD = {"BASE_PORT": str(PORTS.first), "MAX_PORT": str(PORTS.last)}
 """Of gluster/glusterd.sh."""
@@ -26,7 +27,7 @@ GLUSTERD = {"BASE_PORT": str(PORTS.first), "MAX_PORT": str(PORTS.last)}
 VOLUME = {
     "VOLUME": "wp",
     "REPLICA": "replica 3",
-    "BRICKS": " ".join(f"{peer}:{gluster_brick.PATH}" for peer in PEERS),
+    "BRICKS": " ".join(f"{peer}:{BRICK}" for peer in PEERS),
     "OPTIONS": "\n".join(f"{name} {value}" for name, value in volume_options(Gluster(), USER_ID, NETWORK).items()),
 }
 """Of gluster/volume.sh."""
@@ -49,7 +50,7 @@ def hosts(nodes: Mapping[str, Node]) -> dict[str, str]:
 
 
 def brick(disk: str) -> dict[str, str]:
-    return {"DISK": disk, "DISK_GB": "4", "BRICK_MOUNT": gluster_brick.MOUNT, "BRICK": gluster_brick.PATH}
+    return {"DISK": disk, "DISK_GB": "4", "BRICK_MOUNT": BRICK_MOUNT, "BRICK": BRICK}
 
 
 def peers(*names: str) -> dict[str, str]:
@@ -69,7 +70,7 @@ def mount(own: str, path: str = ROOT) -> dict[str, str]:
 
 def web(root: str = ROOT) -> dict[str, str]:
     return {
-        "ROOT": root,
+        "MOUNT": root,
         "NGINX": text("web/nginx.conf").replace("@ROOT@", root).replace("@BALANCERS@", NETWORK),
         "SITE_POOL": text("web/site-pool.conf"),
         "HEALTH_POOL": text("web/health-pool.conf"),

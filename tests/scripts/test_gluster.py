@@ -9,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from components.gluster.brick import MOUNT, PATH
 from rehearsal.region import Region
 from tests.scripts import params
 from tests.scripts.conftest import NODES
 from tests.scripts.node import Node
+from tests.scripts.params import BRICK as PATH
+from tests.scripts.params import BRICK_MOUNT as MOUNT
 
 GONE = "/mnt/gone"
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import runpy
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,13 +160,26 @@ class Outputs(mocks.Mocks):
             "aws:rds/instance:Instance": {"address": f"{name}.example", "port": 3306},
             "aws:rds/subnetGroup:SubnetGroup": {"name": f"{name}-1a2b3c4"},
             "aws:rds/parameterGroup:ParameterGroup": {"name": f"{name}-1a2b3c4"},
+            "digitalocean:index/droplet:Droplet": {
+                "id": str(zlib.crc32(name.encode())),
+                "ipv4Address": f"public-of-{name}",
+                "ipv4AddressPrivate": f"private-of-{name}",
+            },
+            "digitalocean:index/volume:Volume": {"name": f"{name}-1a2b3c4"},
+            "digitalocean:index/sshKey:SshKey": {"fingerprint": f"fingerprint-of-{name}"},
+            "digitalocean:index/databaseCluster:DatabaseCluster": {"privateHost": f"{name}.example", "port": 25060},
+            "digitalocean:index/databaseUser:DatabaseUser": {"password": f"SECRET-{name}"},
+            "digitalocean:index/loadBalancer:LoadBalancer": {"ip": f"ip-of-{name}"},
+            "digitalocean:index/reservedIp:ReservedIp": {"ipAddress": f"ip-of-{name}"},
         }
-        return f"id-of-{name}", {**args.inputs, **made.get(args.typ, {})}
+        outputs = made.get(args.typ, {})
+        return outputs.get("id", f"id-of-{name}"), {**args.inputs, **outputs}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers = {
             "aws:ec2/getAmi:getAmi": {"id": "ami-00000000000000000"},
             "aws:ec2/getVpc:getVpc": {"cidrBlock": "172.16.0.0/16"},
+            "digitalocean:index/getDatabaseCa:getDatabaseCa": {"certificate": "certificate-of-the-database"},
         }
         return answers[args.token], []
 

@@ -38,7 +38,7 @@ def test_only_the_site_knows_both_a_cloud_and_what_runs_on_it(path: Path) -> Non
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module not in (None, "components", "components.cloud"):
             parts |= set(str(node.module).split(".")[1:2])
-    if path.name != "site.py":
+    if path.name not in ("site.py", "choice.py"):
         assert not ("cloud" in parts and parts & {"gluster", "web", "wordpress"})
 
 

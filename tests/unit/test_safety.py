@@ -138,4 +138,4 @@ def test_a_machine_that_is_replaced_gives_its_disk_up_first(aws_wordpress: Graph
 
 def test_disks_are_found_by_the_name_that_nitro_gives_them(aws_wordpress: Graph) -> None:
     text = aws_wordpress["remote.Command gfs1-brick"].inputs["create"]
-    assert "DISK=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_idofgfs1data " in text
+    assert "DISK=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_volgfs1data " in text

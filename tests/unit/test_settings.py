@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
+from components.cloud.aws.settings import AwsSettings
+from components.load import CLOUDS, parse
 from components.mistakes import Mistakes
-from components.settings import PortRange, Settings, parse
+from components.settings import PortRange
 from tests.unit.graph import ROOT, build, text
 
 LEAST: dict[str, Any] = {
@@ -24,8 +27,10 @@ TWO = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}
 NODES = TWO | {"gfs3": {"zone": "us-east-1c"}}
 
 
-def read(**changes: Any) -> Settings:
-    return parse({name: text(value) for name, value in (LEAST | changes).items()})
+def read(**changes: Any) -> AwsSettings:
+    settings = parse({name: text(value) for name, value in (LEAST | changes).items()})
+    assert isinstance(settings, AwsSettings)
+    return settings
 
 
 def mistakes(**changes: Any) -> list[str]:
@@ -82,7 +87,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     ("balancer.xyz: is not a known key; known here: certificate_arn", {"balancer": {"xyz": 1}}),
-    ("cloud: must be 'aws'; it is \"azure\"", {"cloud": "azure"}),
+    ("cloud: must be 'aws', 'digitalocean' or 'existing'; it is \"azure\"", {"cloud": "azure"}),
     (
         "network.cidr: 10.20.0.1/16 has host bits set; write 10.20.0.0/16",
         {"network": LEAST["network"] | {"cidr": "10.20.0.1/16"}},
@@ -117,7 +122,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
         {"nodes": NODES | {"gfs1": {"zone": "eu-west-1a"}}},
     ),
     (
-        "nodes: 2 named, but the volume needs 3 (replica 3, arbiter 0); name as many, or change gluster.replica",
+        "nodes: 2 hold a brick, but the volume needs 3 (replica 3, arbiter 0); name as many, or change gluster.replica",
         {"nodes": {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}},
     ),
     (
@@ -160,7 +165,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
         "gluster.ports: 24000-24100 holds 24007, which glusterd listens on; choose ports beside it",
         {"gluster": {"ports": "24000-24100"}},
     ),
-    ("gluster.volume: 'Wp!' is not a name; use a-z, 0-9 and -, a letter first", {"gluster": {"volume": "Wp!"}}),
+    ("gluster.volume: 'Wp!' is not a name; use a-z, 0-9, - and _, a letter first", {"gluster": {"volume": "Wp!"}}),
     ("machine.type: 'small' is not a machine type; write one such as t3.small", {"machine": {"type": "small"}}),
     (
         "machine.image: 'debian' is not an image; write one such as ami-0123456789abcdef0",
@@ -228,21 +233,21 @@ def test_every_mistake_is_told_in_one_message() -> None:
         "gluster.ports",
         "gluster.volumes",
         "nodes.gfs2.tipe",
-        "network.cidr",
-        "network.ssh_from",
-        "database.engine",
-        "database.storage_gb",
         "site.admin_email",
         "site.archive.url",
         "site.archive.sha256",
         "site.import.files",
         "protect_data",
+        "network.cidr",
+        "network.ssh_from",
+        "database.engine",
+        "database.storage_gb",
         "clod",
+        "site.import.files",
         "nodes",
         "network.subnets",
         "network.cidr",
         "site.domain",
-        "site.import.files",
     ]
 
 
@@ -263,7 +268,7 @@ def test_a_single_copy_is_refused() -> None:
 
 def test_too_few_nodes_and_too_few_zones_are_told_together() -> None:
     told = mistakes(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
-    assert [line.split(",")[0] for line in told] == ["nodes: 2 named", "nodes: all in one zone"]
+    assert [line.split(",")[0] for line in told] == ["nodes: 2 hold a brick", "nodes: all in one zone"]
 
 
 def test_a_setting_that_is_no_json_is_told_and_not_a_crash() -> None:
@@ -335,12 +340,15 @@ def test_settings_cannot_change_once_they_are_read() -> None:
 
 def test_the_schema_in_pulumi_yaml_names_the_same_settings_with_the_same_defaults() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    fields = {name: field for name, field in Settings.model_fields.items() if name != "region"}
+    fields = {field.alias or name: field for cloud in CLOUDS.values() for name, field in cloud.model_fields.items()}
+    # which is pulumi-aws's own
+    del fields["aws:region"]
     assert declared.keys() == fields.keys()
     for name, field in fields.items():
         assert declared[name]["description"], name
         if declared[name]["type"] != "object":
-            assert declared[name]["default"] == field.default, name
+            unsaid = field.is_required() or isinstance(field.default, SecretStr)
+            assert declared[name]["default"] == ("" if unsaid else field.default), name
         else:
             assert declared[name]["default"] == {}, name
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import lb
 
-from components import cloud, settings
+from components import cloud
+from components.cloud.aws import settings
 from components.cloud.aws.network import Network
 from components.cloud.aws.node import Node
 
@@ -61,8 +62,10 @@ class Balancer(pulumi.ComponentResource):
             deregistration_delay=15,
             opts=child,
         )
-        for node, made in args.nodes.items():
-            lb.TargetGroupAttachment(node, target_group_arn=targets.arn, target_id=made.instance.id, opts=child)
+        for node in args.service.balanced:
+            lb.TargetGroupAttachment(
+                node, target_group_arn=targets.arn, target_id=args.nodes[node].instance.id, opts=child
+            )
 
         forward = lb.ListenerDefaultActionArgs(type="forward", target_group_arn=targets.arn)
         redirect = lb.ListenerDefaultActionArgs(

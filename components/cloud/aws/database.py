@@ -8,8 +8,10 @@ import pulumi
 import pulumi_random as random
 from pulumi_aws import rds
 
-from components import cloud, settings
+from components import cloud
+from components.cloud.aws.certificates import database_ca
 from components.cloud.aws.network import Network
+from components.cloud.aws.settings import AwsSettings
 
 NAME = "wordpress"
 """Of the database and of its user."""
@@ -17,11 +19,8 @@ NAME = "wordpress"
 
 @dataclass(frozen=True)
 class DatabaseArgs:
-    """`protect_data`: refuse to delete it."""
-
-    database: settings.Database
+    settings: AwsSettings
     network: Network
-    protect_data: bool
 
 
 class Database(pulumi.ComponentResource):
@@ -30,7 +29,7 @@ class Database(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:aws:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        wanted, network = args.database, args.network
+        wanted, network, protect = args.settings.database, args.network, args.settings.protect_data
 
         # letters and digits: RDS refuses some of the others
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
@@ -61,12 +60,12 @@ class Database(pulumi.ComponentResource):
             copy_tags_to_snapshot=True,
             # at once, while the operator looks on, and not some night in the maintenance window
             apply_immediately=True,
-            deletion_protection=args.protect_data,
+            deletion_protection=protect,
             skip_final_snapshot=False,
             # the subnet group's name is this stack's own, so that a second life of the stack finds its name free
             final_snapshot_identifier=subnets.name.apply(lambda own: f"{own}-final"),
             tags={"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()},
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data, retain_on_delete=args.protect_data),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect),
         )
         self.database = cloud.Database(
             address=instance.address,
@@ -74,6 +73,7 @@ class Database(pulumi.ComponentResource):
             name=NAME,
             user=NAME,
             password=password.result,
+            ca=pulumi.Output.from_input(database_ca(args.settings.region)),
             reachable=[instance, network.database_rule],
         )
         self.register_outputs({"address": instance.address})

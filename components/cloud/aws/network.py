@@ -9,8 +9,8 @@ from ipaddress import IPv4Network
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from components import settings
 from components.cloud import Service
+from components.cloud.aws import settings
 
 ANYWHERE = "0.0.0.0/0"
 

@@ -12,8 +12,8 @@ from pulumi_aws import ebs, ec2
 from components import cloud
 from components.cloud.aws.login import Login
 from components.cloud.aws.network import Network
+from components.cloud.aws.settings import AwsSettings
 from components.remote import RemoteHost
-from components.settings import Settings
 from components.user_data import render
 
 DEBIAN = "136693071363"
@@ -25,12 +25,12 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`service`: what the machine is made of, and how large a data disk it needs."""
+    """`work`: what the machine is made of, and how large a data disk it needs."""
 
-    settings: Settings
+    settings: AwsSettings
     network: Network
     login: Login
-    service: cloud.Service
+    work: cloud.Work
 
 
 class Node(pulumi.ComponentResource):
@@ -47,7 +47,7 @@ class Node(pulumi.ComponentResource):
         public_key = key.public_key_openssh.apply(str.strip)
         # a secret, as the key in it is one
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
-            lambda keys: base64.b64encode(render(args.service.user_data, *keys).encode()).decode()
+            lambda keys: base64.b64encode(render(args.work.user_data, *keys).encode()).decode()
         )
         image = settings.machine.image or newest_debian(self)
         instance = ec2.Instance(
@@ -74,26 +74,6 @@ class Node(pulumi.ComponentResource):
                 ignore_changes=["ami", "user_data_base64"],
             ),
         )
-        volume = ebs.Volume(
-            f"{name}-data",
-            availability_zone=zone,
-            size=args.service.disk_gb,
-            type="gp3",
-            encrypted=True,
-            tags={**tags, "Name": f"{name}-data"},
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=settings.protect_data, retain_on_delete=settings.protect_data
-            ),
-        )
-        attachment = ec2.VolumeAttachment(
-            f"{name}-data",
-            device_name="/dev/xvdf",
-            instance_id=instance.id,
-            volume_id=volume.id,
-            # a disk torn off a running machine loses what is not yet written
-            stop_instance_before_detaching=True,
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-        )
         host = RemoteHost(
             name,
             address=instance.public_ip,
@@ -111,11 +91,34 @@ class Node(pulumi.ComponentResource):
             host=host,
             private_address=instance.private_ip,
             public_address=instance.public_ip,
-            # Nitro's udev rule: NVMe serial numbers are volume ids without the hyphen
-            disk=volume.id.apply(lambda id_: f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{id_.replace('-', '')}"),
-            disk_attached=attachment,
+            disk=self._disk(name, settings, args.work.disk_gb, tags) if args.work.disk_gb else None,
         )
         self.register_outputs({"private_address": instance.private_ip, "public_address": instance.public_ip})
+
+    def _disk(self, name: str, settings: AwsSettings, size_gb: int, tags: dict[str, str]) -> cloud.Disk:
+        volume = ebs.Volume(
+            f"{name}-data",
+            availability_zone=settings.nodes[name].zone,
+            size=size_gb,
+            type="gp3",
+            encrypted=True,
+            tags={**tags, "Name": f"{name}-data"},
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=settings.protect_data, retain_on_delete=settings.protect_data
+            ),
+        )
+        attachment = ec2.VolumeAttachment(
+            f"{name}-data",
+            device_name="/dev/xvdf",
+            instance_id=self.instance.id,
+            volume_id=volume.id,
+            # a disk torn off a running machine loses what is not yet written
+            stop_instance_before_detaching=True,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        # Nitro's udev rule: NVMe serial numbers are volume ids without the hyphen
+        path = volume.id.apply(lambda id_: f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{id_.replace('-', '')}")
+        return cloud.Disk(path, size_gb, [attachment])
 
 
 def newest_debian(parent: pulumi.Resource) -> pulumi.Output[str]:

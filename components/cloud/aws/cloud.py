@@ -1,0 +1,36 @@
+"""A site's machines, database and load balancer on Amazon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from components import cloud
+from components.cloud.aws.balancer import Balancer, BalancerArgs
+from components.cloud.aws.database import Database, DatabaseArgs
+from components.cloud.aws.login import Login
+from components.cloud.aws.network import Network, NetworkArgs
+from components.cloud.aws.node import Node, NodeArgs
+from components.cloud.aws.settings import AwsSettings
+
+
+class Aws:
+    """What `components.cloud.Cloud` describes, rented from Amazon."""
+
+    def __init__(self, settings: AwsSettings, service: cloud.Service) -> None:
+        zones = {node.zone for node in settings.nodes.values()}
+        network = Network("network", NetworkArgs(settings.network, zones, service))
+        login = Login("login")
+        nodes = {
+            name: Node(name, NodeArgs(settings, network, login, work)) for name, work in sorted(service.works.items())
+        }
+
+        self.network = network.cidr
+        self.login_key = login.private_key
+        self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
+        self.database = Database("database", DatabaseArgs(settings, network)).database if service.database else None
+        self.balancer = (
+            Balancer("balancer", BalancerArgs(settings.balancer, network, service, nodes)).balancer
+            if service.balanced
+            else None
+        )
+        self.entrance: cloud.Entrance | None = None

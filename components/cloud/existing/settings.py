@@ -1,0 +1,91 @@
+"""The settings of machines that exist already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from components import settings
+from components.mistakes import Given
+from components.settings import Name, Range, Section, Settings, matching
+
+
+def _address(given: object) -> IPv4Address:
+    try:
+        return IPv4Address(str(given))
+    except ValueError as error:
+        raise ValueError(f"{given!r} is not an address; write one such as 192.0.2.10") from error
+
+
+def _private_key(given: SecretStr) -> SecretStr:
+    if not given.get_secret_value().startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
+        raise ValueError("is not a private key in OpenSSH's form; set it: pulumi config set --secret ssh_private_key")
+    return given
+
+
+Address = Annotated[IPv4Address, BeforeValidator(_address)]
+LoginUser = Annotated[str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a login name; write one such as root")]
+HostKey = Annotated[
+    str,
+    matching(
+        r"(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/]+=*",
+        "a host key; write the type and the key that `ssh-keyscan` prints, without the address",
+    ),
+]
+DiskPath = Annotated[str, matching(r"/dev/[\w./:-]+", "a disk; write one such as /dev/vdb")]
+PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
+
+
+class Node(settings.Node):
+    """One machine of the site, as it stands."""
+
+    public: Address
+    """Where SSH answers, and visitors are let in."""
+    private: Address
+    """What the other nodes reach it by: storage traffic stays on this network."""
+    user: LoginUser = "root"
+    """To log in as; may become root by sudo without a password."""
+    host_key: HostKey
+    """The machine's own public SSH key: whoever answers with another is not talked to."""
+    disk: DiskPath | None = None
+    """The spare disk of a node that holds a brick. Only one without any signature is formatted."""
+
+
+class Network(Section):
+    """The networks that the machines are on."""
+
+    private: Range
+    """Address range of the nodes' private addresses."""
+    virtual_ip: Address | None = None
+    """The address that the balancers share; a free one of the network of their public addresses."""
+
+
+class ExistingSettings(Settings):
+    """All settings of a stack of machines that exist already."""
+
+    nodes: Mapping[Name, Node]
+    network: Network
+    ssh_private_key: PrivateKey
+    """That logs in to every node, in OpenSSH's form; a secret."""
+
+    @classmethod
+    def default_nodes(cls, given: Given) -> dict[str, dict[str, object]]:
+        """None: nobody else can know them."""
+        return {}
+
+    @classmethod
+    def across(cls, given: Given) -> Iterator[str]:
+        yield from super().across(given)
+        if given.value(str, "web") == "wordpress":
+            yield "web: wordpress needs a managed database, and machines that exist have none; set another web or cloud"
+        plan, nodes = cls.planned(given), given.sections("nodes")
+        for name in plan.bricks if plan else []:
+            if not nodes[name].get("disk"):
+                yield f"nodes.{name}.disk: is missing, and the node holds a brick; name its spare disk"
+        if plan and plan.balancers and not given.has("network", "virtual_ip"):
+            yield "network.virtual_ip: is missing, and the balancers need one to share; add it"
+        if plan and not plan.balancers and given.value(str, "network", "virtual_ip"):
+            yield "network.virtual_ip: is given, but no node has role: balancer; name two, or leave it out"
