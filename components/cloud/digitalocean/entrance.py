@@ -41,7 +41,7 @@ class Entrance(pulumi.ComponentResource):
             move=cloud.Move(
                 script=SCRIPT.read_text(),
                 params={
-                    node: {"RESERVED_IP": reserved.ip_address, "DROPLET_ID": droplet.id}
+                    node: {"ADDRESS": reserved.ip_address, "DROPLET": droplet.id}
                     for node, droplet in args.droplets.items()
                 },
                 secrets={"TOKEN": pulumi.Output.secret(args.settings.balancer_token.get_secret_value())},
