@@ -1,0 +1,233 @@
+"""The stack on DigitalOcean: which doors are open, what waits for what, what is kept, what one more droplet touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from tests.unit.graph import ROOT, Graph, Secret, build, run, text
+
+STORAGE = ["gfs1", "gfs2", "gfs3"]
+APPS = ["app1", "app2"]
+NODES = {name: {"role": "storage"} for name in STORAGE} | {name: {"role": "web"} for name in APPS}
+SITE = {"admin_email": "a@b.example"}
+
+DATA = [
+    "digitalocean.DatabaseCluster database",
+    "digitalocean.DatabaseDb wordpress",
+    *(f"digitalocean.Volume {name}-data" for name in STORAGE),
+]
+
+
+def stack(**changes: Any) -> Graph:
+    return build("digitalocean-wordpress", **changes)
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    """The stack as it is committed; not to be changed."""
+    return stack()
+
+
+def doors(graph: Graph) -> Iterator[str]:
+    """Every rule of every firewall as a sentence."""
+    for firewall in graph.of_type("digitalocean.Firewall"):
+        for way, end in (("inbound", "source"), ("outbound", "destination")):
+            for rule in firewall.inputs.get(f"{way}Rules", []):
+                whom = [
+                    f"{kind} {value}"
+                    for kind in ("Addresses", "Tags", "DropletIds", "LoadBalancerUids")
+                    for value in rule.get(f"{end}{kind}", [])
+                ]
+                way_in = "from" if way == "inbound" else "to"
+                for tag in firewall.inputs["tags"]:
+                    ports = rule.get("portRange", "all")
+                    yield f"{tag}: {rule['protocol']} {ports} {way_in} {', '.join(whom)}"
+
+
+def test_only_these_doors_are_open(graph: Graph) -> None:
+    anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
+    assert sorted(doors(graph)) == [
+        "digitalocean-wordpress-web: tcp 80 from LoadBalancerUids id-of-balancer",
+        f"digitalocean-wordpress: icmp all to {anywhere}",
+        f"digitalocean-wordpress: tcp 1-65535 to {anywhere}",
+        "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24",
+        "digitalocean-wordpress: tcp 24007 from Addresses 10.30.0.0/16",
+        "digitalocean-wordpress: tcp 49152-49251 from Addresses 10.30.0.0/16",
+        f"digitalocean-wordpress: udp 1-65535 to {anywhere}",
+    ]
+
+
+def test_each_network_that_may_log_in_is_let_in() -> None:
+    graph = stack(network={"ssh_from": ["203.0.113.0/24", "198.51.100.7"]})
+    assert "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32" in doors(graph)
+
+
+def test_the_bricks_ports_are_the_same_in_the_firewall_and_on_the_node() -> None:
+    graph = stack(gluster={"ports": "50000-50009", "replica": 2, "arbiter": 1})
+    assert "digitalocean-wordpress: tcp 50000-50009 from Addresses 10.30.0.0/16" in doors(graph)
+    assert "BASE_PORT=50000 MAX_PORT=50009" in graph["remote.Command gfs1-glusterd"].inputs["create"]
+
+
+def test_the_storage_ports_are_open_on_the_private_network_of_the_stack_itself(graph: Graph) -> None:
+    assert graph["digitalocean.Vpc network"].inputs["ipRange"] == "10.30.0.0/16"
+    for name in NODES:
+        assert graph[f"digitalocean.Droplet {name}"].inputs["vpcUuid"] == "id-of-network"
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_droplet_is_behind_its_firewall_from_its_first_moment(graph: Graph, node: str) -> None:
+    assert "digitalocean.Firewall nodes" in graph.waits(f"digitalocean.Droplet {node}")
+    tags = ["digitalocean-wordpress", *(["digitalocean-wordpress-web"] if node in APPS else [])]
+    assert graph[f"digitalocean.Droplet {node}"].inputs["tags"] == tags
+
+
+def test_the_database_lets_in_the_sites_droplets_only(graph: Graph) -> None:
+    firewall = graph["digitalocean.DatabaseFirewall database"].inputs
+    assert firewall == {"clusterId": "id-of-database", "rules": [{"type": "tag", "value": "digitalocean-wordpress"}]}
+    cluster = graph["digitalocean.DatabaseCluster database"].inputs
+    assert cluster["privateNetworkUuid"] == "id-of-network"
+    assert cluster["nodeCount"] == 2
+
+
+def test_php_trusts_the_database_by_the_clusters_own_authority(graph: Graph) -> None:
+    assert "digitalocean.DatabaseCluster database" in graph.waits("remote.Command app1-web")
+    assert "certificate-of-the-database" in graph["remote.Command app1-web"].inputs["create"]
+
+
+def test_wordpress_is_given_the_private_address_and_the_password_out_of_sight(graph: Graph) -> None:
+    step = graph["remote.Command app1-wordpress-site"].inputs
+    assert "DB_HOST=database.example:25060 DB_NAME=wordpress DB_USER=wordpress" in step["create"]
+    assert isinstance(step["stdin"], Secret)
+    assert "DB_PASSWORD=SECRET-wordpress\n" in step["stdin"].value
+
+
+def test_the_installation_waits_until_the_database_can_be_reached(graph: Graph) -> None:
+    assert graph.waits("remote.Command app1-wordpress-site") >= {
+        "digitalocean.DatabaseDb wordpress",
+        "digitalocean.DatabaseUser wordpress",
+        "digitalocean.DatabaseFirewall database",
+        "digitalocean.LoadBalancer balancer",
+    }
+
+
+def test_a_lost_app_droplet_is_left_after_two_misses(graph: Graph) -> None:
+    balancer = graph["digitalocean.LoadBalancer balancer"].inputs
+    assert balancer["dropletTag"] == "digitalocean-wordpress-web"
+    assert balancer["sizeUnit"] == 2
+    assert balancer["healthcheck"] == {
+        "protocol": "http",
+        "port": 80,
+        "path": "/healthz",
+        "checkIntervalSeconds": 3,
+        "responseTimeoutSeconds": 3,
+        "healthyThreshold": 2,
+        "unhealthyThreshold": 2,
+    }
+
+
+def test_the_load_balancer_and_the_database_wait_for_no_droplet(graph: Graph) -> None:
+    """They take minutes to come."""
+    for key in ("digitalocean.LoadBalancer balancer", "digitalocean.DatabaseFirewall database"):
+        assert not [need for need in graph.after(key) if need.startswith("digitalocean.Droplet")]
+
+
+def test_http_only_where_no_certificate_is_named(graph: Graph) -> None:
+    balancer = graph["digitalocean.LoadBalancer balancer"].inputs
+    assert balancer["forwardingRules"] == [
+        {"entryProtocol": "http", "entryPort": 80, "targetProtocol": "http", "targetPort": 80}
+    ]
+    assert balancer["redirectHttpToHttps"] is False
+    assert graph.outputs["url"] == "http://ip-of-balancer"
+
+
+def test_https_redirects_http_and_changes_the_sites_address() -> None:
+    graph = stack(balancer={"certificate_name": "www"}, site=SITE | {"domain": "www.example.com"})
+    balancer = graph["digitalocean.LoadBalancer balancer"].inputs
+    assert balancer["forwardingRules"][1] == {
+        "entryProtocol": "https",
+        "entryPort": 443,
+        "targetProtocol": "http",
+        "targetPort": 80,
+        "certificateName": "www",
+    }
+    assert balancer["redirectHttpToHttps"] is True
+    assert graph.outputs["url"] == "https://www.example.com"
+
+
+@pytest.mark.parametrize("key", DATA)
+def test_data_is_protected_and_kept(graph: Graph, key: str) -> None:
+    assert graph[key].protect
+    assert graph[key].retain_on_delete
+
+
+def test_nothing_but_data_is_protected(graph: Graph) -> None:
+    assert sorted(key for key, resource in graph.resources.items() if resource.protect) == DATA
+
+
+def test_data_can_be_given_up_by_one_setting() -> None:
+    given_up = stack(protect_data=False)
+    assert not [key for key, resource in given_up.resources.items() if resource.protect or resource.retain_on_delete]
+
+
+def test_what_may_outlive_the_stack_has_a_name_that_its_next_life_does_not_want(graph: Graph) -> None:
+    for key in DATA:
+        if not key.endswith(" wordpress"):
+            assert "name" not in graph[key].inputs
+            assert graph[key].inputs["tags"] == ["digitalocean-wordpress"]
+
+
+def test_only_those_who_hold_a_brick_have_a_disk(graph: Graph) -> None:
+    disks = [volume.name for volume in graph.of_type("digitalocean.Volume")]
+    assert sorted(disks) == [f"{name}-data" for name in STORAGE]
+
+
+def test_disks_are_found_by_the_name_that_digitalocean_gives_them(graph: Graph) -> None:
+    text = graph["remote.Command gfs1-brick"].inputs["create"]
+    assert "DISK=/dev/disk/by-id/scsi-0DO_Volume_gfs1-data-1a2b3c4 " in text
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_new_image_or_new_user_data_touches_no_machine_that_stands(graph: Graph, node: str) -> None:
+    assert graph[f"digitalocean.Droplet {node}"].ignore_changes == ("image", "userData")
+
+
+def test_a_machine_that_is_replaced_gives_its_disk_up_first(graph: Graph) -> None:
+    assert graph["digitalocean.Droplet gfs1"].delete_before_replace
+    assert graph["digitalocean.VolumeAttachment gfs1-data"].delete_before_replace
+    assert "digitalocean.Droplet gfs1" not in graph.after("digitalocean.Volume gfs1-data")
+
+
+def test_user_data_holds_the_host_key_and_is_a_secret(graph: Graph) -> None:
+    user_data = graph["digitalocean.Droplet gfs1"].inputs["userData"]
+    assert isinstance(user_data, Secret)
+    assert "SECRET-key-of-gfs1-host-key" in user_data.value
+
+
+def test_steps_log_in_as_root_and_check_the_host_key(graph: Graph) -> None:
+    for step in graph.of_type("remote.Command"):
+        node = step.name.split("-")[0]
+        connection = step.inputs["connection"].value
+        assert (connection["user"], connection["host"]) == ("root", f"public-of-{node}")
+        assert connection["hostKey"] == f"ssh-ed25519 public-key-of-{node}-host-key"
+
+
+def test_one_more_app_droplet_touches_nothing_that_stands_but_the_list_of_names(graph: Graph) -> None:
+    grown = stack(nodes=NODES | {"app3": {"role": "web"}})
+    assert not graph.resources.keys() - grown.resources.keys()
+    assert {key for key, resource in graph.resources.items() if resource != grown[key]} == {
+        f"remote.Command {name}-hosts" for name in NODES
+    }
+    new = grown.resources.keys() - graph.resources.keys()
+    assert "digitalocean.Droplet app3" in new
+    assert {key.split()[-1].split("-")[0] for key in new} == {"app3"}
+
+
+def test_a_stack_whose_name_digitalocean_does_not_take_is_refused_before_anything_is_made() -> None:
+    settings = yaml.safe_load((ROOT / "stacks" / "Pulumi.digitalocean-wordpress.yaml").read_text())["config"]
+    with pytest.raises(pulumi.RunError, match=r"'my\.site' is part of names on DigitalOcean; name the stack with a-z"):
+        run({name: text(value) for name, value in settings.items()}, "my.site")
