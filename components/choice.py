@@ -4,11 +4,10 @@ costs a second.
 
 from __future__ import annotations
 
-import pulumi
-
 from components.cloud import Cloud, Service
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.digitalocean.settings import DigitalOceanSettings
+from components.cloud.existing.settings import ExistingSettings
 from components.settings import Settings
 from components.web.stack import WebStack
 
@@ -24,6 +23,10 @@ def cloud_of(settings: Settings, service: Service) -> Cloud:
             from components.cloud.digitalocean.cloud import DigitalOcean
 
             return DigitalOcean(settings, service)
+        case ExistingSettings():
+            from components.cloud.existing.cloud import Existing
+
+            return Existing(settings, service)
         case _:
             raise TypeError(f"no cloud is made of {type(settings).__name__}")
 
@@ -36,5 +39,11 @@ def web_stack_of(settings: Settings) -> WebStack:
 
             assert settings.site
             return WordPressStack(settings.site)
-        case other:
-            raise pulumi.RunError(f"web: {other} cannot be built yet")
+        case "sessions":
+            from components.sessions.stack import SessionsStack
+
+            return SessionsStack()
+        case "apache":
+            from components.apache.stack import ApacheStack
+
+            return ApacheStack()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
+from components.balancer.haproxy import Haproxy, HaproxyArgs
+from components.balancer.keepalived import Keepalived, KeepalivedArgs
 from components.choice import cloud_of, web_stack_of
 from components.cloud import Cloud, Ports, Service, Work
 from components.gluster.brick import Brick, BrickArgs
@@ -22,7 +24,7 @@ def build(settings: Settings) -> None:
     cloud = cloud_of(settings, service(settings, web))
     nodes = cloud.nodes
 
-    addresses = {host_name(name): node.private_address for name, node in nodes.items()}
+    addresses = {host_name(name): nodes[name].private_address for name in plan.bricks}
     hosts = {name: Hosts(name, HostsArgs(node.host, addresses)) for name, node in nodes.items()}
     daemons = {name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports)) for name in plan.bricks}
     paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in plan.bricks}
@@ -49,6 +51,31 @@ def build(settings: Settings) -> None:
             needs=[pool.step, *(brick.step for brick in bricks.values())],
         ),
     )
+    for name in plan.balancers:
+        others = [other for other in plan.balancers if other != name]
+        haproxy = Haproxy(
+            name,
+            HaproxyArgs(
+                host=nodes[name].host,
+                targets={target: nodes[target].private_address for target in plan.web},
+                web_port=web.port,
+                health_path=web.health_path,
+                balancers={other: nodes[other].private_address for other in others},
+            ),
+        )
+        entrance = cloud.entrance
+        assert entrance
+        Keepalived(
+            name,
+            KeepalivedArgs(
+                host=nodes[name].host,
+                node=name,
+                address=entrance.peers[name],
+                peers=[entrance.peers[other] for other in others],
+                entrance=entrance,
+                needs=[haproxy.step, *entrance.needs],
+            ),
+        )
     url = address_of(settings, cloud)
     told = web.serve(
         Ground(
@@ -74,7 +101,8 @@ def build(settings: Settings) -> None:
     )
     for name, value in told.items():
         pulumi.export(name, value)
-    pulumi.export("ssh_private_key", cloud.login_key)
+    if cloud.login_key is not None:
+        pulumi.export("ssh_private_key", cloud.login_key)
 
 
 def service(settings: Settings, web: WebStack) -> Service:
@@ -82,11 +110,17 @@ def service(settings: Settings, web: WebStack) -> Service:
     plan = settings.plan
     works = {}
     for name in settings.nodes:
-        user_data = ["base", "gluster" if name in plan.bricks else "gluster-client"]
+        user_data = ["base"]
+        if name in plan.bricks:
+            user_data.append("gluster")
+        elif name in plan.web:
+            user_data.append("gluster-client")
         if name in plan.balancers:
-            user_data = [part for part in user_data if part != "gluster-client"] + ["balancer"]
+            user_data.append("balancer")
+        if name in plan.web:
+            user_data += web.user_data
         works[name] = Work(
-            user_data=[*user_data, *(web.user_data if name in plan.web else [])],
+            user_data=user_data,
             disk_gb=settings.gluster.disk_gb if name in plan.bricks else None,
             balanced=name in plan.web and not plan.balancers,
             entrance=name in plan.balancers,

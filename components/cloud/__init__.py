@@ -15,9 +15,6 @@ import pulumi
 from components.remote import RemoteHost
 from components.settings import PortRange
 
-VRRP = 112
-"""The number of the IP protocol by which balancers agree on who answers (RFC 5798)."""
-
 
 @dataclass(frozen=True)
 class Ports:
@@ -128,9 +125,14 @@ class Move:
 
 @dataclass(frozen=True)
 class Entrance:
-    """One address that one of several nodes answers at. `move`: None where a node can take it by itself."""
+    """One address that one of several nodes answers at. `move`: None where a node can take it by itself.
+
+    `peers`: by the node's name, the address that the others watch it at, by VRRP; they can once `needs` are made.
+    """
 
     address: pulumi.Output[str]
+    peers: Mapping[str, pulumi.Input[str]]
+    needs: Sequence[pulumi.Resource]
     move: Move | None
 
 
@@ -139,8 +141,8 @@ class Cloud(Protocol):
 
     network: pulumi.Output[str]
     """Address range in CIDR form that the nodes, the database and the load balancer have their private addresses in."""
-    login_key: pulumi.Output[str]
-    """The private key that logs in to the nodes, in OpenSSH's form; secret."""
+    login_key: pulumi.Output[str] | None
+    """The private key that logs in to the nodes, in OpenSSH's form, secret; None where the operator has his own."""
     nodes: Mapping[str, Node]
     database: Database | None
     """None where the service asks for none."""

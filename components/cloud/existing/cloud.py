@@ -1,0 +1,55 @@
+"""A site's machines, as they stand: nothing is made but what runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components import cloud
+from components.cloud.existing import packages
+from components.cloud.existing.settings import ExistingSettings
+from components.remote import RemoteHost, Step
+
+
+class Existing:
+    """What `components.cloud.Cloud` describes, of machines that nobody has to rent."""
+
+    def __init__(self, settings: ExistingSettings, service: cloud.Service) -> None:
+        self.network = pulumi.Output.from_input(str(settings.network.private))
+        self.login_key: pulumi.Output[str] | None = None
+        self.nodes: Mapping[str, cloud.Node] = {
+            name: self._node(name, settings, work) for name, work in sorted(service.works.items())
+        }
+        self.database: cloud.Database | None = None
+        self.balancer: cloud.Balancer | None = None
+        self.entrance: cloud.Entrance | None = None
+        if service.entrances:
+            self.entrance = cloud.Entrance(
+                address=pulumi.Output.from_input(str(settings.network.virtual_ip)),
+                peers={name: self.nodes[name].private_address for name in service.entrances},
+                needs=[],
+                move=None,
+            )
+
+    def _node(self, name: str, settings: ExistingSettings, work: cloud.Work) -> cloud.Node:
+        given = settings.nodes[name]
+        host = RemoteHost(
+            name,
+            address=str(given.public),
+            user=given.user,
+            private_key=pulumi.Output.secret(settings.ssh_private_key.get_secret_value()),
+            host_key=pulumi.Output.from_input(given.host_key),
+            machine=None,
+            reachable=[],
+            first=Step("packages", packages.SCRIPT, packages.params(work.user_data), timeout=900),
+            opts=pulumi.ResourceOptions(),
+        )
+        return cloud.Node(
+            name=name,
+            zone="",
+            host=host,
+            private_address=pulumi.Output.from_input(str(given.private)),
+            public_address=pulumi.Output.from_input(str(given.public)),
+            disk=cloud.Disk(given.disk, work.disk_gb, attached=[]) if given.disk and work.disk_gb else None,
+        )

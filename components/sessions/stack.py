@@ -1,0 +1,35 @@
+"""PHP with its sessions on the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from components.gluster.mount import Mount, MountArgs
+from components.sessions.sessions import Sessions, SessionsArgs
+from components.web.stack import Ground
+from components.web.web import HEALTH_PATH, PORT, USER_ID, Web, WebArgs
+
+ROOT = "/var/www/html"
+"""Of the application, on each node's own disk: how it comes there is its own business."""
+
+
+class SessionsStack:
+    """nginx and PHP-FPM on every web node, for an application that keeps sessions."""
+
+    user_data: Sequence[str] = ("web",)
+    port = PORT
+    health_path = HEALTH_PATH
+    owner = USER_ID
+    database = False
+
+    def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
+        cloud = ground.cloud
+        for name in ground.plan.web:
+            host = cloud.nodes[name].host
+            path = SessionsArgs.mount
+            mount = Mount(name, MountArgs(host, ground.volume, ground.servers(name), path, ground.mountable[name]))
+            web = Web(name, WebArgs(host, ROOT, path, cloud.network))
+            Sessions(name, SessionsArgs(host, [mount.step, web.step]))
+        return {}
