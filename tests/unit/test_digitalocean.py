@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pulumi
 import pytest
-import yaml
+from pulumi.runtime import mocks
 
-from tests.unit.graph import ROOT, Graph, Secret, build, run, text
+from components.cloud.digitalocean.link import on_the_link
+from tests.unit import graph as recorded
+from tests.unit.graph import Graph, Secret, build, committed, run, text
+from tests.unit.test_safety import shown
 
 STORAGE = ["gfs1", "gfs2", "gfs3"]
 APPS = ["app1", "app2"]
@@ -216,18 +221,93 @@ def test_steps_log_in_as_root_and_check_the_host_key(graph: Graph) -> None:
         assert connection["hostKey"] == f"ssh-ed25519 public-key-of-{node}-host-key"
 
 
-def test_one_more_app_droplet_touches_nothing_that_stands_but_the_list_of_names(graph: Graph) -> None:
+def test_one_more_app_droplet_touches_nothing_that_stands(graph: Graph) -> None:
     grown = stack(nodes=NODES | {"app3": {"role": "web"}})
     assert not graph.resources.keys() - grown.resources.keys()
-    assert {key for key, resource in graph.resources.items() if resource != grown[key]} == {
-        f"remote.Command {name}-hosts" for name in NODES
-    }
+    assert not [key for key, resource in graph.resources.items() if resource != grown[key]]
     new = grown.resources.keys() - graph.resources.keys()
     assert "digitalocean.Droplet app3" in new
     assert {key.split()[-1].split("-")[0] for key in new} == {"app3"}
 
 
 def test_a_stack_whose_name_digitalocean_does_not_take_is_refused_before_anything_is_made() -> None:
-    settings = yaml.safe_load((ROOT / "stacks" / "Pulumi.digitalocean-wordpress.yaml").read_text())["config"]
+    settings = committed("digitalocean-wordpress")
     with pytest.raises(pulumi.RunError, match=r"'my\.site' is part of names on DigitalOcean; name the stack with a-z"):
         run({name: text(value) for name, value in settings.items()}, "my.site")
+
+
+class Addressed(recorded.Outputs):
+    """Droplets with real addresses, which balancers are told apart by."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        id_, outputs = super().new_resource(args)
+        if args.typ == "digitalocean:index/droplet:Droplet":
+            place = ["lb1", "lb2", "php1", "php2"].index(args.name)
+            outputs["ipv4AddressPrivate"] = f"10.30.1.{place + 1}"
+        return id_, outputs
+
+
+def droplet_id(name: str) -> str:
+    """As the cloud answers it: a number."""
+    return str(zlib.crc32(name.encode()))
+
+
+@pytest.fixture(scope="module")
+def balancers() -> Iterator[Graph]:
+    """PHP with its sessions on the volume, behind balancers of the site's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorded, "Outputs", Addressed)
+        yield stack(topology="balancers", web="sessions", nodes={}, site={}, balancer_token="SECRET-token")
+
+
+def test_the_doors_of_a_site_with_balancers_of_its_own(balancers: Graph) -> None:
+    anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
+    assert sorted(door for door in doors(balancers) if " to " not in door) == [
+        f"digitalocean-wordpress-entrance: tcp 443 from {anywhere}",
+        f"digitalocean-wordpress-entrance: tcp 80 from {anywhere}",
+        "digitalocean-wordpress-entrance: udp 4789 from Addresses 10.30.0.0/16",
+        "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24",
+        "digitalocean-wordpress: tcp 24007 from Addresses 10.30.0.0/16",
+        "digitalocean-wordpress: tcp 49152-49251 from Addresses 10.30.0.0/16",
+        "digitalocean-wordpress: tcp 80 from Addresses 10.30.0.0/16",
+    ]
+    tags = {droplet.name: droplet.inputs["tags"] for droplet in balancers.of_type("digitalocean.Droplet")}
+    site = ["digitalocean-wordpress"]
+    entrance = [*site, "digitalocean-wordpress-entrance"]
+    assert tags == {"lb1": entrance, "lb2": entrance, "php1": site, "php2": site}
+
+
+def test_balancers_of_the_sites_own_take_the_load_balancers_place(balancers: Graph) -> None:
+    assert not list(balancers.of_type("digitalocean.LoadBalancer"))
+    assert not list(balancers.of_type("digitalocean.DatabaseCluster"))
+    assert balancers.outputs["url"] == "http://ip-of-entrance"
+
+
+def test_the_address_is_assigned_once_and_then_moved_by_the_nodes_themselves(balancers: Graph) -> None:
+    reserved = balancers["digitalocean.ReservedIp entrance"]
+    assert reserved.inputs["dropletId"] == int(droplet_id("lb1"))
+    assert reserved.ignore_changes == ("dropletId",)
+    for node in ("lb1", "lb2"):
+        step = balancers[f"remote.Command {node}-keepalived"].inputs
+        assert f"ADDRESS=ip-of-entrance\nDROPLET={droplet_id(node)}\n" in step["create"]
+        assert isinstance(step["stdin"], Secret)
+        assert step["stdin"].value == "TOKEN=SECRET-token\n"
+
+
+def test_the_token_is_shown_nowhere(balancers: Graph) -> None:
+    for resource in balancers.resources.values():
+        assert not [text for text in shown(resource.inputs) if "SECRET" in text], resource.key
+
+
+def test_the_balancers_watch_each_other_over_a_link_that_the_firewall_lets_through(balancers: Graph) -> None:
+    link = balancers["remote.Command lb1-link"].inputs["create"]
+    assert "env LOCAL=10.30.1.1 REMOTES=10.30.1.2 ADDRESS=198.19.1.1 " in link
+    keepalived = balancers["remote.Command lb1-keepalived"]
+    assert "unicast_src_ip 198.19.1.1" in keepalived.inputs["create"]
+    assert {"remote.Command lb1-link", "remote.Command lb2-link"} <= keepalived.waits_for
+
+
+def test_no_two_nodes_of_the_largest_vpc_have_one_address_on_the_link() -> None:
+    nodes = [str(address) for address in IPv4Network("10.30.0.0/16")]
+    assert len({on_the_link(node) for node in nodes}) == len(nodes)
+    assert all(IPv4Address(on_the_link(node)) in IPv4Network("198.19.0.0/16") for node in nodes[::1000])

@@ -45,5 +45,5 @@ class DigitalOcean:
             self.balancer = Balancer("balancer", BalancerArgs(settings, network, service)).balancer
         self.entrance: cloud.Entrance | None = None
         if service.entrances:
-            droplets = {name: nodes[name].droplet for name in service.entrances}
-            self.entrance = Entrance("entrance", EntranceArgs(settings, droplets)).entrance
+            balancers = {name: nodes[name] for name in service.entrances}
+            self.entrance = Entrance("entrance", EntranceArgs(settings, balancers)).entrance

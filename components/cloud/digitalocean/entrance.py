@@ -10,6 +10,8 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components import cloud
+from components.cloud.digitalocean.link import Link, LinkArgs
+from components.cloud.digitalocean.node import Node
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 
 SCRIPT = Path(__file__).with_name("move.sh")
@@ -17,32 +19,47 @@ SCRIPT = Path(__file__).with_name("move.sh")
 
 @dataclass(frozen=True)
 class EntranceArgs:
-    """`droplets`: by name, those that may have the address."""
+    """`nodes`: by name, those that may have the address."""
 
     settings: DigitalOceanSettings
-    droplets: Mapping[str, digitalocean.Droplet]
+    nodes: Mapping[str, Node]
 
 
 class Entrance(pulumi.ComponentResource):
-    """An address that stays (reserved IP), on the first droplet to begin with."""
+    """An address that stays (reserved IP), on the first node to begin with; and links to watch each other over."""
 
     def __init__(self, name: str, args: EntranceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Entrance", name, None, opts)
-        first = args.droplets[min(args.droplets)]
+        child = pulumi.ResourceOptions(parent=self)
         reserved = digitalocean.ReservedIp(
             name,
             region=args.settings.region,
-            droplet_id=first.id.apply(int),
-            # from then on the droplets move it
+            droplet_id=args.nodes[min(args.nodes)].droplet.id.apply(int),
+            # from then on the nodes move it
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["droplet_id"]),
         )
+        private = {node: made.node.private_address for node, made in args.nodes.items()}
+        links = {
+            node: Link(
+                node,
+                LinkArgs(
+                    host=made.node.host,
+                    private_address=private[node],
+                    others=[address for other, address in private.items() if other != node],
+                ),
+                child,
+            )
+            for node, made in args.nodes.items()
+        }
         self.entrance = cloud.Entrance(
             address=reserved.ip_address,
+            peers={node: link.address for node, link in links.items()},
+            needs=[link.step for link in links.values()],
             move=cloud.Move(
                 script=SCRIPT.read_text(),
                 params={
-                    node: {"ADDRESS": reserved.ip_address, "DROPLET": droplet.id}
-                    for node, droplet in args.droplets.items()
+                    node: {"ADDRESS": reserved.ip_address, "DROPLET": made.droplet.id}
+                    for node, made in args.nodes.items()
                 },
                 secrets={"TOKEN": pulumi.Output.secret(args.settings.balancer_token.get_secret_value())},
             ),

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components.cloud import Service, Work
+from components.cloud.digitalocean.link import PORT as LINK
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.settings import PortRange
 
@@ -77,7 +78,10 @@ class Network(pulumi.ComponentResource):
                 "entrance",
                 name=f"{stack}-entrance",
                 tags=[self.tags["entrance"]],
-                inbound_rules=[let_in(port, source_addresses=ANYWHERE) for port in ("80", "443")],
+                inbound_rules=[
+                    *(let_in(port, source_addresses=ANYWHERE) for port in ("80", "443")),
+                    let_in(LINK, protocol="udp", source_addresses=[self.cidr]),
+                ],
                 opts=child,
             )
             self.firewalls.append(entrance)
@@ -97,12 +101,13 @@ def port_range(ports: PortRange) -> str:
 def let_in(
     ports: str,
     *,
+    protocol: str = "tcp",
     source_addresses: Sequence[pulumi.Input[str]] | None = None,
     source_load_balancer_uids: Sequence[pulumi.Input[str]] | None = None,
 ) -> digitalocean.FirewallInboundRuleArgs:
-    """A rule that lets TCP in; `ports`: one, or a range such as 49152-49251."""
+    """A rule that lets someone in; `ports`: one, or a range such as 49152-49251."""
     return digitalocean.FirewallInboundRuleArgs(
-        protocol="tcp",
+        protocol=protocol,
         port_range=ports,
         source_addresses=source_addresses,
         source_load_balancer_uids=source_load_balancer_uids,
