@@ -34,11 +34,12 @@ class HealthCheck:
 
 @dataclass
 class TargetGroup:
-    """Where requests go: addresses by target id, all on one port."""
+    """Where requests go: addresses by target id, all on one port; `fail_open`: to all of them when none is healthy."""
 
     port: int
     check: HealthCheck
     targets: dict[str, str] = field(default_factory=dict)
+    fail_open: bool = True
 
 
 @dataclass

@@ -70,6 +70,11 @@ class Database:
             run("chroot", self._services.root, "mariadb-dump", "--no-defaults", socket, "--all-databases", timeout=300)
         )
 
+    def execute(self, statements: str) -> None:
+        """Run SQL as the server's own administrator, as a cloud's control panel does."""
+        socket = f"--socket={self._home}/socket"
+        run("chroot", self._services.root, "mariadb", "--no-defaults", socket, stdin=statements)
+
     def destroy(self) -> None:
         self._service.stop()
         self._network.unplug(self.active)

@@ -34,6 +34,7 @@ class CloudKind(Kind):
             raise Refused(f"{self.token}: {resource_id} exists already")
         outputs = self.make(resource_id, inputs)
         self.region.records[resource_id] = Record(self.token, inputs)
+        self.settle()
         return resource_id, outputs
 
     def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
@@ -44,6 +45,7 @@ class CloudKind(Kind):
             raise Refused(f"{self.token}: a change of {', '.join(fixed)} in place is not stood in for")
         outputs = self.change(resource_id, before, inputs)
         self.region.records[resource_id] = Record(self.token, inputs)
+        self.settle()
         return outputs
 
     def read(self, resource_id: str) -> bool:
@@ -55,6 +57,7 @@ class CloudKind(Kind):
                 raise Refused(f"{self.token}: {resource_id} is in use by {other} ({record.token})")
         self.unmake(resource_id, inputs)
         self.region.records.pop(resource_id, None)
+        self.settle()
 
     def standing(self, token: str) -> dict[str, Any]:
         """The inputs of all resources of a kind that stand, by id."""
@@ -87,3 +90,6 @@ class CloudKind(Kind):
         return {}
 
     def unmake(self, resource_id: str, inputs: Any) -> None: ...
+
+    def settle(self) -> None:
+        """Do what follows for others from the records as they now stand."""

@@ -28,7 +28,7 @@ import pytest
 from pulumi._types import input_type_types
 from pydantic import BaseModel
 
-from rehearsal.plugins import aws
+from rehearsal.plugins import aws, digitalocean
 from rehearsal.plugins.provider import InputModel, Kind
 from rehearsal.region import Region
 
@@ -37,7 +37,7 @@ OF_ANOTHER = {"userDataReplaceOnChange"}
 """Inputs whose text speaks of another input's change."""
 
 REGION = Mock(spec=Region)
-KINDS = [kind for module in (aws,) for kind in module.provider(REGION).kinds.values()]
+KINDS = [kind for module in (aws, digitalocean) for kind in module.provider(REGION).kinds.values()]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_.*")
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.token)
 

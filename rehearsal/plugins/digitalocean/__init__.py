@@ -1,0 +1,16 @@
+"""Stand-in for pulumi-digitalocean: the kinds that the program uses, on machines of the rehearsal.
+
+What a change replaces, and which values are refused, is as in terraform-provider-digitalocean, which the provider
+is made from; what the API refuses, as in its documentation.
+"""
+
+from __future__ import annotations
+
+from rehearsal.plugins.digitalocean import balancer, compute, database, firewall, network
+from rehearsal.plugins.provider import Provider
+from rehearsal.region import Region
+
+
+def provider(region: Region) -> Provider:
+    kinds = [kind(region) for module in (network, firewall, compute, database, balancer) for kind in module.KINDS]
+    return Provider("digitalocean", kinds, {database.CA: database.DatabaseCluster(region).authority})

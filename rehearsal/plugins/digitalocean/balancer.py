@@ -1,0 +1,156 @@
+"""Load balancer: HAProxy with the health check's own settings, on droplets that it finds by tag or id."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rehearsal.balancer import HealthCheck, Listener, TargetGroup
+from rehearsal.network import Host
+from rehearsal.plugins.digitalocean import firewall
+from rehearsal.plugins.digitalocean.kind import (
+    DigitalOceanKind,
+    InputModel,
+    Name,
+    Properties,
+    Refused,
+    RegionSlug,
+    Tag,
+)
+from rehearsal.region import Region
+
+DROPLET = "digitalocean:index/droplet:Droplet"
+REDIRECT = 307
+"""The documentation does not say which code redirects: this one keeps the method."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=3, le=300)]
+Threshold = Annotated[int, Field(ge=2, le=10)]
+
+_one_at_a_time = threading.Lock()
+
+
+class ForwardingRule(InputModel):
+    entry_protocol: Literal["http", "https"]
+    entry_port: Port
+    target_protocol: Literal["http"]
+    target_port: Port
+    certificate_name: str | None = None
+
+
+class Healthcheck(InputModel):
+    protocol: Literal["http"]
+    port: Port
+    path: str
+    check_interval_seconds: Seconds = 10
+    response_timeout_seconds: Seconds = 5
+    healthy_threshold: Threshold = 5
+    unhealthy_threshold: Threshold = 3
+
+
+class LoadBalancer(DigitalOceanKind):
+    """TLS is answered with a certificate of the rehearsal's own authority, whatever name is given."""
+
+    token = "digitalocean:index/loadBalancer:LoadBalancer"
+    replaces = frozenset({"region", "vpcUuid"})
+    in_place = frozenset({
+        "name", "size_unit", "droplet_ids", "droplet_tag", "forwarding_rules", "healthcheck", "redirect_http_to_https",
+    })  # fmt: skip
+    computed = frozenset({"ip", "ipv6", "loadBalancerUrn", "status"})
+    may_outlive = frozenset({firewall.Firewall.token})
+
+    class Inputs(InputModel):
+        name: Name
+        region: RegionSlug
+        vpc_uuid: str
+        size_unit: Annotated[int, Field(ge=1, le=200)] = 1
+        droplet_ids: list[int] = []
+        droplet_tag: Tag | None = None
+        forwarding_rules: Annotated[list[ForwardingRule], Field(min_length=1)]
+        healthcheck: Healthcheck
+        redirect_http_to_https: bool = False
+
+    def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
+        if inputs.get("dropletIds") and inputs.get("dropletTag"):
+            yield "dropletIds", f"{self.token}: conflicts with dropletTag"
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        self.refuse(inputs)
+        vpc = self.region.records[inputs.vpc_uuid].inputs
+        if vpc.region != inputs.region:
+            raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
+        network, groups = self.region.network, (firewall.OPEN, resource_id)
+        public, private = network.new_public_port("eth0", groups), network.new_port("eth1", vpc.ip_range, groups)
+        self.region.new_balancer(resource_id, inputs.name, Host(f"lb-{resource_id[:8]}", (public, private)))
+        return {
+            "ip": public.address,
+            "ipv6": "",
+            "loadBalancerUrn": f"do:loadbalancer:{resource_id}",
+            "status": "active",
+        }
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        self.refuse(new)
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        self.region.balancers.pop(resource_id).destroy()
+
+    def settle(self) -> None:
+        find_droplets(self.region)
+
+    def refuse(self, inputs: Any) -> None:
+        """Raise what the API would say."""
+        entries = [rule.entry_port for rule in inputs.forwarding_rules]
+        if len(entries) != len(set(entries)):
+            raise Refused(f"{self.token}: 422 {inputs.name} has two forwarding rules for one port")
+        if any(rule.entry_protocol == "https" and not rule.certificate_name for rule in inputs.forwarding_rules):
+            raise Refused(f"{self.token}: 422 {inputs.name} needs a certificate for https")
+        if inputs.redirect_http_to_https and not any(
+            rule.entry_protocol == "https" for rule in inputs.forwarding_rules
+        ):
+            raise Refused(f"{self.token}: 422 {inputs.name} redirects to https and has no forwarding rule for it")
+        if inputs.droplet_tag:
+            firewall.require_tags(self.region, self.token, [inputs.droplet_tag])
+
+
+def find_droplets(region: Region) -> None:
+    """Bring each load balancer in line with its settings and with the droplets as they stand."""
+    with _one_at_a_time:
+        for key, balancer in list(region.balancers.items()):
+            if key not in region.records:
+                continue
+            inputs = region.records[key].inputs
+            targets = dict(droplets_of(region, inputs))
+            listeners, groups = {}, {}
+            for rule in inputs.forwarding_rules:
+                name, tls = f"port{rule.entry_port}", rule.entry_protocol == "https"
+                listener = Listener(rule.entry_port, tls, name)
+                if inputs.redirect_http_to_https and not tls:
+                    listener = Listener(rule.entry_port, tls, redirect_port=443, redirect_code=REDIRECT)
+                listeners[name] = listener
+                groups[name] = TargetGroup(rule.target_port, health_check(inputs.healthcheck), targets, fail_open=False)
+            if (balancer.listeners, balancer.groups) != (listeners, groups):
+                balancer.listeners, balancer.groups = listeners, groups
+                balancer.apply()
+
+
+def droplets_of(region: Region, inputs: Any) -> Iterator[tuple[str, str]]:
+    """The droplets that a load balancer sends visitors to, by their private addresses."""
+    for key, machine in list(region.machines.items()):
+        droplet = region.records[key].inputs if key in region.records else None
+        if droplet and (int(key) in inputs.droplet_ids or inputs.droplet_tag in droplet.tags):
+            yield key, machine.host.address
+
+
+def health_check(check: Healthcheck) -> HealthCheck:
+    return HealthCheck(
+        check.path, check.port, check.check_interval_seconds, check.response_timeout_seconds, check.healthy_threshold,
+        check.unhealthy_threshold, "200-299",
+    )  # fmt: skip
+
+
+KINDS = [LoadBalancer]

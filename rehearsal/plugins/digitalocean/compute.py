@@ -1,0 +1,220 @@
+"""SSH keys, droplets and block-storage volumes: machines and disks of the rehearsal."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import itertools
+import secrets
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rehearsal.machine import Attachment
+from rehearsal.plugins.digitalocean import balancer, firewall
+from rehearsal.plugins.digitalocean.kind import (
+    DigitalOceanKind,
+    DropletSize,
+    InputModel,
+    Name,
+    Properties,
+    Refused,
+    RegionSlug,
+    Tag,
+    matching,
+    now,
+)
+
+USER_DATA_LIMIT = 64 << 10
+ROOT_LOGS_IN = b"#cloud-config\ndisable_root: false\n"
+"""What DigitalOcean's vendor data makes of Debian's image: the keys are root's."""
+
+
+class SshKey(DigitalOceanKind):
+    token = "digitalocean:index/sshKey:SshKey"
+    unique = False
+    replaces = frozenset({"publicKey"})
+    in_place = frozenset({"name"})
+    computed = frozenset({"fingerprint"})
+    may_outlive = frozenset({"digitalocean:index/droplet:Droplet"})
+    numbers = itertools.count(43512007)
+
+    class Inputs(InputModel):
+        name: str
+        public_key: str
+
+    def new_id(self, inputs: Any) -> str:
+        return str(next(self.numbers))
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        print_ = fingerprint(inputs.public_key)
+        if any(fingerprint(other.public_key) == print_ for other in self.standing(self.token).values()):
+            raise Refused(f"{self.token}: 422 SSH Key is already in use on your account")
+        return {"fingerprint": print_}
+
+
+def fingerprint(public_key: str) -> str:
+    """The MD5 of a key, as the API names it by."""
+    try:
+        _, key, *_ = public_key.split()
+        digest = hashlib.md5(base64.b64decode(key, validate=True), usedforsecurity=False).digest()
+    except (ValueError, binascii.Error) as error:
+        raise Refused(f"422 Key invalid, key should be of the format `type key [comment]`: {public_key}") from error
+    return digest.hex(":")
+
+
+class Droplet(DigitalOceanKind):
+    """Its VPC has to be named; a default one is not stood in for."""
+
+    token = "digitalocean:index/droplet:Droplet"
+    unique = False
+    replaces = frozenset({"image", "region", "sshKeys", "userData", "vpcUuid", "monitoring", "dropletAgent"})
+    in_place = frozenset({"name", "size", "tags", "graceful_shutdown", "resize_disk"})
+    computed = frozenset(
+        {
+            "createdAt", "dropletUrn", "ipv4Address", "ipv4AddressPrivate", "locked", "privateNetworking",
+            "publicNetworking", "status", "volumeIds",
+        }
+    )  # fmt: skip
+    # a volume lets go of it, and the others speak of it no more
+    may_outlive = frozenset({
+        "digitalocean:index/volumeAttachment:VolumeAttachment", "digitalocean:index/firewall:Firewall",
+        "digitalocean:index/databaseFirewall:DatabaseFirewall", "digitalocean:index/loadBalancer:LoadBalancer",
+    })  # fmt: skip
+    numbers = itertools.count(464329211)
+
+    class Inputs(InputModel):
+        name: Annotated[Name, matching(r".*[a-zA-Z0-9]", "a host name")]
+        image: Literal["debian-12-x64"]
+        region: RegionSlug
+        size: DropletSize
+        vpc_uuid: str
+        ssh_keys: list[str] = []
+        user_data: str | None = None
+        tags: list[Tag] = []
+        monitoring: bool = False
+        droplet_agent: bool | None = None
+        graceful_shutdown: bool = False
+        resize_disk: bool = True
+
+    def new_id(self, inputs: Any) -> str:
+        return str(next(self.numbers))
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        vpc = self.region.records[inputs.vpc_uuid].inputs
+        if vpc.region != inputs.region:
+            raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
+        user_data = (inputs.user_data or "").encode()
+        if len(user_data) > USER_DATA_LIMIT:
+            raise Refused(f"{self.token}: 422 user data is {len(user_data)} bytes; the limit is {USER_DATA_LIMIT}")
+        network, groups = self.region.network, firewall.groups_of(self.region, resource_id, inputs.tags)
+        public, private = network.new_public_port("eth0", groups), network.new_port("eth1", vpc.ip_range, groups)
+        machine = self.region.new_machine(
+            resource_id,
+            name=inputs.name,
+            hostname=inputs.name,
+            ports=[public, private],
+            user_data=user_data,
+            public_keys=[self.public_key(key) for key in inputs.ssh_keys],
+        )
+        machine.write_seed({"vendor-data": ROOT_LOGS_IN})
+        machine.power_on()
+        return {
+            "createdAt": now(), "dropletUrn": f"do:droplet:{resource_id}", "ipv4Address": public.address,
+            "ipv4AddressPrivate": private.address, "locked": False, "privateNetworking": True,
+            "publicNetworking": True, "status": "active", "volumeIds": [],
+        }  # fmt: skip
+
+    def public_key(self, id_or_fingerprint: str) -> str:
+        for key, inputs in self.standing(SshKey.token).items():
+            if id_or_fingerprint in (key, fingerprint(inputs.public_key)):
+                found: str = inputs.public_key
+                return found
+        raise Refused(f"{self.token}: 422 {id_or_fingerprint} is no valid key identifier for Droplet creation")
+
+    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+        machine = self.region.machines[resource_id]
+        machine.name = new.name
+        if old.size != new.size:
+            # terraform-provider-digitalocean switches it off without asking it
+            machine.power_off()
+            machine.power_on()
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        machine = self.region.machines.pop(resource_id)
+        if inputs.graceful_shutdown:
+            machine.shut_down()
+        machine.destroy()
+        for key, attachment in self.standing(VolumeAttachment.token).items():
+            if str(attachment.droplet_id) == resource_id:
+                del self.region.records[key]
+
+    def settle(self) -> None:
+        firewall.enforce(self.region)
+        balancer.find_droplets(self.region)
+
+
+class Volume(DigitalOceanKind):
+    """It comes without a file system."""
+
+    token = "digitalocean:index/volume:Volume"
+    replaces = frozenset({"name", "region", "description"})
+    in_place = frozenset({"tags"})
+    computed = frozenset({"dropletIds", "filesystemLabel", "filesystemType", "volumeUrn"})
+
+    class Inputs(InputModel):
+        name: Annotated[str, matching(r"[a-z][a-z0-9-]{0,63}", "a volume's name: a-z, 0-9 and - only")]
+        region: RegionSlug
+        size: Annotated[int, Field(ge=1, le=16384)]
+        description: str | None = None
+        tags: list[Tag] = []
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        self.region.new_disk(resource_id, inputs.size)
+        return {
+            "dropletIds": [], "filesystemLabel": "", "filesystemType": "", "volumeUrn": f"do:volume:{resource_id}",
+        }  # fmt: skip
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        self.region.disks.pop(resource_id).close()
+
+
+class VolumeAttachment(DigitalOceanKind):
+    token = "digitalocean:index/volumeAttachment:VolumeAttachment"
+    auto_name = None
+    unique = False
+    replaces = frozenset({"dropletId", "volumeId"})
+
+    class Inputs(InputModel):
+        droplet_id: int
+        volume_id: str
+
+    def new_id(self, inputs: Any) -> str:
+        return f"{inputs.droplet_id}-{inputs.volume_id}-{secrets.token_hex(13)}"
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        for other in self.standing(self.token).values():
+            if other.volume_id == inputs.volume_id:
+                raise Refused(f"{self.token}: 422 {inputs.volume_id} is already attached to {other.droplet_id}")
+        volume = self.region.records[inputs.volume_id].inputs
+        droplet = self.region.records[str(inputs.droplet_id)].inputs
+        if volume.region != droplet.region:
+            raise Refused(
+                f"{self.token}: 422 the volume {volume.name} is in {volume.region}, "
+                f"the droplet {droplet.name} in {droplet.region}"
+            )
+        machine = self.region.machines[str(inputs.droplet_id)]
+        # virtio-scsi: the kernel letters the disks, and udev names them by the volume's serial
+        device = f"sd{chr(ord('a') + len(machine.attachments))}"
+        machine.attach(Attachment(self.region.disks[inputs.volume_id], device, f"scsi-0DO_Volume_{volume.name}"))
+        return {}
+
+    def unmake(self, resource_id: str, inputs: Any) -> None:
+        machine = self.region.machines.get(str(inputs.droplet_id))
+        if machine:
+            machine.detach(self.region.disks[inputs.volume_id])
+
+
+KINDS = [SshKey, Droplet, Volume, VolumeAttachment]

@@ -1,0 +1,89 @@
+"""VPC, tags and reserved IPs."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from rehearsal.network import Group
+from rehearsal.plugins.digitalocean.firewall import ANYONE, OPEN
+from rehearsal.plugins.digitalocean.kind import (
+    DigitalOceanKind,
+    InputModel,
+    Name,
+    Properties,
+    Refused,
+    RegionSlug,
+    Tag,
+    now,
+)
+
+PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+
+
+class Vpc(DigitalOceanKind):
+    """A range of its own choosing DigitalOcean would give; here one has to be named."""
+
+    token = "digitalocean:index/vpc:Vpc"
+    replaces = frozenset({"region", "ipRange"})
+    in_place = frozenset({"name", "description"})
+    computed = frozenset({"createdAt", "default", "vpcUrn"})
+
+    class Inputs(InputModel):
+        name: Name
+        region: RegionSlug
+        ip_range: ipaddress.IPv4Network
+        description: str | None = None
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        if not any(inputs.ip_range.subnet_of(block) for block in PRIVATE):
+            raise Refused(f"{self.token}: 422 {inputs.ip_range} is not private")
+        if not 16 <= inputs.ip_range.prefixlen <= 24:
+            raise Refused(f"{self.token}: 422 {inputs.ip_range} is not between /16 and /24")
+        if self.standing(self.token):
+            raise Refused("the rehearsal's router joins one VPC; a second one is not stood in for")
+        self.region.network.groups[OPEN] = Group({"in": ANYONE}, {"out": ANYONE})
+        return {"createdAt": now(), "default": False, "vpcUrn": f"do:vpc:{resource_id}"}
+
+
+class TagKind(DigitalOceanKind):
+    token = "digitalocean:index/tag:Tag"
+    replaces = frozenset({"name"})
+    computed = frozenset(
+        {
+            "databasesCount", "dropletsCount", "imagesCount", "totalResourceCount", "volumeSnapshotsCount",
+            "volumesCount",
+        }
+    )  # fmt: skip
+
+    class Inputs(InputModel):
+        name: Tag
+
+    def new_id(self, inputs: Any) -> str:
+        name: str = inputs.name
+        return name
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        return dict.fromkeys(self.computed, 0)
+
+
+class ReservedIp(DigitalOceanKind):
+    """An address that is on no droplet: the API by which a droplet takes it is not stood in for."""
+
+    token = "digitalocean:index/reservedIp:ReservedIp"
+    auto_name = None
+    unique = False
+    replaces = frozenset({"region"})
+    computed = frozenset({"ipAddress", "reservedIpUrn"})
+
+    class Inputs(InputModel):
+        region: RegionSlug
+
+    def new_id(self, inputs: Any) -> str:
+        return self.region.network.new_public_port("reserved", ()).address
+
+    def make(self, resource_id: str, inputs: Any) -> Properties:
+        return {"ipAddress": resource_id, "reservedIpUrn": f"do:reservedip:{resource_id}"}
+
+
+KINDS = [Vpc, TagKind, ReservedIp]
