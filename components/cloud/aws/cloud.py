@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pulumi
+
 from components import cloud
 from components.cloud.aws.balancer import Balancer, BalancerArgs
 from components.cloud.aws.database import Database, DatabaseArgs
@@ -25,7 +27,7 @@ class Aws:
         }
 
         self.network = network.cidr
-        self.login_key = login.private_key
+        self.login_key: pulumi.Output[str] | None = login.private_key
         self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
         self.database = Database("database", DatabaseArgs(settings, network)).database if service.database else None
         self.balancer = (

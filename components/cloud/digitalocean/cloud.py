@@ -35,7 +35,7 @@ class DigitalOcean:
         nodes = {name: Node(name, NodeArgs(settings, network, login, work)) for name, work in service.works.items()}
 
         self.network = network.cidr
-        self.login_key = login.private_key
+        self.login_key: pulumi.Output[str] | None = login.private_key
         self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
         self.database: cloud.Database | None = None
         if service.database:
