@@ -1,0 +1,103 @@
+"""A stand-in of a provider, spoken to as the engine does: check, then create, change, replace or delete."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import Mock
+
+import grpc
+from pulumi.runtime.proto import provider_pb2
+
+from rehearsal.plugins.provider import UNKNOWN, Properties, Provider, from_wire, to_wire
+
+
+class Rejected(Exception):
+    """What the operator would be told."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    urn: str
+    id: str
+    inputs: Properties
+    outputs: Properties
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What the engine would do about some changed inputs."""
+
+    replaces: list[str]
+    delete_first: bool
+
+
+class Engine:
+    """Speaks to one stand-in; a kind is named by its class: `Droplet`."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._context = Mock(spec=grpc.ServicerContext)
+        self._context.abort.side_effect = self._abort
+
+    def create(self, kind: str, name: str, /, **inputs: Any) -> Resource:
+        urn = self._urn(kind, name)
+        checked = self._check(urn, {}, inputs)
+        request = provider_pb2.CreateRequest(urn=urn, properties=to_wire(checked))
+        made = self._provider.Create(request, self._context)
+        return Resource(urn, made.id, checked, from_wire(made.properties))
+
+    def unknowns(self, kind: str, name: str, /, **inputs: Any) -> set[str]:
+        """The outputs that a preview cannot know."""
+        urn = self._urn(kind, name)
+        properties = to_wire(self._check(urn, {}, inputs))
+        made = self._provider.Create(
+            provider_pb2.CreateRequest(urn=urn, properties=properties, preview=True), self._context
+        )
+        return {name for name, value in from_wire(made.properties).items() if value == UNKNOWN}
+
+    def difference(self, resource: Resource, **changes: Any) -> Difference:
+        request = provider_pb2.DiffRequest(
+            id=resource.id, urn=resource.urn, old_inputs=to_wire(resource.inputs),
+            news=to_wire(self._check(resource.urn, resource.inputs, resource.inputs | changes)),
+        )  # fmt: skip
+        found = self._provider.Diff(request, self._context)
+        return Difference(sorted(found.replaces), found.deleteBeforeReplace)
+
+    def update(self, resource: Resource, **changes: Any) -> Resource:
+        """Change it in place."""
+        checked = self._check(resource.urn, resource.inputs, resource.inputs | changes)
+        request = provider_pb2.UpdateRequest(
+            id=resource.id, urn=resource.urn, olds=to_wire(resource.outputs), news=to_wire(checked),
+            old_inputs=to_wire(resource.inputs),
+        )  # fmt: skip
+        made = self._provider.Update(request, self._context)
+        return replace(resource, inputs=checked, outputs=from_wire(made.properties))
+
+    def delete(self, resource: Resource) -> None:
+        request = provider_pb2.DeleteRequest(
+            id=resource.id, urn=resource.urn, properties=to_wire(resource.outputs), old_inputs=to_wire(resource.inputs)
+        )
+        self._provider.Delete(request, self._context)
+
+    def invoke(self, token: str, **arguments: Any) -> Properties:
+        answer = self._provider.Invoke(provider_pb2.InvokeRequest(tok=token, args=to_wire(arguments)), self._context)
+        return from_wire(getattr(answer, "return"))
+
+    def _check(self, urn: str, old: Properties, new: Properties) -> Properties:
+        request = provider_pb2.CheckRequest(
+            urn=urn, olds=to_wire(old), news=to_wire(new), randomSeed=secrets.token_bytes(32)
+        )
+        answer = self._provider.Check(request, self._context)
+        if answer.failures:
+            raise Rejected("; ".join(f"{failure.property}: {failure.reason}" for failure in answer.failures))
+        return from_wire(answer.inputs)
+
+    def _urn(self, kind: str, name: str) -> str:
+        [token] = [token for token in self._provider.kinds if token.endswith(f":{kind}")]
+        return f"urn:pulumi:test::ha-wordpress::{token}::{name}"
+
+    @staticmethod
+    def _abort(code: grpc.StatusCode, text: str) -> None:
+        raise Rejected(text)
