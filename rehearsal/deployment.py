@@ -20,6 +20,8 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation import EngineEvent
 
+from components import load
+from components.settings import Settings
 from rehearsal import progress
 from rehearsal.project import PROJECT, REPOSITORY
 
@@ -114,6 +116,18 @@ class Deployment:
     def set(self, key: str, value: str) -> None:
         """Change one setting in the scratch copy of the stack's file."""
         self.stack.set_config(key, automation.ConfigValue(value))
+
+    def settings(self) -> Settings:
+        """The settings that the program gets."""
+        prefix = f"{PROJECT}:"
+        given = self.stack.get_all_config()
+        return load.parse(
+            {
+                name.removeprefix(prefix): item.value
+                for name, item in given.items()
+                if name.startswith(prefix) or name == "aws:region"
+            }
+        )
 
     def outputs(self) -> dict[str, Any]:
         return {name: output.value for name, output in self.stack.outputs().items()}

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from rehearsal import critical, progress
 from rehearsal.deployment import Deployment, DeploymentFailed, Result, Workplace, short
-from rehearsal.drill import Drill
+from rehearsal.drills.choice import drill_of
 from rehearsal.lab import faults
 from rehearsal.report import Promise, Report
 
@@ -54,7 +54,7 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
     if host := urlsplit(first.outputs["url"]).hostname:
         control.point(host)
     if extent != "up":
-        drill = Drill(deployment, control)
+        drill = drill_of(deployment, control)
         drill.run()
         drill.refused_destroy()
         if extent == "drill-and-destroy":

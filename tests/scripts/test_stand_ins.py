@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from rehearsal.drill import OPERATOR, STRANGER, reaches
+from rehearsal.drills.doors import OPERATOR, STRANGER, reaches
 from rehearsal.network import Group, Host, Rule
 from rehearsal.region import Faults, Region
 from rehearsal.shell import ToolError

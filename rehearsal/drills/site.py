@@ -1,0 +1,65 @@
+"""The site under test, and what can be asked of it."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+from components.settings import Settings
+from rehearsal.deployment import Deployment
+from rehearsal.region import Faults
+from rehearsal.shell import ToolError, run
+
+ASK = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")
+AWAY = (ToolError, LookupError, ProcessLookupError)
+"""What a command on a machine without power, or on its way up, ends with."""
+
+
+class Site:
+    """A site that was deployed: how to reach its nodes, its volume and its pages."""
+
+    def __init__(self, deployment: Deployment, faults: Faults) -> None:
+        self.outputs = deployment.outputs()
+        self.settings: Settings = deployment.settings()
+        self.faults, self.plan = faults, self.settings.plan
+        self.url: str = self.outputs["url"]
+        self.nodes = sorted(self.outputs["nodes"])
+        self.addresses = {name: node["public"] for name, node in self.outputs["nodes"].items()}
+        mounted = self.on(
+            self.plan.web[0], "findmnt", "--noheadings", "--types=fuse.glusterfs", "--output=TARGET,SOURCE"
+        ).split()
+        self.mount, self.volume = mounted[0], mounted[1].split(":")[1].strip("/")
+
+    def on(self, node: str, *command: str, stdin: str | None = None, timeout: float = 60) -> str:
+        """Run a command on a node, as root, past its network."""
+        return run(*self.faults.entering(node), *command, stdin=stdin, timeout=timeout)
+
+    def healthy(self, node: str) -> bool:
+        """Whether a web node itself answers the balancer's question, and all bricks answer where it is none."""
+        if node not in self.plan.web:
+            return self.pending_heals() is not None
+        try:
+            self.on(node, *ASK, "http://127.0.0.1/healthz", timeout=10)
+        except AWAY:
+            return False
+        return True
+
+    def pending_heals(self) -> int | None:
+        """Entries that some brick still owes another; None when a brick does not answer, which is not 0."""
+        try:
+            text = self.on(
+                self.plan.bricks[-1],
+                "gluster", "--mode=script", "--xml", "volume", "heal", self.volume, "info", "summary",
+            )  # fmt: skip
+        except AWAY:
+            return None
+        bricks = ElementTree.fromstring(text).findall(".//brick")
+        counts = [brick.findtext("totalNumberOfEntries", "-") for brick in bricks]
+        if any(brick.findtext("status") != "Connected" for brick in bricks) or not all(
+            count.isdigit() for count in counts
+        ):
+            return None
+        return sum(int(count) for count in counts)
+
+    def brick(self, node: str) -> str:
+        """The directory of a node's brick."""
+        return self.settings.nodes[node].brick or self.settings.gluster.brick

@@ -1,0 +1,88 @@
+"""Clients at work before, during and after a fault."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rehearsal import progress
+from rehearsal.drills.site import Site
+from rehearsal.probes import FileProbe, Probe, worst
+from rehearsal.report import Fault, Mark
+
+RETURN_LIMIT = 120.0
+HEAL_LIMIT = 180.0
+VERIFY_SCRIPT = (Path(__file__).parent.parent / "probe_verify.py").read_text()
+
+
+class Watch:
+    """The clients of one fault and what happened to them. `directory`: of the volume, where files are written."""
+
+    def __init__(self, site: Site, visitors: Sequence[Probe], directory: str, shown: progress.Step) -> None:
+        self.site, self._shown, self._directory = site, shown, directory
+        self.probes = list(visitors)
+        for node in site.plan.web:
+            entering = site.faults.entering(node)
+            self.probes.append(FileProbe("read", node, entering, directory))
+            self.probes.append(FileProbe("write", node, entering, directory))
+        self.marks: list[tuple[float, str]] = []
+        self.since = self.until = time.time()
+        self.heal_seconds: float | None = None
+        self.healed: bool | None = None
+        self._counted: list[Probe] = []
+        self.wait("every client is served", lambda: all(probe.succeeded_since(0) for probe in self.probes))
+
+    def begin(self, moment: float, text: str) -> None:
+        self.since = moment
+        self.marks.append((moment, text))
+
+    def mark(self, text: str) -> None:
+        self.marks.append((time.time(), text))
+
+    def end(self, counted: list[Probe]) -> None:
+        """The outage is over: what these clients saw until now is the measure."""
+        self.until, self._counted = time.time(), counted
+
+    def wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT) -> None:
+        """Wait for something to happen; what never does is cut off at `limit` seconds and shows in the figures."""
+        self._shown.detail(f"until {what}")
+        end = time.monotonic() + limit
+        while not happened() and time.monotonic() < end:
+            time.sleep(0.1)
+
+    def heal(self) -> None:
+        begun = time.time()
+        self.wait("nothing is pending on any brick", lambda: self.site.pending_heals() == 0, HEAL_LIMIT)
+        self.heal_seconds, self.healed = time.time() - begun, self.site.pending_heals() == 0
+        self.mark("healed" if self.healed else "not healed")
+
+    def stop(self) -> None:
+        for probe in self.probes:
+            probe.stop()
+
+    def lost(self, written: dict[str, list[int]]) -> int:
+        """How many acknowledged writes some web node no longer has, byte for byte."""
+        missing: set[tuple[str, int]] = set()
+        for node in self.site.plan.web:
+            answer = self.site.on(
+                node, "python3", "-c", VERIFY_SCRIPT, self._directory, stdin=json.dumps(written), timeout=120
+            )
+            missing |= {(writer, number) for writer, numbers in json.loads(answer).items() for number in numbers}
+        return len(missing)
+
+    def result(self, name: str) -> Fault:
+        written = {probe.writer: probe.acknowledged for probe in self.probes if isinstance(probe, FileProbe)}
+        outage = {kind: worst(self._counted, kind, self.since, self.until) for kind in ("read", "write", "page")}
+        return Fault(
+            name=name,
+            read_outage_seconds=outage["read"],
+            write_outage_seconds=outage["write"],
+            page_outage_seconds=outage["page"],
+            acknowledged_writes=sum(map(len, written.values())),
+            lost_acknowledged_writes=self.lost(written),
+            heal_seconds=self.heal_seconds,
+            marks=[Mark(at=at - self.since, text=text) for at, text in self.marks],
+            timeline=[probe.lane(self.since) for probe in self.probes],
+        )

@@ -1,0 +1,101 @@
+"""The drill of a WordPress site whose nodes all hold its files."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import xmlrpc.client
+from collections.abc import Sequence
+
+from rehearsal import progress
+from rehearsal.deployment import Deployment
+from rehearsal.drills.doors import OPERATOR, STRANGER, Door
+from rehearsal.drills.drill import Drill
+from rehearsal.probes import PageProbe, Probe
+from rehearsal.region import Faults
+
+DATABASE_OUTAGE = 120.0
+"""Seconds: what Amazon says a failover may take (RDS user guide, "Multi-AZ DB instance failover")."""
+PAGE = 'content="WordPress'
+"""In every page of a site that works, and in none of those that say why it does not."""
+
+
+class WordPressDrill(Drill):
+    """A node is lost, the database fails over, all nodes reboot."""
+
+    def __init__(self, deployment: Deployment, faults: Faults) -> None:
+        super().__init__(deployment, faults)
+        self.directory = f"{self.site.mount}/wp-content/uploads/rehearsal"
+
+    def run(self) -> None:
+        self.doors()
+        self.upload_everywhere()
+        self.node_loss(self.site.nodes[0])
+        self.database_failover()
+        self.reboot_all()
+
+    def visitors(self) -> Sequence[Probe]:
+        return [PageProbe(f"visitor {number}", self.site.url, PAGE) for number in (1, 2)]
+
+    def doors(self) -> None:
+        first, second, *_ = self.site.nodes
+        public = self.site.addresses[first]
+        self.knock(
+            inner=[
+                Door("balancer", first, 80, True), Door("balancer", first, 22, False),
+                Door("balancer", first, 24007, False), Door("balancer", "database", 3306, False),
+                Door(second, first, 24007, True), Door(second, first, 22, False), Door(second, "database", 3306, True),
+            ],
+            outer=[
+                Door(OPERATOR, public, 22, True), Door(OPERATOR, public, 80, False),
+                Door(OPERATOR, public, 24007, False), Door(STRANGER, public, 22, False),
+                Door(STRANGER, public, 80, False), Door(STRANGER, public, 24007, False),
+            ],
+        )  # fmt: skip
+
+    def upload_everywhere(self) -> None:
+        """A file uploaded through the first web node is the same on every other."""
+        first, *others = self.site.plan.web
+        with progress.step(f"Uploading through {first}, reading back from {' and '.join(others)}"):
+            path, digest = self.upload(first)
+            wrong = [node for node in others if self.download_digest(node, path) != digest]
+        self.promise(
+            "an upload is the same on every node",
+            not wrong,
+            f"differs on {', '.join(wrong)}" if wrong else "equal in bytes",
+            "equal in bytes",
+        )
+
+    def database_failover(self) -> None:
+        """The database's active host loses power."""
+        with self.watching("the database fails over") as watch:
+            watch.begin(self.faults.fail_over_database(), "the active host loses power")
+            back = time.time()
+            watch.wait("everyone is served again", lambda: all(probe.succeeded_since(back) for probe in watch.probes))
+            watch.end(watch.probes)
+        self.expect("pages", self.found[-1].page_outage_seconds, DATABASE_OUTAGE)
+
+    def upload(self, node: str) -> tuple[str, str]:
+        """Upload a file through one node's WordPress, by its own interface; returns its URL's path and its SHA-256."""
+        content = secrets.token_bytes(500_000)
+        file = {
+            "name": f"rehearsal-{secrets.token_hex(4)}.zip",
+            "type": "application/zip",
+            "bits": xmlrpc.client.Binary(content),
+        }
+        user, password = self.site.outputs["admin_user"], self.site.outputs["admin_password"]
+        answer = self.site.on(
+            node, "curl", "--silent", "--show-error", "--fail", "--max-time", "60",
+            "--header", "Content-Type: text/xml", "--data-binary", "@-", "http://127.0.0.1/xmlrpc.php",
+            stdin=xmlrpc.client.dumps((0, user, password, file), "wp.uploadFile"),
+        )  # fmt: skip
+        ((stored,), _) = xmlrpc.client.loads(answer)
+        url: str = stored["url"]  # type: ignore[index,call-overload]
+        return "/" + url.split("/", 3)[3], hashlib.sha256(content).hexdigest()
+
+    def download_digest(self, node: str, path: str) -> str:
+        """The SHA-256 of what a node serves under a path."""
+        return self.site.on(
+            node, "sh", "-c", 'curl --silent --fail --max-time 30 "http://127.0.0.1$1" | sha256sum', "sh", path
+        ).split()[0]
