@@ -35,7 +35,7 @@ class OutsideAddresses:
     """Addresses that are not the region's, with their prefix: the operator's and a stranger's."""
 
     operator: str
-    stranger: str = "192.0.2.10/24"
+    stranger: str = "198.19.0.10/24"
 
     @classmethod
     def let_in_by(cls, networks: list[str]) -> OutsideAddresses:

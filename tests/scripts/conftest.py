@@ -23,7 +23,7 @@ from components import user_data
 from components.cloud.aws.database import NAME
 from rehearsal import cache, host, image
 from rehearsal.database import Account
-from rehearsal.lab import SCRIPT
+from rehearsal.lab import SCRIPT, OutsideAddresses
 from rehearsal.machine import Attachment
 from rehearsal.network import Group, Host, Rule
 from rehearsal.region import Region, Settings, own_namespaces
@@ -79,7 +79,7 @@ def region() -> Iterator[Region]:
     region = Region(
         Settings(
             directory, image.Image(nodes, services), f"ha-wordpress-{directory.name}", "us-east-1",
-            ipaddress.IPv4Interface("203.0.113.10/24"), ipaddress.IPv4Interface("192.0.2.10/24"),
+            ipaddress.IPv4Interface("203.0.113.10/24"), ipaddress.IPv4Interface(OutsideAddresses.stranger),
         )
     )  # fmt: skip
     anywhere = Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
