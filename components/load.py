@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from components import mistakes, topology
 from components.cloud.aws.settings import AwsSettings
@@ -57,9 +58,8 @@ def parse(given: Mapping[str, str]) -> Settings:
     """
     stated = {name: _value(text) for name, text in given.items()}
     cloud = CLOUDS.get(stated.get("cloud"), AwsSettings)
-    needed = {field.alias or name for name, field in cloud.model_fields.items() if field.is_required()}
-    # empty is what Pulumi.yaml hands over for a key that the stack's file leaves out
-    stated = {name: value for name, value in stated.items() if value not in ("", {}) or name in needed}
+    fields = {field.alias or name: field for name, field in cloud.model_fields.items()}
+    stated = {name: value for name, value in stated.items() if not _unsaid(name, value, fields)}
     stated = _completed(stated, cloud)
     lines = list(cloud.across(Given(stated, DEFAULTS)))
     try:
@@ -69,6 +69,14 @@ def parse(given: Mapping[str, str]) -> Settings:
     if lines:
         raise Mistakes(lines)
     return settings
+
+
+def _unsaid(name: str, value: object, fields: Mapping[str, FieldInfo]) -> bool:
+    """Whether a key is there without a word of the operator's, or in the words of another cloud's provider."""
+    if value == "" or (":" in name and name not in fields):
+        return True
+    # what Pulumi.yaml hands over for an object that the stack's file leaves out
+    return value == {} and not (name in fields and fields[name].is_required())
 
 
 def _completed(stated: Mapping[str, object], cloud: type[Settings]) -> dict[str, object]:

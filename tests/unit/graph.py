@@ -9,6 +9,7 @@ import runpy
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,11 @@ def run(config: Mapping[str, str], stack: str) -> Graph:
     return graph
 
 
+def private_address(node: str) -> str:
+    """What a node of that name gets: the program takes some of them apart."""
+    return str(IPv4Address(int(IPv4Address("10.20.0.0")) + zlib.crc32(node.encode()) % 65536))
+
+
 class Outputs(mocks.Mocks):
     """What a cloud would answer, made up from the resource's name; private parts are called SECRET."""
 
@@ -159,7 +165,14 @@ class Outputs(mocks.Mocks):
             "random:index/randomPassword:RandomPassword": {
                 "result": f"SECRET-{name}-".ljust(int(args.inputs.get("length", 0)), "x")
             },
-            "aws:ec2/instance:Instance": {"privateIp": f"private-of-{name}", "publicIp": f"public-of-{name}"},
+            "aws:ec2/instance:Instance": {"privateIp": private_address(name), "publicIp": f"public-of-{name}"},
+            "aws:ec2/eip:Eip": {
+                "arn": f"arn:aws:ec2:us-east-1:123456789012:elastic-ip/{name}",
+                "allocationId": f"eipalloc-{name}",
+                "publicIp": f"elastic-ip-of-{name}",
+            },
+            "aws:iam/role:Role": {"name": name},
+            "aws:iam/instanceProfile:InstanceProfile": {"name": name},
             "aws:ebs/volume:Volume": {"id": f"vol-{name}"},
             "aws:ec2/keyPair:KeyPair": {"keyName": name},
             "aws:lb/loadBalancer:LoadBalancer": {"dnsName": f"{name}.example", "arn": f"arn-of-{name}"},
@@ -170,7 +183,7 @@ class Outputs(mocks.Mocks):
             "digitalocean:index/droplet:Droplet": {
                 "id": str(zlib.crc32(name.encode())),
                 "ipv4Address": f"public-of-{name}",
-                "ipv4AddressPrivate": f"private-of-{name}",
+                "ipv4AddressPrivate": private_address(name),
             },
             "digitalocean:index/volume:Volume": {"name": f"{name}-1a2b3c4"},
             "digitalocean:index/sshKey:SshKey": {"fingerprint": f"fingerprint-of-{name}"},

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
 from components.cloud.aws.settings import AwsSettings
 from components.load import CLOUDS, parse
 from components.mistakes import Mistakes
-from components.settings import PortRange
+from components.settings import PortRange, Settings
 from tests.unit.graph import ROOT, build, committed, text
 
 LEAST: dict[str, Any] = {
@@ -347,8 +346,8 @@ def test_the_schema_in_pulumi_yaml_names_the_same_settings_with_the_same_default
     for name, field in fields.items():
         assert declared[name]["description"], name
         if declared[name]["type"] != "object":
-            unsaid = field.is_required() or isinstance(field.default, SecretStr)
-            assert declared[name]["default"] == ("" if unsaid else field.default), name
+            # the engine hands a default over to every stack, also to one whose cloud has no such key
+            assert declared[name]["default"] == (field.default if name in Settings.model_fields else ""), name
         else:
             assert declared[name]["default"] == {}, name
 

@@ -9,8 +9,9 @@ import pulumi
 from components import cloud
 from components.cloud.aws.balancer import Balancer, BalancerArgs
 from components.cloud.aws.database import Database, DatabaseArgs
+from components.cloud.aws.entrance import SCRIPT, Entrance
 from components.cloud.aws.login import Login
-from components.cloud.aws.network import Network, NetworkArgs
+from components.cloud.aws.network import Network, NetworkArgs, entrance_address
 from components.cloud.aws.node import Node, NodeArgs
 from components.cloud.aws.settings import AwsSettings
 
@@ -22,8 +23,10 @@ class Aws:
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, service))
         login = Login("login")
+        entrance = Entrance("entrance") if service.entrances else None
         nodes = {
-            name: Node(name, NodeArgs(settings, network, login, work)) for name, work in sorted(service.works.items())
+            name: Node(name, NodeArgs(settings, network, login, entrance, work))
+            for name, work in sorted(service.works.items())
         }
 
         self.network = network.cidr
@@ -36,3 +39,22 @@ class Aws:
             else None
         )
         self.entrance: cloud.Entrance | None = None
+        if entrance:
+            self.entrance = cloud.Entrance(
+                address=entrance.address.public_ip,
+                peers={name: self.nodes[name].private_address for name in service.entrances},
+                needs=[],
+                move=cloud.Move(
+                    script=SCRIPT.read_text(),
+                    params={
+                        name: {
+                            "ALLOCATION": entrance.address.allocation_id,
+                            "INSTANCE": nodes[name].instance.id,
+                            "PRIVATE": entrance_address(settings.network.cidr, settings.nodes[name].zone),
+                            "REGION": settings.region,
+                        }
+                        for name in service.entrances
+                    },
+                    secrets={},
+                ),
+            )

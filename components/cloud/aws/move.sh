@@ -1,13 +1,13 @@
 #!/bin/bash
-# Associates the elastic IP ALLOCATION with the instance INSTANCE, this one, in REGION, by the instance's role. Source:
-# EC2's API reference, AssociateAddress.
+# Associates the elastic IP ALLOCATION with the private address PRIVATE of the instance INSTANCE, this one, in REGION, by
+# the instance's role. Source: EC2's API reference, AssociateAddress.
 set -euo pipefail
 
 end=$((SECONDS + ${LIMIT:-60}))
 while [ "$SECONDS" -lt "$end" ]; do
     # already ours is a success too
     if said=$(timeout 20 aws ec2 associate-address ${API:+--endpoint-url "$API"} --region "$REGION" \
-        --allocation-id "$ALLOCATION" --instance-id "$INSTANCE" --allow-reassociation \
+        --allocation-id "$ALLOCATION" --instance-id "$INSTANCE" --private-ip-address "$PRIVATE" --allow-reassociation \
         --cli-connect-timeout 5 --cli-read-timeout 10 2>&1 >/dev/null); then
         exit 0
     fi

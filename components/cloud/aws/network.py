@@ -14,6 +14,12 @@ from components.cloud.aws import settings
 
 ANYWHERE = "0.0.0.0/0"
 
+ENTRANCE = 250
+"""Place of a balancer's second private address in its zone's subnet; Amazon gives out others from the beginning."""
+
+VRRP = "112"
+"""The number of the protocol by which balancers watch each other (RFC 5798)."""
+
 
 @dataclass(frozen=True)
 class NetworkArgs:
@@ -31,6 +37,11 @@ def subnet_range(cidr: IPv4Network, zone: str) -> IPv4Network:
     whose range changes is replaced, with every machine in it.
     """
     return IPv4Network((int(cidr.network_address) + (ord(zone[-1]) - ord("a")) * 256, 24))
+
+
+def entrance_address(cidr: IPv4Network, zone: str) -> str:
+    """The private address that a balancer in a zone has for the site's elastic IP, beside its own."""
+    return str(subnet_range(cidr, zone)[ENTRANCE])
 
 
 class Network(pulumi.ComponentResource):
@@ -53,10 +64,14 @@ class Network(pulumi.ComponentResource):
         else:
             self._make(args.network.cidr, zones)
 
-        self.balancer_group = self._group("balancer", "The load balancer: HTTP and HTTPS from anywhere.")
         self.node_group = self._group("node", "The nodes: web from the load balancer, storage from each other.")
-        self.database_group = self._group("database", "The database: MySQL from the nodes.")
-        self._allow(args.network.ssh_from, args.service)
+        self._admit_operators_and_peers(args.network.ssh_from, args.service)
+        if args.service.balanced:
+            self._admit_visitors_by_balancer(args.service.web_port)
+        if args.service.entrances:
+            self._admit_visitors()
+        if args.service.database:
+            self._admit_nodes_to_database()
 
         self.register_outputs({"vpc": self.vpc, "subnets": self.subnets})
 
@@ -105,8 +120,30 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _allow(self, ssh_from: Iterable[IPv4Network], service: Service) -> None:
-        """Who may talk to whom; whatever has no rule here is closed."""
+    def _admit_operators_and_peers(self, ssh_from: Iterable[IPv4Network], service: Service) -> None:
+        """Whatever has no rule here or below is closed."""
+        node = self.node_group
+        self.node_rules: list[pulumi.Resource] = [
+            *(
+                self._let_in(
+                    f"node-{ports.purpose}",
+                    node,
+                    ports.range.first,
+                    ports.range.last,
+                    referenced_security_group_id=node.id,
+                )
+                for ports in service.peers
+            ),
+            *(self._let_in(f"node-ssh-{cidr}", node, 22, 22, cidr_ipv4=str(cidr)) for cidr in ssh_from),
+        ]
+        out = vpc.SecurityGroupEgressRule(
+            "node-out", security_group_id=node.id, ip_protocol="-1", cidr_ipv4=ANYWHERE, opts=self._child
+        )
+        # a machine that boots before it has its way out fails to fetch its packages
+        self.way_out = {zone: [*routes, out] for zone, routes in self.way_out.items()}
+
+    def _admit_visitors_by_balancer(self, web_port: int) -> None:
+        self.balancer_group = self._group("balancer", "The load balancer: HTTP and HTTPS from anywhere.")
         for scheme, port in (("http", 80), ("https", 443)):
             self._let_in(f"balancer-{scheme}", self.balancer_group, port, port, cidr_ipv4=ANYWHERE)
         vpc.SecurityGroupEgressRule(
@@ -114,30 +151,30 @@ class Network(pulumi.ComponentResource):
             security_group_id=self.balancer_group.id,
             referenced_security_group_id=self.node_group.id,
             ip_protocol="tcp",
-            from_port=service.web_port,
-            to_port=service.web_port,
+            from_port=web_port,
+            to_port=web_port,
             opts=self._child,
         )
-        web = service.web_port
-        self.node_rules: list[pulumi.Resource] = [
-            self._let_in("node-web", self.node_group, web, web, referenced_security_group_id=self.balancer_group.id),
-            *(
-                self._let_in(
-                    f"node-{ports.purpose}",
-                    self.node_group,
-                    ports.range.first,
-                    ports.range.last,
-                    referenced_security_group_id=self.node_group.id,
-                )
-                for ports in service.peers
-            ),
-            *(self._let_in(f"node-ssh-{cidr}", self.node_group, 22, 22, cidr_ipv4=str(cidr)) for cidr in ssh_from),
-        ]
-        out = vpc.SecurityGroupEgressRule(
-            "node-out", security_group_id=self.node_group.id, ip_protocol="-1", cidr_ipv4=ANYWHERE, opts=self._child
+        self.node_rules.append(
+            self._let_in(
+                "node-web", self.node_group, web_port, web_port, referenced_security_group_id=self.balancer_group.id
+            )
         )
-        # a machine that boots before it has its way out fails to fetch its packages
-        self.way_out = {zone: [*routes, out] for zone, routes in self.way_out.items()}
+
+    def _admit_visitors(self) -> None:
+        self.entrance_group = self._group("entrance", "The balancers: HTTP and HTTPS from anywhere.")
+        for scheme, port in (("http", 80), ("https", 443)):
+            self._let_in(f"entrance-{scheme}", self.entrance_group, port, port, cidr_ipv4=ANYWHERE)
+        vpc.SecurityGroupIngressRule(
+            "entrance-vrrp",
+            security_group_id=self.entrance_group.id,
+            referenced_security_group_id=self.entrance_group.id,
+            ip_protocol=VRRP,
+            opts=self._child,
+        )
+
+    def _admit_nodes_to_database(self) -> None:
+        self.database_group = self._group("database", "The database: MySQL from the nodes.")
         self.database_rule = self._let_in(
             "database-mysql", self.database_group, 3306, 3306, referenced_security_group_id=self.node_group.id
         )

@@ -10,8 +10,9 @@ import pulumi_tls as tls
 from pulumi_aws import ebs, ec2
 
 from components import cloud
+from components.cloud.aws.entrance import Entrance
 from components.cloud.aws.login import Login
-from components.cloud.aws.network import Network
+from components.cloud.aws.network import Network, entrance_address
 from components.cloud.aws.settings import AwsSettings
 from components.remote import RemoteHost
 from components.user_data import render
@@ -25,11 +26,12 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`work`: what the machine is made of, and how large a data disk it needs."""
+    """`entrance`: for a machine that visitors connect to. `work`: what the machine is made of, and its data disk."""
 
     settings: AwsSettings
     network: Network
     login: Login
+    entrance: Entrance | None
     work: cloud.Work
 
 
@@ -45,9 +47,11 @@ class Node(pulumi.ComponentResource):
 
         key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=child)
         public_key = key.public_key_openssh.apply(str.strip)
+        entrance = args.entrance if args.work.entrance else None
+        parts = [*args.work.user_data, "elastic-ip"] if entrance else args.work.user_data
         # a secret, as the key in it is one
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
-            lambda keys: base64.b64encode(render(args.work.user_data, *keys).encode()).decode()
+            lambda keys: base64.b64encode(render(parts, *keys).encode()).decode()
         )
         image = settings.machine.image or newest_debian(self)
         instance = ec2.Instance(
@@ -55,7 +59,9 @@ class Node(pulumi.ComponentResource):
             ami=image,
             instance_type=settings.nodes[name].type or settings.machine.type,
             subnet_id=network.subnets[zone],
-            vpc_security_group_ids=[network.node_group.id],
+            vpc_security_group_ids=[network.node_group.id, *([network.entrance_group.id] if entrance else [])],
+            secondary_private_ips=[entrance_address(settings.network.cidr, zone)] if entrance else None,
+            iam_instance_profile=entrance.profile if entrance else None,
             associate_public_ip_address=True,
             key_name=args.login.key_name,
             user_data_base64=user_data,
@@ -66,7 +72,7 @@ class Node(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=network.way_out[zone],
+                depends_on=[*network.way_out[zone], *(entrance.rights if entrance else [])],
                 # The data disk can be on one machine only, so the old one goes first.
                 delete_before_replace=True,
                 # A new image would replace every node at once, and new user data stop every node at once; both are

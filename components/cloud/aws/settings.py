@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
+from itertools import cycle
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -107,16 +108,10 @@ class AwsSettings(Settings):
 
     @classmethod
     def default_nodes(cls, given: Given) -> dict[str, dict[str, object]]:
-        """Nodes that do the same are in zones of their own."""
+        """One zone after the other, so that nodes that do the same are apart."""
         region = given.value(str, "aws:region")
-        letters = "bcd" if region == "us-east-1" else "abc"
-        nodes = super().default_nodes(given)
-        alike: dict[object, int] = {}
-        for node in nodes.values():
-            place = alike.setdefault(node.get("role"), 0)
-            alike[node.get("role")] += 1
-            node["zone"] = f"{region}{letters[place % len(letters)]}"
-        return nodes
+        zones = cycle("bcd" if region == "us-east-1" else "abc")
+        return {name: {**node, "zone": f"{region}{next(zones)}"} for name, node in super().default_nodes(given).items()}
 
     @classmethod
     def across(cls, given: Given) -> Iterator[str]:
@@ -138,6 +133,12 @@ class AwsSettings(Settings):
             yield "network.cidr: is given beside vpc; leave it out to use the existing VPC"
         if subnets and not vpc:
             yield "network.subnets: is given without their VPC; set vpc as well, or leave it out"
+
+        balancers = plan.balancers if (plan := cls.planned(given)) else []
+        if vpc and balancers:
+            yield "network.vpc: balancers of the site's own need a VPC of its own; leave it out, or have no balancers"
+        if len({zoned.get(name) for name in balancers}) < len(balancers):
+            yield f"nodes: {', '.join(balancers)} share a zone; give each balancer a zone of its own"
 
         arn = given.value(str, "balancer", "certificate_arn")
         if arn and region and not re.fullmatch(rf"arn:[a-z-]+:acm:{re.escape(region)}:\d+:certificate/\S+", arn):
