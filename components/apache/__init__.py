@@ -1,0 +1,1 @@
+"""Apache on servers that exist already, its files moved to a volume."""
