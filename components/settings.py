@@ -95,6 +95,7 @@ Volume = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,30}", "a name; use a-z, 0-9
 BrickPath = Annotated[
     str, matching(r"(/[\w.-]+){2,}", "a path of at least two parts; write one such as /glusterfs/bricks/brick1/gv")
 ]
+Directory = Annotated[str, matching(r"(/[\w.-]+)+", "a directory; write one such as /var/www/example.com")]
 Domain = Annotated[str, matching(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com")]
 User = Annotated[str, matching(r"[\w.@-]{3,60}", "a user name; write 3 to 60 of a-z, 0-9, _ . @ -")]
 Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
@@ -167,6 +168,10 @@ class Archive(Section):
 class Import(Section):
     """A site that exists, to be moved in: each part is loaded once, and never over a site that is there."""
 
+    directory: Directory | None = None
+    """Its document root on the first web node, where that is made from an image of the server that had it. It is copied
+    onto the volume, every file compared by checksum, and then stays beside under a dated name.
+    """
     files: ReadableFile | None = None
     """Local tar archive of its document root, packed with gzip or not at all."""
     database: ReadableFile | None = None
@@ -175,8 +180,8 @@ class Import(Section):
     @field_validator("database")
     @classmethod
     def _something(cls, database: Path | None, info: ValidationInfo) -> Path | None:
-        if database is None and "files" in info.data and info.data["files"] is None:
-            raise ValueError("nothing to import is named; give files, database, or both, or leave import out")
+        if database is None and all(info.data.get(key, "wrong") is None for key in ("directory", "files")):
+            raise ValueError("nothing to import is named; give directory or files, database, or both, or leave it out")
         return database
 
 
@@ -259,8 +264,14 @@ class Settings(Section):
             yield f"site: is WordPress's; leave it out with web: {web}"
         if web == "apache" and given.value(str, "cloud") != "existing":
             yield "web: apache is for servers that run it already; set cloud: existing, or another web"
-        if given.value(dict, "site", "archive") and given.value(str, "site", "import", "files"):
-            yield "site.import.files: is given beside archive, and both bring WordPress's code; leave one out"
+        code = {
+            "archive": given.value(dict, "site", "archive"),
+            "import.directory": given.value(str, "site", "import", "directory"),
+            "import.files": given.value(str, "site", "import", "files"),
+        }
+        first, *others = [name for name, value in code.items() if value] or [""]
+        for name in others:
+            yield f"site.{name}: is given beside {first}, and both bring WordPress's code; leave one out"
 
     @classmethod
     def planned(cls, given: Given) -> Plan | None:

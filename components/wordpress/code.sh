@@ -15,6 +15,8 @@ if [ -e "$state/code" ]; then
         exit 1
     fi
     rm -f "$IMPORT"
+    # root has made it where the site's files were moved in (components/move)
+    chown -R www-data:www-data "$state"
     exit 0
 fi
 if [ ! -e "$state/copying" ] && [ -e "$ROOT/wp-load.php" ]; then

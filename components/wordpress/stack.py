@@ -18,7 +18,7 @@ ROOT = "/var/www/html"
 class WordPressStack:
     """nginx, PHP-FPM and the same files on every web node; the first one installs the site."""
 
-    user_data: Sequence[str] = ("web", "wordpress")
+    user_data: Sequence[str] = ("web", "wordpress", "move")
     port = PORT
     health_path = HEALTH_PATH
     owner = USER_ID

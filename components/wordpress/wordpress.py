@@ -13,6 +13,7 @@ import pulumi_random as random
 
 from components import settings
 from components.cloud import Database
+from components.move.move import Move, MoveArgs
 from components.remote import RemoteHost
 
 HERE = Path(__file__).parent
@@ -72,6 +73,13 @@ class WordPress(pulumi.ComponentResource):
         files = self._upload(host, "import-files", moved.files if moved else None)
         dump = self._upload(host, "import-database", moved.database if moved else None)
 
+        brought: list[pulumi.Resource] = []
+        if moved and moved.directory:
+            brought = [
+                Move(
+                    "site", MoveArgs(host, moved.directory, args.root, aside=True, needs=[args.mounted]), opts=child
+                ).step
+            ]
         code = host.run(
             "wordpress-code",
             HERE / "code.sh",
@@ -83,7 +91,7 @@ class WordPress(pulumi.ComponentResource):
                 "ARCHIVE_SHA256": site.archive.sha256 if site.archive else "",
             },
             timeout=900,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.mounted, *files.copied]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.mounted, *files.copied, *brought]),
         )
         installed = host.run(
             "wordpress-site",

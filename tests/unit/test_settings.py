@@ -202,7 +202,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
         {"site": LEAST["site"] | {"import": {"files": "no-such-file.tar"}}},
     ),
     (
-        "site.import.database: nothing to import is named; give files, database, or both, or leave import out",
+        "site.import.database: nothing to import is named; give directory or files, database, or both, or leave it out",
         {"site": LEAST["site"] | {"import": {}}},
     ),
     ('protect_data: must be a valid boolean, unable to interpret input; it is "perhaps"', {"protect_data": "perhaps"}),
