@@ -15,9 +15,10 @@ from rehearsal import progress
 from rehearsal.host import HostError
 from rehearsal.inside import Extent
 from rehearsal.lab import Lab, LabError
-from rehearsal.outside import RehearsalFailed, lab_of, rehearse, reports, stacks
+from rehearsal.outside import RehearsalFailed, lab_of, rehearse, reports
 from rehearsal.residue import residue
 from rehearsal.shell import ToolError
+from rehearsal.stacks import stacks
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,

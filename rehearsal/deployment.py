@@ -113,9 +113,9 @@ class Deployment:
         self._run(self.stack.preview_destroy, shown)
         return self._run(self.stack.destroy, shown)
 
-    def set(self, key: str, value: str) -> None:
-        """Change one setting in the scratch copy of the stack's file."""
-        self.stack.set_config(key, automation.ConfigValue(value))
+    def set(self, key: str, value: str, *, secret: bool = False) -> None:
+        """Change one setting in the scratch copy of the stack's file; `key`: a path, say `project:nodes.gfs1.zone`."""
+        self.stack.set_config(key, automation.ConfigValue(value, secret), path=True)
 
     def settings(self) -> Settings:
         """The settings that the program gets."""

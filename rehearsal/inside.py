@@ -11,13 +11,16 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, cast
-from urllib.parse import urlsplit
 
 from rehearsal import critical, progress
 from rehearsal.deployment import Deployment, DeploymentFailed, Result, Workplace, short
+from rehearsal.drills.before import Before
 from rehearsal.drills.choice import drill_of
 from rehearsal.lab import faults
+from rehearsal.project import PROJECT
+from rehearsal.region import Faults
 from rehearsal.report import Promise, Report
+from rehearsal.stacks import stack_settings
 
 Extent = Literal["up", "drill", "drill-and-destroy"]
 RESULT = "result.json"
@@ -31,7 +34,14 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
         name: port for name, port in ready["providers"].items() if not (name == "command" and plugins is not None)
     }
     deployment = Deployment(stack, Workplace(directory, engine, providers, plugins or {}))
-    with progress.step(f"pulumi up, stack {stack}") as shown:
+    control = faults(directory)
+    booted = boot_existing(stack, deployment, control)
+    settings = deployment.settings()
+    kind = drill_of(settings)
+    if kind is None and extent != "up":
+        raise DeploymentFailed(f"there is no drill for web: {settings.web} with topology: {settings.topology}")
+    before = Before(kind.before(settings) if kind else [])
+    with progress.step(f"pulumi up, stack {stack}") as shown, before:
         first = deployment.up(shown)
     with progress.step("pulumi up again, which has to change nothing") as shown:
         second = deployment.up(shown)
@@ -41,27 +51,42 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
     used = {r["type"] for r in resources if r.get("custom") and r["type"].split(":")[0] in providers}
     report = Report(
         stack=stack,
-        stand_ins=sorted(used),
+        stand_ins=sorted(used) + booted,
         up_seconds=first.seconds,
         critical_path=path,
         critical_path_seconds=sum(step.seconds for step in path),
         second_up_changes=second.changes,
         graph=nodes,
-        promises=[unchanged(second)],
+        faults=[*before.found],
+        promises=[*before.promises, unchanged(second)],
     )
     print_outputs(first)
-    control = faults(directory)
-    if host := urlsplit(first.outputs["url"]).hostname:
-        control.point(host)
-    if extent != "up":
-        drill = drill_of(deployment, control)
+    if settings.site and settings.site.domain:
+        control.point(settings.site.domain)
+    if kind and extent != "up":
+        drill = kind(deployment, control)
         drill.run()
-        drill.refused_destroy()
         if extent == "drill-and-destroy":
             drill.way_down()
         report.faults += drill.found
         report.promises += drill.promises
     return report
+
+
+def boot_existing(stack: str, deployment: Deployment, control: Faults) -> list[str]:
+    """Boot the machines that a stack of `cloud: existing` was written for, and put into its settings what their owner
+    knows: the key that logs in, and their host keys. Returns what was stood in for.
+    """
+    settings = stack_settings(stack)
+    if settings.get(f"{PROJECT}:cloud") != "existing":
+        return []
+    if not control.machines():
+        with progress.step("Booting the machines that exist already"):
+            handed_over = control.hand_over(settings)
+        deployment.set(f"{PROJECT}:ssh_private_key", handed_over.private_key, secret=True)
+        for node, key in handed_over.host_keys.items():
+            deployment.set(f"{PROJECT}:nodes.{node}.host_key", key)
+    return ["the existing machines, booted here, with SSH keys made for them"]
 
 
 def unchanged(second: Result) -> Promise:

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rehearsal import cache, engine, host, image, progress
 from rehearsal.inside import RESULT, Extent
-from rehearsal.lab import Lab, LabError, OutsideAddresses
+from rehearsal.lab import Lab, OutsideAddresses
 from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.report import Promise, Report
 from rehearsal.residue import residue
+from rehearsal.stacks import stack_settings
 
 
 class RehearsalFailed(RuntimeError):
@@ -62,8 +61,10 @@ def held(lab: Lab, machines: image.Image, settings: dict[str, Any], *, keep: boo
     if lab.kept:
         yield
         return
-    admitted = settings[f"{PROJECT}:network"]["ssh_from"]
-    lab.start(machines, OutsideAddresses.let_in_by(admitted), settings["aws:region"])
+    # machines that exist already are in no cloud's region, and have no firewall of a cloud
+    admitted = settings.get(f"{PROJECT}:network", {}).get("ssh_from", ["0.0.0.0/0"])
+    region = settings.get("aws:region") or settings.get(f"{PROJECT}:region", "")
+    lab.start(machines, OutsideAddresses.let_in_by(admitted), region)
     try:
         yield
         if keep:
@@ -95,16 +96,3 @@ def reports(stack: str) -> Path:
 
 def lab_of(stack: str) -> Lab:
     return Lab(cache.DIRECTORY / "run", stack)
-
-
-def stacks() -> list[str]:
-    files = (REPOSITORY / "stacks").glob("Pulumi.*.yaml")
-    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
-
-
-def stack_settings(stack: str) -> dict[str, Any]:
-    """A stack's settings as they stand in its file. Raises `LabError` when there is no such stack."""
-    if stack not in stacks():
-        raise LabError(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
-    settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
-    return settings

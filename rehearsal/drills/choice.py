@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from rehearsal.deployment import Deployment
+from components.settings import Settings
+from rehearsal.drills.apache import ApacheDrill
 from rehearsal.drills.drill import Drill
+from rehearsal.drills.sessions import SessionsDrill
+from rehearsal.drills.storage import StorageDrill
 from rehearsal.drills.wordpress import WordPressDrill
-from rehearsal.region import Faults
+
+DRILLS: dict[tuple[str, str], type[Drill]] = {
+    ("wordpress", "converged"): WordPressDrill,
+    ("wordpress", "separate"): StorageDrill,
+    ("sessions", "balancers"): SessionsDrill,
+    ("apache", "converged"): ApacheDrill,
+}
 
 
-def drill_of(deployment: Deployment, faults: Faults) -> Drill:
-    """The drill of a stack that is up, by its settings. Raises `LookupError` where there is none for them."""
-    return WordPressDrill(deployment, faults)
+def drill_of(settings: Settings) -> type[Drill] | None:
+    """The drill of a site with these settings; None where there is none for them."""
+    return DRILLS.get((settings.web, settings.topology))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from components.settings import Settings
 from rehearsal import progress
 from rehearsal.deployment import Deployment, DeploymentFailed
 from rehearsal.drills import doors
@@ -32,6 +33,11 @@ class Drill:
         self.found: list[Fault] = []
         self.promises: list[Promise] = []
 
+    @classmethod
+    def before(cls, settings: Settings) -> Sequence[Probe]:
+        """Those who are served already while the first `up` runs; nobody is, where there was no site before."""
+        return []
+
     def run(self) -> None:
         """All that leaves the site standing."""
         raise NotImplementedError
@@ -53,8 +59,11 @@ class Drill:
             "all",
         )
 
-    def node_loss(self, node: str, while_away: Callable[[], None] | None = None) -> None:
-        """One node loses power, stays away until the others serve again, and returns."""
+    def node_loss(self, node: str, while_away: Callable[[], None] = lambda: None) -> None:
+        """One node loses power, stays away until the others serve again, and returns.
+
+        `while_away`: what is done in between.
+        """
         with self.watching(f"{node} loses power") as watch:
             watch.begin(self.faults.power_off(node), f"{node} loses power")
             survivors = [probe for probe in watch.probes if probe.name != node]
@@ -63,8 +72,7 @@ class Drill:
                 lambda: all(probe.succeeded_since(watch.since + PAGE_OUTAGE) for probe in survivors),
             )
             watch.end(survivors)
-            if while_away:
-                while_away()
+            while_away()
             self.faults.power_on(node)
             watch.mark(f"{node} has power again")
             watch.wait(f"{node} serves again", lambda: self.site.healthy(node))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
+from components.balancer.haproxy import OWN_PORT
 from components.settings import Settings
 from rehearsal.deployment import Deployment
 from rehearsal.region import Faults
@@ -34,11 +35,17 @@ class Site:
         return run(*self.faults.entering(node), *command, stdin=stdin, timeout=timeout)
 
     def healthy(self, node: str) -> bool:
-        """Whether a web node itself answers the balancer's question, and all bricks answer where it is none."""
-        if node not in self.plan.web:
-            return self.pending_heals() is not None
+        """Whether a node does its part: serves pages, sends visitors on, or holds a brick that answers."""
+        if node in self.plan.web:
+            return self.answers(node, "http://127.0.0.1/healthz")
+        if node in self.plan.balancers and not self.answers(node, f"http://127.0.0.1:{OWN_PORT}/health"):
+            return False
+        return node not in self.plan.bricks or self.pending_heals() is not None
+
+    def answers(self, node: str, url: str) -> bool:
+        """Whether a page is there, for someone on the node."""
         try:
-            self.on(node, *ASK, "http://127.0.0.1/healthz", timeout=10)
+            self.on(node, *ASK, url, timeout=10)
         except AWAY:
             return False
         return True

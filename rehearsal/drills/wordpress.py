@@ -17,6 +17,7 @@ from rehearsal.region import Faults
 
 DATABASE_OUTAGE = 120.0
 """Seconds: what Amazon says a failover may take (RDS user guide, "Multi-AZ DB instance failover")."""
+DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """In every page of a site that works, and in none of those that say why it does not."""
 
@@ -27,6 +28,7 @@ class WordPressDrill(Drill):
     def __init__(self, deployment: Deployment, faults: Faults) -> None:
         super().__init__(deployment, faults)
         self.directory = f"{self.site.mount}/wp-content/uploads/rehearsal"
+        self.database_port = DATABASE_PORT[self.site.settings.cloud]
 
     def run(self) -> None:
         self.doors()
@@ -34,18 +36,20 @@ class WordPressDrill(Drill):
         self.node_loss(self.site.nodes[0])
         self.database_failover()
         self.reboot_all()
+        self.refused_destroy()
 
     def visitors(self) -> Sequence[Probe]:
         return [PageProbe(f"visitor {number}", self.site.url, PAGE) for number in (1, 2)]
 
     def doors(self) -> None:
         first, second, *_ = self.site.nodes
-        public = self.site.addresses[first]
+        public, database = self.site.addresses[first], self.database_port
         self.knock(
             inner=[
                 Door("balancer", first, 80, True), Door("balancer", first, 22, False),
-                Door("balancer", first, 24007, False), Door("balancer", "database", 3306, False),
-                Door(second, first, 24007, True), Door(second, first, 22, False), Door(second, "database", 3306, True),
+                Door("balancer", first, 24007, False), Door("balancer", "database", database, False),
+                Door(second, first, 24007, True), Door(second, first, 22, False),
+                Door(second, "database", database, True),
             ],
             outer=[
                 Door(OPERATOR, public, 22, True), Door(OPERATOR, public, 80, False),

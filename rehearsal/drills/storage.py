@@ -1,0 +1,54 @@
+"""The drill of a WordPress site whose files are on nodes of their own, apart from those that serve."""
+
+from __future__ import annotations
+
+from rehearsal.drills.doors import OPERATOR, STRANGER, Door
+from rehearsal.drills.wordpress import WordPressDrill
+
+
+class StorageDrill(WordPressDrill):
+    """Each storage node is lost in turn and healed before the next, then a web node; the database; all of them."""
+
+    def run(self) -> None:
+        self.doors()
+        self.upload_everywhere()
+        first, *others = self.site.plan.bricks
+        self.node_loss_with_an_upload(first)
+        for node in others:
+            self.node_loss(node)
+        self.node_loss(self.site.plan.web[0])
+        self.database_failover()
+        self.reboot_all()
+        self.refused_destroy()
+
+    def doors(self) -> None:
+        storage, other, *_ = self.site.plan.bricks
+        web = self.site.plan.web[0]
+        database = self.database_port
+        at_storage, at_web = self.site.addresses[storage], self.site.addresses[web]
+        self.knock(
+            inner=[
+                Door("balancer", web, 80, True), Door("balancer", web, 22, False), Door("balancer", storage, 80, False),
+                Door(web, storage, 24007, True), Door(web, storage, 22, False), Door(web, "database", database, True),
+                Door(other, storage, 24007, True), Door(storage, web, 80, False),
+            ],
+            outer=[
+                Door(OPERATOR, at_storage, 22, True), Door(OPERATOR, at_storage, 24007, False),
+                Door(OPERATOR, at_web, 22, True), Door(OPERATOR, at_web, 80, False),
+                Door(STRANGER, at_storage, 22, False), Door(STRANGER, at_storage, 24007, False),
+                Door(STRANGER, at_web, 22, False), Door(STRANGER, at_web, 80, False),
+            ],
+        )  # fmt: skip
+
+    def node_loss_with_an_upload(self, node: str) -> None:
+        """What is uploaded while a node is away has to be in its brick, byte for byte, when it has healed."""
+        uploads: list[tuple[str, str]] = []
+        self.node_loss(node, while_away=lambda: uploads.append(self.upload(self.site.plan.web[0])))
+        ((path, digest),) = uploads
+        in_brick = self.site.on(node, "sha256sum", f"{self.site.brick(node)}{path}").split()[0]
+        self.promise(
+            f"an upload while {node} was away is in its brick",
+            in_brick == digest,
+            "equal in bytes" if in_brick == digest else "differs",
+            "equal in bytes",
+        )
