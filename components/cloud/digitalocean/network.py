@@ -57,7 +57,7 @@ class Network(pulumi.ComponentResource):
                 let_in("22", source_addresses=[str(cidr) for cidr in settings.network.ssh_from]),
                 *(
                     # By range and not by tag: a tag stands for the public addresses of its droplets as well. The VPC
-                    # is this stack's own, so that nothing else has an address in it.
+                    # is this stack's own: no machine of anybody else has an address in it.
                     let_in(port_range(ports.range), source_addresses=[self.cidr])
                     for ports in service.peers
                 ),
