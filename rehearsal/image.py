@@ -1,7 +1,8 @@
-"""What a machine boots from: Debian 12 as its cloud image is, with the packages that cloud-init/ names.
+"""What a machine boots from: Debian 12 as its cloud image is, with the packages that any machine comes to have.
 
-A rented machine installs those at its first boot. Ours have no way out to an archive, so they are
-there already; cloud-init's own run of apt finds nothing left to fetch.
+A rented machine installs those at its first boot. Ours have no way out to an archive, so they are there already, and
+their services are off; apt finds nothing left to fetch, and image/files/usr/local/bin/apt-get starts the services of
+what is installed, as Debian does.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ MACHINE = (
 """What a program can tell of Debian's image for EC2 (the debian-cloud-images project, its classes
 SYSTEM_BOOT and EC2), without what a machine here has no use for: kernel, boot loader, clock."""
 
-SERVICES = ("dnsmasq-base", "haproxy", "mariadb-server")
+EXISTING = (
+    "acl", "apache2", "attr", "curl", "fail2ban", "haproxy", "keepalived", "python3-systemd", "rsync", "varnish",
+)  # fmt: skip
+"""What a machine that no cloud-init part describes may install or have."""
+
+SERVICES = ("dnsmasq-base", "haproxy", "mariadb-server", "tcpdump")
 """What the cloud's own services are made of."""
 
 
@@ -51,7 +57,7 @@ def ensure() -> Image:
     When the archive cannot be reached, the newest that there is. Earlier ones are removed unless
     a machine still runs from them. Raises `ToolError` when it cannot be made.
     """
-    packages = named_packages(CLOUD_INIT)
+    packages = [*dict.fromkeys([*named_packages(CLOUD_INIT), *EXISTING])]
     key = f"image-{_fingerprint(packages)}"
     with cache.locked("image"):
         newest = max(cache.DIRECTORY.glob(f"{key}-*"), default=None)

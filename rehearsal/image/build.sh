@@ -1,6 +1,6 @@
 #!/bin/sh
 # POSIX. build.sh DIRECTORY MACHINE PACKAGES SERVICES [SOURCE…]: makes in DIRECTORY the trees `nodes` (Debian 12
-# with the packages MACHINE, as an image has them, and PACKAGES, as cloud-init installs them) and `services` (a layer
+# with the packages MACHINE, as an image has them, and PACKAGES, as they come later) and `services` (a layer
 # above it with SERVICES), and keeps in `archive` what they came from. Packages are words in one argument.
 # SOURCE: a line of sources.list; without one, mmdebstrap's own.
 # Runs in mount and process namespaces of its own, so that nothing stays mounted when it is killed.

@@ -8,10 +8,25 @@ cp "$nodes"/var/lib/apt/lists/*InRelease "$nodes/etc/apt/sources.list" "$directo
 # systemd-resolved has put a link there that leads nowhere before it runs
 cp --remove-destination /etc/resolv.conf "$nodes/etc/resolv.conf"
 
-echo "I: installing what cloud-init installs..." >&2
+enabled() { chroot "$nodes" systemctl list-unit-files --type=service --state=enabled --no-legend | cut -d' ' -f1 | sort; }
+enabled >"$directory/enabled"
+
+echo "I: installing what machines install..." >&2
 # in one call and in the order of the parts, as cloud-init does: alternatives are met by what is named before
 # shellcheck disable=SC2086 # a list of words
 chroot "$nodes" apt-get install -qq --no-install-recommends $PACKAGES >/dev/null
+
+echo "I: turning its services off..." >&2
+mkdir "$nodes/usr/local/lib/rehearsal"
+enabled | comm -13 "$directory/enabled" - | while read -r unit; do
+  package=$(chroot "$nodes" dpkg-query --search "/lib/systemd/system/$unit" | cut -d: -f1)
+  echo "$package $unit"
+  # not systemctl: dpkg would take it for the will of whoever runs the machine, and leave the service off
+  chroot "$nodes" env DPKG_MAINTSCRIPT_PACKAGE="$package" deb-systemd-helper purge "$unit"
+done | sort >"$nodes/usr/local/lib/rehearsal/services"
+rm "$directory/enabled"
+# Apache's page, which no machine without Apache would have
+rm -f "$nodes/var/www/html/index.html"
 
 echo "I: installing the cloud's own services above it..." >&2
 both=$directory/both
