@@ -3,7 +3,7 @@
 The operator (the namespace that the engine and the probes run in) has an address outside of the region.
 A port of a cloud's host hangs on a veth pair of its own behind the router, so that each packet between two hosts,
 or between a host and the outside, crosses the router's forward chain: there the security groups are nftables
-rules, as a cloud enforces them, outside of the machine. A port on a plain network hangs on one of the router's
+rules, as a cloud enforces them, outside of the machine. A port of a plain network hangs on one of the router's
 bridges beside its neighbours: they hear each other's ARP, and nothing filters them.
 """
 
@@ -96,6 +96,19 @@ class Group:
     egress: dict[str, Rule] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Plain:
+    """A plain network: a layer 2 of its own, as behind a switch.
+
+    `routed`: the router is its gateway, and the outside finds its hosts; otherwise they find each other only.
+    """
+
+    name: str
+    """The router's bridge: 15 characters at most."""
+    subnet: ipaddress.IPv4Network
+    routed: bool
+
+
 @dataclass
 class Port:
     """One interface of a host."""
@@ -110,8 +123,8 @@ class Port:
     """The security groups that say what passes; None: everything does."""
     public: str | None = None
     """Where the outside finds it: its own address, or one that the router translates to it; None: nowhere."""
-    bridge: str | None = None
-    """The plain network that it is on."""
+    plain: Plain | None = None
+    """The plain network that it is on; None: a cloud's."""
 
     @property
     def gateway(self) -> str:
@@ -176,6 +189,7 @@ class Network:
         `operator`: the address that the engine and the probes come from; `outsider`: a second address
         of the same namespace, from which a test knocks on what must be closed to strangers.
         """
+        self.outside = [operator.network, outsider.network]
         self.groups: dict[str, Group] = {}
         self._hosts: dict[str, Host] = {}
         self._lock = threading.RLock()
@@ -205,6 +219,16 @@ class Network:
         address = self._address_in(PUBLIC)
         return Port(self._port_name(), interface, address, PUBLIC, groups, address)
 
+    def new_plain(self, plain: Plain) -> None:
+        ip("region", f"link add {plain.name} type bridge", f"link set {plain.name} up")
+        if plain.routed:
+            ip("region", f"addr add {gateway(plain.subnet)}/{plain.subnet.prefixlen} dev {plain.name}")
+
+    def new_plain_port(self, interface: str, plain: Plain, address: str) -> Port:
+        """A port at a given address of a plain network."""
+        public = address if plain.routed else None
+        return Port(self._port_name(), interface, address, plain.subnet, None, public, plain)
+
     def plug(self, host: Host, *, configured: bool) -> None:
         """Give a host a namespace with fresh interfaces: what a reboot forgets must be forgotten.
 
@@ -215,8 +239,8 @@ class Network:
             run("ip", "netns", "add", host.name)
             for port in host.ports:
                 ip("region", f"link add {port.name} type veth peer name {port.interface} netns {host.name}")
-                if port.bridge:
-                    ip("region", f"link set {port.name} master {port.bridge}")
+                if port.plain:
+                    ip("region", f"link set {port.name} master {port.plain.name}")
                 else:
                     # hosts of one subnet reach each other through the router, as in a VPC; at once, not after a
                     # random delay
@@ -241,7 +265,7 @@ class Network:
     def restore(self, port: Port) -> None:
         """Bring a link up."""
         ip("region", f"link set {port.name} up")
-        if not port.bridge:
+        if not port.plain:
             ip("region", f"route replace {port.address}/32 dev {port.name}")
 
     def unplug(self, host: Host) -> None:

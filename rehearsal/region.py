@@ -22,9 +22,11 @@ from typing import Any
 
 from rehearsal.authority import Authority
 from rehearsal.balancer import Balancer, TargetGroup
+from rehearsal.capture import Capture, Flow
 from rehearsal.cgroups import Cgroup
 from rehearsal.database import Account, Database
 from rehearsal.disk import Disk
+from rehearsal.existing import HandedOver, hand_over
 from rehearsal.image import Image
 from rehearsal.machine import Machine
 from rehearsal.names import Names
@@ -147,6 +149,9 @@ class Region:
             self._directory / "logs",
         )
 
+    def new_capture(self, port: Port) -> Capture:
+        return Capture(self._services, port, self._directory / "logs")
+
     def new_snapshot(self, name: str) -> Path:
         return self._directory / "snapshots" / f"{name}.sql"
 
@@ -162,10 +167,15 @@ class Region:
 
 
 class Faults:
-    """What the drill and the command line may do to a running region; machines go by the operator's names."""
+    """What those who rehearse may do to a running region; machines go by the operator's names."""
 
     def __init__(self, region: Region) -> None:
         self._region = region
+        self._captures: dict[tuple[str, str], Capture] = {}
+
+    def hand_over(self, settings: dict[str, Any]) -> HandedOver:
+        """Boot the machines that a stack's settings, as they stand in its file, say exist already."""
+        return hand_over(self._region, settings)
 
     def machines(self) -> dict[str, bool]:
         """Every machine and whether it runs."""
@@ -182,6 +192,21 @@ class Faults:
 
     def reboot(self, name: str) -> None:
         self._machine(name).reboot()
+
+    def cut_link(self, name: str, interface: str) -> None:
+        """Pull one cable of a machine that goes on running: it sees the carrier go."""
+        self._region.network.cut(self._machine(name).host.port(interface))
+
+    def restore_link(self, name: str, interface: str) -> None:
+        self._region.network.restore(self._machine(name).host.port(interface))
+
+    def start_capture(self, name: str, interface: str) -> None:
+        """Note the TCP packets on one interface of a machine, until `stop_capture` or the loss of its power."""
+        self._captures[name, interface] = self._region.new_capture(self._machine(name).host.port(interface))
+
+    def stop_capture(self, name: str, interface: str) -> list[Flow]:
+        """What passed since `start_capture`. Raises `ToolError` when a packet was missed or the power was lost."""
+        return self._captures.pop((name, interface)).stop()
 
     def fail_over_database(self) -> float:
         moment = time.time()
@@ -242,7 +267,7 @@ def own_namespaces() -> None:
 def main() -> None:
     """Start a region from the settings in the file named by the first argument; end with standard input."""
     # they import this module
-    from rehearsal.plugins import aws, command, digitalocean, random, tls  # noqa: PLC0415
+    from rehearsal.plugins import aws, command, random, tls  # noqa: PLC0415
 
     directory = Path(sys.argv[1])
     given = json.loads((directory / "region.json").read_text())
@@ -260,9 +285,7 @@ def main() -> None:
         hosts_own.parent.mkdir(parents=True, exist_ok=True)
         hosts_own.touch()
     run("mount", "--bind", resolver, hosts_own)
-    providers = [
-        aws.provider(region), digitalocean.provider(region), command.provider(), random.provider(), tls.provider()
-    ]  # fmt: skip
+    providers = [aws.provider(region), command.provider(), random.provider(), tls.provider()]
     ports = {provider.name: provider.serve() for provider in providers}
     key = secrets.token_bytes(32)
     faults = Faults(region)
