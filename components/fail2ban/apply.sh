@@ -1,0 +1,50 @@
+#!/bin/bash
+# Makes this machine refuse the addresses that are banned by the facts it knows, and no others: in a table of the packet
+# filter, for whoever connects to this machine itself; and as files, which nginx and Varnish look for, for visitors that
+# a balancer connects for. Tells fail2ban of unbans from elsewhere, as it would not ban an address that it takes for
+# banned. Does nothing while nothing has changed; sets right every minute what somebody else may have flushed.
+set -euo pipefail
+export LC_ALL=C
+known=/var/lib/ha-wordpress/bans
+run=/run/ha-wordpress
+state=$(stat --format=%y "$known")
+due=0 seen=
+[ ! -e "$run/applied" ] || read -r due seen <"$run/applied"
+[ "$seen" != "$state" ] || [ "$EPOCHSECONDS" -ge "$due" ] || exit 0
+
+now=$EPOCHSECONDS
+facts=$(find "$known" -type f -printf '%f\n' | awk -v now="$now" -f /usr/local/lib/ha-wordpress/bans-live.awk)
+
+nft -f - <<RULES
+table inet ha-wordpress {
+    set banned4 { type ipv4_addr; flags timeout; }
+    set banned6 { type ipv6_addr; flags timeout; }
+    chain input { type filter hook input priority -10; policy accept; }
+}
+flush chain inet ha-wordpress input
+flush set inet ha-wordpress banned4
+flush set inet ha-wordpress banned6
+add rule inet ha-wordpress input ip saddr @banned4 drop
+add rule inet ha-wordpress input ip6 saddr @banned6 drop
+$(awk -F, -v now="$now" '$1 == "banned" {
+    print "add element inet ha-wordpress banned" ($2 ~ /:/ ? 6 : 4), "{", $2, "timeout", $3 - now "s }"
+}' <<<"$facts")
+RULES
+
+# an IPv4 address also as one of IPv6 that stands for it
+has=$(find "$run/banned" -type f -printf '%f\n' | sort)
+wanted=$(awk -F, '$1 == "banned" { print $2; if ($2 !~ /:/) print "::ffff:" $2 }' <<<"$facts" | sort)
+cd "$run/banned"
+comm -23 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty rm -f --
+comm -13 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty touch --
+
+unbanned=$(awk -F, '{ latest[$2] = $1 } END { for (a in latest) if (latest[a] == "unbanned") print a }' <<<"$facts" | sort)
+told=$(cat "$run/told" 2>/dev/null || true)
+if [ "$unbanned" != "$told" ]; then
+    # shellcheck disable=SC2086 # a list of words
+    [ -z "$unbanned" ] || timeout 10 fail2ban-client unban $unbanned >/dev/null 2>&1 || exit 0
+    echo "$unbanned" >"$run/told"
+fi
+
+due=$(awk -F, -v due="$((now + 60))" '$1 == "banned" && $3 < due { due = $3 } END { print due }' <<<"$facts")
+echo "$due $state" >"$run/applied"
