@@ -8,7 +8,10 @@ version=$(sha256sum <<<"$CONFIG" | cut -d ' ' -f 1)
 next=$(mktemp)
 trap 'rm -f "$next"' EXIT
 printf '%s' "${CONFIG//@VERSION@/$version}" >"$next"
-haproxy -c -q -f "$next"
+said=$(haproxy -c -f "$next" 2>&1) || {
+    echo "$said" >&2
+    exit 1
+}
 if ! cmp -s "$next" "$file"; then
     install -m 644 "$next" "$file"
 fi
