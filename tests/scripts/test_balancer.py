@@ -1,0 +1,463 @@
+"""The steps of balancer/, on two balancers with a public and a private interface each, both on plain networks.
+
+Stand-ins in this process: the web nodes, and DigitalOcean's interface.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from components.balancer import haproxy, keepalived
+from rehearsal.network import Plain, ip
+from rehearsal.region import Region
+from rehearsal.shell import run
+from tests.scripts.node import Node
+
+VISITORS = Plain("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
+STORAGE = Plain("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
+ENTRANCE = "198.18.1.100"
+WEB_PORT = 8080
+STATS = f"http://127.0.0.1:{haproxy.OWN_PORT}/;csv"
+
+
+@dataclass
+class Web(ThreadingHTTPServer):
+    """Stand-in for a web node: it answers with its name and the headers that it was sent."""
+
+    name: str
+    address: str
+    healthy: bool = True
+    silent: bool = False
+    """Visitors' requests are read, and the connection then closed."""
+    asked: list[str] = field(default_factory=list)
+    """The requests, health checks not among them."""
+
+    daemon_threads = True
+
+    def __post_init__(self) -> None:
+        super().__init__((self.address, WEB_PORT), WebHandler)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def handle_error(self, *_: object) -> None:
+        """A health check that goes away."""
+
+    __hash__ = ThreadingHTTPServer.__hash__
+
+
+class WebHandler(BaseHTTPRequestHandler):
+    server: Web
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/healthz":
+            self._answer(200 if self.server.healthy else 503, b"")
+            return
+        self.server.asked.append(f"{self.command} {self.path} {body.decode()}".strip())
+        if self.server.silent:
+            self.close_connection = True
+        elif self.path == "/slow":
+            # answered in ten parts over two seconds
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            for _ in range(10):
+                self.wfile.write(b".")
+                threading.Event().wait(0.2)
+        else:
+            told = {"name": self.server.name, "headers": {key.lower(): value for key, value in self.headers.items()}}
+            self._answer(200, json.dumps(told).encode())
+
+    do_POST = do_GET  # noqa: N815
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the test tells what it saw."""
+
+
+def ask(address: str, path: str = "/", method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, str]:
+    """The status and the body of an answer, on a connection of its own."""
+    connection = HTTPConnection(address, timeout=5)
+    try:
+        connection.request(method, path, body, {key.replace("_", "-"): value for key, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def eventually(holds: Callable[[], bool], within: float) -> float:
+    """Wait until something holds; returns after how many seconds it did."""
+    start = time.monotonic()
+    while not holds():
+        assert time.monotonic() < start + within, f"not within {within} s"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+@pytest.fixture(scope="module")
+def balancers(region: Region) -> Iterator[dict[str, Node]]:
+    """lb1 and lb2, with HAProxy and keepalived as their packages leave them."""
+    for network in (VISITORS, STORAGE):
+        region.network.new_plain(network)
+    made = {}
+    for place, name in enumerate(("lb1", "lb2"), 11):
+        machine = region.new_machine(
+            f"i-{name}",
+            name=name,
+            hostname=name,
+            ports=[
+                region.network.new_plain_port("eth0", VISITORS, str(VISITORS.subnet.network_address + place)),
+                region.network.new_plain_port("eth1", STORAGE, str(STORAGE.subnet.network_address + place)),
+            ],
+            user_data=b"#cloud-config\n{}\n",
+            public_keys=[],
+        )
+        machine.power_on()
+        made[name] = Node(name, machine)
+    for node in made.values():
+        node.eventually("systemctl", "is-active", "--quiet", "multi-user.target", within=120)
+    yield made
+    for node in made.values():
+        node.machine.power_off()
+
+
+@pytest.fixture(scope="module")
+def webs(balancers: Mapping[str, Node]) -> Iterator[dict[str, Web]]:
+    """web1, web2 and web3, on the private network."""
+    assert balancers
+    run("ip", "link", "add", "storage", "type", "veth", "peer", "name", "webs", "netns", "region")
+    ip("region", "link set webs master storage", "link set webs up")
+    run("ip", "link", "set", "storage", "up")
+    made = {}
+    for place, name in enumerate(("web1", "web2", "web3"), 21):
+        address = str(STORAGE.subnet.network_address + place)
+        run("ip", "addr", "add", f"{address}/{STORAGE.subnet.prefixlen}", "dev", "storage")
+        made[name] = Web(name, address)
+    yield made
+    for web in made.values():
+        web.shutdown()
+        web.server_close()
+
+
+@pytest.fixture(autouse=True)
+def all_well(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    """Every web node is healthy, and where HAProxy runs it has seen it."""
+    for web in webs.values():
+        web.healthy, web.silent = True, False
+    for node in balancers.values():
+        if node.run("sh", "-c", "[ ! -e /run/haproxy.sock ] || echo runs"):
+            node.eventually("sh", "-c", f"! curl --silent '{STATS}' | grep -q '^web,.*,DOWN'")
+    for web in webs.values():
+        web.asked.clear()
+
+
+def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], *names: str) -> dict[str, str]:
+    """Of balancer/haproxy.sh on the balancer `own`, in front of the web nodes of these names."""
+    others = {name: node.address for name, node in balancers.items() if name != own}
+    targets = {name: webs[name].address for name in names or ("web1", "web2")}
+    return {
+        "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others),
+        "OWN_PORT": str(haproxy.OWN_PORT),
+    }
+
+
+def processes(node: Node, name: str) -> list[str]:
+    """A service's processes with their times of start."""
+    return node.run("sh", "-c", f"ps -o pid,lstart,args -C {name} || true").splitlines()[1:]
+
+
+def again(node: Node, script: str, given: Mapping[str, str], secrets: Mapping[str, str] | None = None) -> None:
+    """Run a step that has run before: nothing may be written, and HAProxy and keepalived go on."""
+    before = [processes(node, name) for name in ("haproxy", "keepalived")]
+    node.again(script, given, secrets)
+    assert [processes(node, name) for name in ("haproxy", "keepalived")] == before
+
+
+def test_haproxy_sends_visitors_to_the_web_nodes(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    for name, node in balancers.items():
+        node.step("balancer/haproxy.sh", balancing(name, balancers, webs))
+    node = balancers["lb1"]
+    public = node.machine.host.ports[0].address
+    answers = [json.loads(ask(public)[1])["name"] for _ in range(10)]
+    assert Counter(answers) == {"web1": 5, "web2": 5}
+    again(node, "balancer/haproxy.sh", balancing("lb1", balancers, webs))
+
+
+def test_haproxy_believes_nothing_that_a_visitor_says_of_himself(balancers: Mapping[str, Node]) -> None:
+    public = balancers["lb1"].machine.host.ports[0].address
+    lies = {
+        "X_Forwarded_For": "1.2.3.4",
+        "X_Forwarded_Proto": "https",
+        "X_Real_IP": "1.2.3.4",
+        "Forwarded": "for=1.2.3.4",
+    }
+    got = json.loads(ask(public, **lies)[1])["headers"]
+    assert got["x-forwarded-for"] == "203.0.113.10"
+    assert got["x-forwarded-proto"] == "http"
+    assert not {"x-real-ip", "forwarded"} & set(got)
+
+
+def test_haproxy_tells_of_itself_on_its_own_machine_only(balancers: Mapping[str, Node]) -> None:
+    node = balancers["lb1"]
+    node.run("curl", "--fail", "--silent", f"http://127.0.0.1:{haproxy.OWN_PORT}/health")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((node.address, haproxy.OWN_PORT), timeout=5)
+
+
+def test_haproxy_takes_an_ill_web_node_out_and_back_in(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    public = balancers["lb1"].machine.host.ports[0].address
+
+    def answering() -> set[str]:
+        return {json.loads(ask(public)[1])["name"] for _ in range(4)}
+
+    webs["web1"].healthy = False
+    eventually(lambda: answering() == {"web2"}, within=5)
+    webs["web1"].healthy = True
+    eventually(lambda: answering() == {"web1", "web2"}, within=5)
+    for name in ("web1", "web2"):
+        webs[name].healthy = False
+    eventually(lambda: ask(public)[0] == 503, within=5)
+    # an illness of the web nodes is no reason to give the address away
+    balancers["lb1"].run("curl", "--fail", "--silent", f"http://127.0.0.1:{haproxy.OWN_PORT}/health")
+    for name in ("web1", "web2"):
+        webs[name].healthy = True
+    eventually(lambda: ask(public)[0] == 200, within=5)
+
+
+def test_haproxy_sends_nothing_twice_that_may_have_changed_something(
+    balancers: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    public = balancers["lb1"].machine.host.ports[0].address
+    webs["web1"].silent = True
+    for _ in range(4):
+        assert ask(public, "/page")[0] == 200
+    assert "GET /page" in webs["web1"].asked
+    statuses = [ask(public, f"/form{at}", "POST", "pay")[0] for at in range(4)]
+    assert Counter(statuses) == {200: 2, 502: 2}
+    sent = [request for web in webs.values() for request in web.asked if request.startswith("POST")]
+    assert sorted(sent) == [f"POST /form{at} pay" for at in range(4)]
+
+
+def test_haproxy_tries_another_when_a_web_node_takes_no_connection(
+    balancers: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    """Nothing was sent: also a POST is tried again."""
+    public = balancers["lb1"].machine.host.ports[0].address
+    refuse = f"add rule inet refusing input ip daddr {webs['web1'].address} reject with tcp reset"
+    hook = "add chain inet refusing input { type filter hook input priority 0; }"
+    run("nft", "-f", "-", stdin=f"add table inet refusing\n{hook}\n{refuse}\n")
+    try:
+        assert [ask(public, f"/form{at}", "POST", "pay")[0] for at in range(4)] == [200] * 4
+    finally:
+        run("nft", "delete", "table", "inet", "refusing")
+
+
+def test_haproxy_takes_a_new_web_node_without_dropping_a_connection(
+    balancers: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    node = balancers["lb1"]
+    public = node.machine.host.ports[0].address
+    main = node.run("systemctl", "show", "--property", "MainPID", "haproxy")
+    failed: list[object] = []
+    slow: list[tuple[int, str]] = []
+    end = threading.Event()
+
+    def visit() -> None:
+        while not end.is_set():
+            try:
+                status, _ = ask(public)
+                if status != 200:
+                    failed.append(status)
+            except (OSError, HTTPException) as error:
+                failed.append(error)
+
+    visitors = [threading.Thread(target=visit) for _ in range(4)]
+    visitors.append(threading.Thread(target=lambda: slow.append(ask(public, "/slow"))))
+    for visitor in visitors:
+        visitor.start()
+    try:
+        eventually(lambda: any("GET /slow" in web.asked for web in webs.values()), within=5)
+        node.step("balancer/haproxy.sh", balancing("lb1", balancers, webs, "web1", "web2", "web3"))
+        eventually(lambda: bool(webs["web3"].asked), within=5)
+    finally:
+        end.set()
+        for visitor in visitors:
+            visitor.join()
+    assert not failed
+    assert slow == [(200, "." * 10)]
+    assert node.run("systemctl", "show", "--property", "MainPID", "haproxy") == main
+    node.step("balancer/haproxy.sh", balancing("lb1", balancers, webs))
+
+
+def test_haproxy_goes_on_as_it_was_when_the_configuration_is_wrong(
+    balancers: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    node = balancers["lb1"]
+    given = balancing("lb1", balancers, webs)
+    said = node.refuses(
+        "balancer/haproxy.sh", given | {"CONFIG": given["CONFIG"].replace(f"{webs['web1'].address}:", "nowhere:")}
+    )
+    assert "could not resolve address 'nowhere'" in said
+    again(node, "balancer/haproxy.sh", given)
+
+
+def test_haproxy_names_who_has_its_port(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    node = balancers["lb2"]
+    node.run("systemctl", "stop", "haproxy")
+    node.run("systemctl", "start", "nginx")
+    try:
+        assert '"nginx"' in node.refuses("balancer/haproxy.sh", balancing("lb2", balancers, webs))
+    finally:
+        node.run("systemctl", "stop", "nginx")
+    node.step("balancer/haproxy.sh", balancing("lb2", balancers, webs))
+
+
+def failing_over(own: str, balancers: Mapping[str, Node], *, entrance: str = ENTRANCE) -> dict[str, str]:
+    """Of balancer/keepalived.sh on the balancer `own`, where it holds the address itself."""
+    address = balancers[own].address
+    peers = [node.address for name, node in balancers.items() if name != own]
+    return {
+        "CONFIG": keepalived.config(address, peers, entrance),
+        "ADDRESS": address,
+        "ENTRANCE": entrance,
+        "MOVE": "",
+        "ENVIRONMENT": "",
+        "UNIT": "",
+    }
+
+
+def holders(balancers: Mapping[str, Node]) -> list[str]:
+    """The balancers that have the address on an interface."""
+    asked = ["ip", "-oneline", "-4", "address", "show", "to", f"{ENTRANCE}/32"]
+    return [name for name, node in balancers.items() if node.machine.running and node.run(*asked)]
+
+
+def silence(region: Region, during: Callable[[], object], within: float) -> float:
+    """Do something, and wait until the address is answered again; returns for how many seconds it was not.
+
+    Asked by one connection after another, of 100 ms at most, until five in a row were answered after a failure.
+    """
+    answered = time.monotonic()
+    gap, since, in_a_row = 0.0, time.monotonic(), 0
+    worker = threading.Thread(target=during)
+    worker.start()
+    while worker.is_alive() or not gap or in_a_row < 5:
+        assert time.monotonic() < since + within, f"{gap:.1f} s, and no more answers than {in_a_row} in a row"
+        connection = HTTPConnection(ENTRANCE, timeout=0.1)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except (OSError, HTTPException):
+            in_a_row = 0
+            gap = max(gap, time.monotonic() - answered)
+        else:
+            now = time.monotonic()
+            if in_a_row == 0:
+                gap = max(gap, now - answered if gap else 0)
+            answered, in_a_row = now, in_a_row + 1
+        finally:
+            connection.close()
+    worker.join()
+    return gap
+
+
+@pytest.fixture
+def holder(balancers: Mapping[str, Node]) -> tuple[Node, Node]:
+    """The balancer that has the address, and the other one, which could take it over."""
+    for name, node in balancers.items():
+        node.step("balancer/keepalived.sh", failing_over(name, balancers))
+    (name,) = holders(balancers)
+    (other,) = set(balancers) - {name}
+    return balancers[name], balancers[other]
+
+
+def test_keepalived_gives_the_address_to_one_balancer(balancers: Mapping[str, Node]) -> None:
+    for name, node in balancers.items():
+        node.step("balancer/keepalived.sh", failing_over(name, balancers))
+    eventually(lambda: len(holders(balancers)) == 1, within=10)
+    assert ask(ENTRANCE)[0] == 200
+    for name, node in balancers.items():
+        again(node, "balancer/keepalived.sh", failing_over(name, balancers))
+
+
+def test_keepalived_tells_every_mistake_at_once(balancers: Mapping[str, Node]) -> None:
+    node = balancers["lb1"]
+    before = node.state()
+    given = failing_over("lb1", balancers, entrance="192.0.2.77")
+    said = node.refuses("balancer/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
+    assert "does not have the address 10.99.0.1" in said
+    assert "192.0.2.77, which is to fail over, is in no network" in said
+    own = node.machine.host.ports[0].address
+    assert "is this machine's own address" in node.refuses(
+        "balancer/keepalived.sh", failing_over("lb1", balancers, entrance=own)
+    )
+    assert node.state() == before
+
+
+def test_address_leaves_a_balancer_whose_haproxy_is_gone(
+    region: Region, balancers: Mapping[str, Node], holder: tuple[Node, Node]
+) -> None:
+    node, other = holder
+    gap = silence(region, lambda: node.run("systemctl", "stop", "haproxy"), within=20)
+    assert gap < 5, f"HAProxy stopped: {gap:.1f} s"
+    assert holders(balancers) == [other.name]
+    node.run("systemctl", "start", "haproxy")
+    node.eventually("sh", "-c", "journalctl --unit keepalived --lines 20 | grep 'Entering BACKUP STATE'", within=10)
+    assert holders(balancers) == [other.name]
+
+
+def test_address_leaves_a_balancer_that_loses_power_and_does_not_come_back_with_it(
+    region: Region, balancers: Mapping[str, Node], holder: tuple[Node, Node]
+) -> None:
+    node, other = holder
+    gap = silence(region, node.machine.power_off, within=30)
+    assert gap < 5, f"power lost: {gap:.1f} s"
+    assert holders(balancers) == [other.name]
+    node.machine.power_on()
+    node.eventually("sh", "-c", "journalctl --boot --unit keepalived | grep 'Entering BACKUP STATE'", within=120)
+    assert holders(balancers) == [other.name]
+
+
+@pytest.mark.parametrize("interface", ["eth0", "eth1"])
+def test_address_moves_once_when_a_link_flaps(
+    region: Region, balancers: Mapping[str, Node], holder: tuple[Node, Node], interface: str
+) -> None:
+    node, other = holder
+    port = node.machine.host.port(interface)
+
+    def flap() -> None:
+        for _ in range(10):
+            region.network.cut(port)
+            threading.Event().wait(0.4)
+            region.network.restore(port)
+            threading.Event().wait(0.4)
+
+    gap = silence(region, flap, within=40)
+    assert gap < 5, f"{interface} flapped: {gap:.1f} s"
+    eventually(lambda: holders(balancers) == [other.name], within=10)
+
+
+def test_address_is_given_back_when_keepalived_is_killed(
+    balancers: Mapping[str, Node], holder: tuple[Node, Node]
+) -> None:
+    node, _ = holder
+    node.run("systemctl", "kill", "--signal", "KILL", "keepalived")
+    node.eventually("systemctl", "is-active", "--quiet", "keepalived", within=10)
+    eventually(lambda: len(holders(balancers)) == 1 and ask(ENTRANCE)[0] == 200, within=15)
