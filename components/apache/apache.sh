@@ -97,7 +97,11 @@ fi
 # Apache's own start waits for the first attempt to mount, as logs may be there; not for its success
 order=/etc/systemd/system/$APACHE_SERVICE.service.d/ha-wordpress.conf
 mkdir -p "$(dirname "$order")" "$(dirname "$moving")" "$volume"
-cmp -s - "$order" <<<$'[Unit]\nAfter='"$unit" || cat >"$order" <<<$'[Unit]\nAfter='"$unit"
+after=$'[Unit]\nAfter='$unit
+if ! cmp -s - "$order" <<<"$after"; then
+    echo "$after" >"$order"
+    systemctl daemon-reload
+fi
 if [ "$(getenforce 2>/dev/null || true)" = Enforcing ] && [[ $(getsebool httpd_use_fusefs) != *on ]]; then
     setsebool -P httpd_use_fusefs on
 fi

@@ -1,0 +1,437 @@
+"""apache/apache.sh, on two servers that run Apache with a site of their own each."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from components.cloud.existing import packages
+from components.gluster.mount import ring
+from components.gluster.volume import volume_options
+from components.hosts import host_name
+from components.remote import command_text
+from components.settings import Gluster
+from rehearsal.machine import Attachment
+from rehearsal.region import Region
+from tests.scripts import params
+from tests.scripts.node import COMPONENTS, Node
+
+NAMES = ("web1", "web2")
+PEERS = [host_name(name) for name in NAMES]
+SITE = "/var/www"
+MOVING = "/var/lib/ha-wordpress/apache-moving"
+
+SITE_OF_OWN = r"""
+mkdir -p /var/www/html/images
+echo 'the page' >/var/www/html/index.html
+for i in {1..40}; do echo "picture $i" >/var/www/html/images/$i.jpg; done
+chown -R www-data:www-data /var/www/html/images
+chmod 640 /var/www/html/images/7.jpg
+"""
+
+AS_BEFORE = r"""
+systemctl stop apache2
+systemctl disable --quiet --now gluster-mount@var-www.service 2>/dev/null
+for mount in /run/ha-wordpress/volume /var/www; do mountpoint --quiet $mount && umount --lazy $mount; done
+sed -i '\, /var/www glusterfs ,d' /etc/fstab
+chattr -i /var/www
+rm -rf /usr/local/sbin/* /run/faked-* /var/www /var/www.orig /var/lib/ha-wordpress
+rm -f /etc/apache2/conf-enabled/ha-wordpress.conf
+true
+"""
+
+EMPTY = r"""
+gluster --mode=script volume start var-www 2>/dev/null
+mkdir -p /mnt/all
+mount -t glusterfs node-web1:/var-www /mnt/all
+find /mnt/all -mindepth 1 -delete
+umount /mnt/all
+"""
+
+FAKE = r"""#!/bin/bash
+# acts once, where its arguments are the expected ones
+if [[ "$*" == @MATCH@ ]] && [ ! -e /run/faked-@NAME@ ]; then
+    touch /run/faked-@NAME@
+    @ACTION@
+fi
+PATH=/usr/sbin:/usr/bin exec @NAME@ "$@"
+"""
+
+BREAK = "echo broken by the test >&2; exit 1"
+KILL = "kill -KILL 0"
+"""All of the step: its processes are a group of their own (timeout(1))."""
+
+STAGES = {
+    "stopping": ("systemctl", "stop\\ apache2"),
+    "renaming": ("mv", "*\\ /var/www\\ /var/www.orig"),
+    "making the mountpoint": ("mkdir", "-p\\ /var/www"),
+    "locking the mountpoint": ("chattr", "+i\\ /var/www"),
+    "writing fstab": ("mv", "*\\ /etc/fstab"),
+    "enabling the mount": ("systemctl", "enable*gluster-mount@var-www.service"),
+    "mounting": ("systemctl", "start\\ --no-block*"),
+    "starting": ("systemctl", "start\\ apache2"),
+}
+
+
+def apache(name: str) -> dict[str, str]:
+    first, *others = ring(PEERS, host_name(name))
+    return {
+        "SOURCE": f"{first}:/var-www",
+        "BACKUPS": ":".join(others),
+        "SITE": SITE,
+        "FIRST": "yes" if name == NAMES[0] else "",
+        "CONF": params.text("apache/apache.conf").replace("@SITE@", SITE),
+        "COPY": params.text("move/copy.sh"),
+        "MOUNT": params.text("gluster/mount.sh"),
+        "UNIT": params.text("gluster/gluster-mount@.service"),
+    }
+
+
+STEP = "apache/apache.sh"
+
+
+@pytest.fixture(scope="module")
+def machines(region: Region) -> Iterator[dict[str, Node]]:
+    """web1 and web2, which run Apache, with the volume `var-www` in two copies on a disk each."""
+    made = {}
+    for zone, name in enumerate(NAMES, 5):
+        subnet = ipaddress.IPv4Network(f"10.20.{zone}.0/24")
+        machine = region.new_machine(
+            f"i-{name}",
+            name=name,
+            hostname=name,
+            ports=[region.network.new_port("ens5", subnet, ("sg-all",), public=True)],
+            user_data=b"#cloud-config\n{}\n",
+            public_keys=[],
+        )
+        region.new_disk(f"vol-{name}", 2)
+        made[name] = Node(name, machine)
+        machine.attach(Attachment(region.disks[f"vol-{name}"], "nvme1n1", Path(made[name].disk).name))
+        machine.power_on()
+
+    volume = params.VOLUME | {
+        "VOLUME": "var-www",
+        "REPLICA": "replica 2",
+        "BRICKS": " ".join(f"{peer}:{params.BRICK}" for peer in PEERS),
+        "OPTIONS": "\n".join(
+            f"{option} {value}"
+            for option, value in volume_options(
+                Gluster(replica=2, accept_split_brain_risk=True), 0, params.NETWORK
+            ).items()
+        ),
+    }
+
+    def prepare(node: Node) -> None:
+        node.eventually("systemctl", "is-active", "--quiet", "multi-user.target", within=120)
+        # the image has what any machine of any site has
+        node.run("systemctl", "disable", "--quiet", "--now", "nginx")
+        node.step("cloud/existing/packages.sh", packages.params(["gluster", "apache"]))
+        node.step("hosts.sh", params.hosts(made))
+        node.step("gluster/glusterd.sh", params.GLUSTERD)
+        node.step("gluster/brick.sh", params.brick(node.disk))
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(prepare, made.values()))
+    made["web1"].step("gluster/peers.sh", {"PEERS": PEERS[1], "OTHERS": "1"})
+    made["web2"].step("gluster/peers.sh", {"PEERS": PEERS[0], "OTHERS": "1"})
+    made["web1"].step("gluster/volume.sh", volume)
+    yield made
+    for node in made.values():
+        node.machine.power_off()
+
+
+@pytest.fixture
+def servers(machines: dict[str, Node]) -> dict[str, Node]:
+    """Both as they were before the move, and an empty volume."""
+    for node in machines.values():
+        node.run("bash", "-c", AS_BEFORE)
+    machines["web1"].run("bash", "-c", EMPTY)
+    for node in machines.values():
+        node.run("bash", "-euc", SITE_OF_OWN)
+        node.run("systemctl", "start", "apache2")
+    return machines
+
+
+@pytest.fixture
+def server(servers: Mapping[str, Node]) -> Node:
+    """The first one."""
+    return servers["web1"]
+
+
+def fake(node: Node, name: str, match: str, action: str) -> None:
+    """Put a stand-in before a command of the machine."""
+    text = FAKE.replace("@NAME@", name).replace("@MATCH@", match).replace("@ACTION@", action)
+    node.run("sh", "-c", f"cat >/usr/local/sbin/{name}; chmod 755 /usr/local/sbin/{name}", stdin=text)
+
+
+def attempt(node: Node, timeout: int = 180) -> subprocess.CompletedProcess[str]:
+    """Run the step, however it ends."""
+    text = command_text(COMPONENTS / STEP, apache(node.name), timeout=timeout)
+    words = [*node.machine.entering(), "bash", "-c", text]
+    return subprocess.run(words, check=False, capture_output=True, text=True, timeout=timeout + 30)
+
+
+def tree(node: Node, path: str) -> str:
+    told = rf"""cd {path}; find . -path ./.ha-wordpress -prune -o -type d -printf '%P d %m %U %G %T@\n' \
+        -o -printf '%P %y %m %U %G %T@ %s %l\n' | sort"""
+    return node.run("bash", "-c", told)
+
+
+def files(told: str) -> list[str]:
+    """Of what `tree` tells, all but the directories."""
+    return [line for line in told.splitlines() if " d " not in line]
+
+
+def page(node: Node, path: str = "/") -> str:
+    """The status and the body of what a server answers to somebody outside of it."""
+    url = f"http://{node.machine.host.public}{path}"
+    words = ["curl", "--silent", "--max-time", "5", "--write-out", " %{http_code}", url]
+    return subprocess.run(words, check=False, capture_output=True, text=True).stdout
+
+
+def assert_moved(node: Node, before: str) -> None:
+    """Apache serves the volume, and the old tree is there."""
+    assert node.run("findmnt", "--noheadings", "--output", "FSTYPE", "--mountpoint", SITE) == "fuse.glusterfs\n"
+    assert node.run("systemctl", "is-active", "apache2") == "active\n"
+    assert page(node) == "the page\n 200"
+    assert page(node, "/healthz") == "ok\n 200"
+    assert tree(node, f"{SITE}.orig") == before
+    node.run("systemctl", "is-enabled", "--quiet", "gluster-mount@var-www.service")
+    node.run("test", "!", "-e", MOVING)
+    node.run("sh", "-c", "! mountpoint --quiet /run/ha-wordpress/volume")
+
+
+def assert_put_back(node: Node, before: str) -> None:
+    """All is as it was, and Apache serves it."""
+    assert page(node) == "the page\n 200"
+    assert node.run("systemctl", "is-active", "apache2") == "active\n"
+    assert tree(node, SITE) == before
+    node.run("sh", "-c", f"test ! -e {SITE}.orig && test ! -e {MOVING} && ! grep -q ' {SITE} ' /etc/fstab")
+    node.run("sh", "-c", "! mountpoint --quiet /run/ha-wordpress/volume && ! mountpoint --quiet /var/www")
+    node.run("sh", "-c", "! systemctl is-enabled --quiet gluster-mount@var-www.service")
+    node.run("sh", "-c", f"echo writable >{SITE}/new && rm {SITE}/new")
+
+
+class Visitor:
+    """Somebody who asks for the page every 50 ms."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.answered: list[float] = []
+        self.other: set[str] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> Visitor:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        while not self._over.wait(0.05):
+            got = page(self.node)
+            if got == "the page\n 200":
+                self.answered.append(time.monotonic())
+            else:
+                self.other.add(got)
+
+    @property
+    def outage(self) -> float:
+        """Seconds of the longest time without the page."""
+        return max(later - earlier for earlier, later in itertools.pairwise(self.answered))
+
+
+def test_both_servers_serve_the_first_ones_files_and_keep_their_own(servers: Mapping[str, Node]) -> None:
+    first, second = servers.values()
+    second.run(
+        "bash", "-c", "cd /var/www/html; echo 'only here' >own.html; echo other >images/1.jpg; ln -s own.html own"
+    )
+    before = {name: tree(node, SITE) for name, node in servers.items()}
+
+    with Visitor(first) as visitor:
+        first.step(STEP, apache("web1"))
+    print(f"Apache was down for {visitor.outage:.2f} s on the first server")  # noqa: T201
+    assert visitor.outage < 5
+    assert visitor.other <= {" 000"}
+    assert_moved(first, before["web1"])
+    assert tree(first, SITE) == before["web1"]
+
+    with Visitor(second) as visitor:
+        done = attempt(second)
+    print(f"Apache was down for {visitor.outage:.2f} s on the second server")  # noqa: T201
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.splitlines()) == [
+        "only on this server: html/own",
+        "only on this server: html/own.html",
+        "other content: html/images/1.jpg",
+    ]
+    assert visitor.outage < 5
+    assert_moved(second, before["web2"])
+    assert page(second, "/own.html").endswith(" 404")
+
+    first.run("sh", "-c", f"echo 'written on the first' >{SITE}/html/new.html")
+    assert page(second, "/new.html") == "written on the first\n 200"
+    assert page(second, "/.ha-wordpress/code").endswith(" 404")
+    for name, node in servers.items():
+        node.again(STEP, apache(name))
+        assert_moved(node, before[name])
+
+
+def test_both_serve_from_the_volume_after_a_reboot(servers: Mapping[str, Node]) -> None:
+    first, second = servers.values()
+    first.step(STEP, apache("web1"))
+    second.step(STEP, apache("web2"))
+    boot = second.run("cat", "/proc/sys/kernel/random/boot_id")
+    started = second.run("systemctl", "show", "--property=UserspaceTimestampMonotonic")
+    second.machine.reboot()
+    end = time.monotonic() + 60
+    while page(second, "/healthz") != "ok\n 200" or time.monotonic() < end - 58:
+        assert time.monotonic() < end
+    assert boot
+    assert second.run("systemctl", "show", "--property=UserspaceTimestampMonotonic") != started
+    assert page(second) == "the page\n 200"
+    second.again(STEP, apache("web2"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_old_files_are_back_when_the_move_breaks(server: Node, stage: str) -> None:
+    before = tree(server, SITE)
+    fake(server, *STAGES[stage], BREAK)
+    said = server.refuses(STEP, apache("web1"))
+    assert "broken by the test" in said
+    assert "Putting the old /var/www back" in said
+    assert_put_back(server, before)
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "ending"])
+def test_a_run_after_one_that_was_killed_ends_the_move(server: Node, stage: str) -> None:
+    before = tree(server, SITE)
+    fake(server, *(STAGES | {"ending": ("rm", MOVING)})[stage], KILL)
+    assert attempt(server).returncode != 0
+    server.run("test", "-e", MOVING)
+    server.step(STEP, apache("web1"))
+    assert_moved(server, before)
+    assert tree(server, SITE) == before
+    server.again(STEP, apache("web1"))
+
+
+def test_what_was_written_to_the_volume_after_a_killed_run_stays(server: Node) -> None:
+    fake(server, "rm", MOVING, KILL)
+    attempt(server)
+    server.run("sh", "-c", f"echo written >{SITE}/html/new.html")
+    server.step(STEP, apache("web1"))
+    assert page(server, "/new.html") == "written\n 200"
+
+
+@pytest.mark.parametrize("stage", ["copying", "renaming", "starting"])
+def test_the_old_files_are_back_when_the_step_runs_out_of_time(server: Node, stage: str) -> None:
+    before = tree(server, SITE)
+    fake(server, *(STAGES | {"copying": ("rsync", "*")})[stage], "sleep 60")
+    assert attempt(server, timeout=20).returncode == 124
+    assert_put_back(server, before)
+
+
+def test_the_old_files_are_back_when_no_brick_answers(server: Node) -> None:
+    before = tree(server, SITE)
+    fake(server, *STAGES["mounting"], "gluster --mode=script volume stop var-www >/dev/null")
+    said = server.refuses(STEP, apache("web1"))
+    assert f"{SITE} is not a GlusterFS mount" in said
+    assert_put_back(server, before)
+
+
+def test_the_old_files_are_back_when_apache_serves_another_page(server: Node) -> None:
+    before = tree(server, SITE)
+    fake(server, *STAGES["starting"], f"echo other >{SITE}/html/index.html")
+    said = server.refuses(STEP, apache("web1"))
+    assert "From the volume, Apache answers 200" in said
+    assert_put_back(server, before)
+
+
+def test_what_changes_until_apache_stops_is_on_the_volume(server: Node) -> None:
+    changes = (
+        "cd /var/www/html; echo new >new.html; echo later >images/1.jpg; rm images/2.jpg; chmod 600 images/3.jpg; "
+        "setfattr -n user.late -v yes images/4.jpg; cd /"
+    )
+    fake(server, *STAGES["stopping"], changes)
+    with Visitor(server) as visitor:
+        server.step(STEP, apache("web1"))
+    print(f"Apache was down for {visitor.outage:.2f} s with a last copy")  # noqa: T201
+    after = tree(server, f"{SITE}.orig")
+    assert "html/new.html" in after
+    assert "html/images/2.jpg" not in after
+    assert_moved(server, after)
+    # a directory's time may be a fraction of a second off: rsync leaves that
+    assert files(tree(server, SITE)) == files(after)
+    assert "yes" in server.run("getfattr", "--name", "user.late", f"{SITE}/html/images/4.jpg")
+
+
+def test_the_old_files_are_back_when_the_last_copy_breaks(server: Node) -> None:
+    fake(server, *STAGES["stopping"], "echo late >/var/www/html/new.html; touch /run/stopped")
+    fake(server, "rsync", "*", "if [ -e /run/stopped ]; then exit 12; fi; rm /run/faked-rsync")
+    said = server.refuses(STEP, apache("web1"))
+    server.run("rm", "/run/stopped")
+    assert "Putting the old /var/www back" in said
+    assert_put_back(server, tree(server, SITE))
+
+
+def test_the_second_server_waits_for_the_first_ones_files(servers: Mapping[str, Node]) -> None:
+    node = servers["web2"]
+    before = tree(node, SITE)
+    assert "The first server's files are not on node-web1:/var-www yet" in node.refuses(STEP, apache("web2"))
+    assert_put_back(node, before)
+
+
+PRECONDITIONS = {
+    "mkdir /var/www.orig": "/var/www.orig is there already",
+    "systemctl stop apache2": "Apache does not answer at http://127.0.0.1/",
+    "mkdir /srv/www; mount --bind /srv/www /var/www": "/var/www is a file system of its own",
+    "gluster --mode=script volume stop var-www": "cannot be mounted. Nothing was changed",
+    "echo 'Redirect / https://www.example.com/' >/etc/apache2/conf-enabled/a.conf; apachectl graceful":
+        "/healthz answers 302",
+    "echo nonsense >/etc/apache2/conf-enabled/a.conf": "Invalid command 'nonsense'",
+    "mv /var/www /srv/www; ln -s /srv/www /var/www": "/var/www is not a directory of this machine",
+    "mount -t glusterfs localhost:/var-www /mnt; touch /mnt/theirs; umount /mnt": "The volume holds files that",
+}  # fmt: skip
+
+UNDO = """
+rm -f /etc/apache2/conf-enabled/a.conf
+if mountpoint --quiet /var/www; then umount /var/www; rmdir /srv/www; fi
+if [ -L /var/www ]; then rm /var/www; mv /srv/www /var/www; fi
+gluster --mode=script volume start var-www
+true
+"""
+
+
+@pytest.mark.parametrize("precondition", PRECONDITIONS)
+def test_nothing_stops_where_the_move_cannot_succeed(server: Node, precondition: str) -> None:
+    server.run("bash", "-euc", precondition)
+    started = server.run("systemctl", "show", "--property=MainPID,ActiveState", "apache2")
+    said = server.refuses(STEP, apache("web1"))
+    assert PRECONDITIONS[precondition] in said
+    assert "Putting" not in said
+    assert server.run("systemctl", "show", "--property=MainPID,ActiveState", "apache2") == started
+    server.run("sh", "-c", f"! grep -q ' {SITE} glusterfs' /etc/fstab; ! mountpoint --quiet /run/ha-wordpress/volume")
+    server.run("bash", "-c", UNDO)
+
+
+def test_selinux_lets_apache_read_the_volume(server: Node) -> None:
+    """With stand-ins for SELinux's commands: no machine here enforces it."""
+    server.run("sh", "-c", "echo '#!/bin/sh\necho Enforcing' >/usr/local/sbin/getenforce")
+    server.run("sh", "-c", "echo '#!/bin/sh\ncat /run/sebool' >/usr/local/sbin/getsebool")
+    server.run("sh", "-c", "echo '#!/bin/sh\necho \"$2 --> $3\" >/run/sebool; echo $* >>/run/sebools'"
+               " >/usr/local/sbin/setsebool")  # fmt: skip
+    server.run("sh", "-c", "chmod 755 /usr/local/sbin/*; echo 'httpd_use_fusefs --> off' >/run/sebool")
+    server.step(STEP, apache("web1"))
+    server.step(STEP, apache("web1"))
+    assert server.run("cat", "/run/sebools") == "-P httpd_use_fusefs on\n"
