@@ -12,7 +12,7 @@ from typing import Annotated
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializeAsAny
 from rich.bar import Bar
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +21,9 @@ from rehearsal.axis import Axis
 from rehearsal.progress import duration
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+ABREAST = 3
+"""Faults that the terminal shows side by side."""
 
 PAUSE = 0.5
 """Seconds: a client is served without a break while no answer, and no next attempt, takes longer than this."""
@@ -234,7 +237,7 @@ class Report(BaseModel):
         """Print the report in 80 columns; the verdict comes last, where a terminal's reader looks first."""
         for title, table in (
             (f"{self.stack}: up in {duration(self.up_seconds)}, critical path", self._path_table()),
-            ("Faults" if self.faults else "No fault was made", self._fault_table()),
+            ("Faults" if self.faults else "No fault was made", self._fault_tables()),
             ("Promises", self._promise_table()),
         ):
             console.print(Text(f"\n{title}", style="bold"))
@@ -256,15 +259,10 @@ class Report(BaseModel):
             begun += step.seconds
         return table
 
-    def _fault_table(self) -> Table:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
-        table.add_column(no_wrap=True)
-        for fault in self.faults:
-            table.add_column(Text(fault.name), justify="right", vertical="bottom")
-        figures = [fault.figures for fault in self.faults]
-        for name in dict.fromkeys(name for fault in figures for name in fault):
-            table.add_row(Text(name), *(fault.get(name, "-") for fault in figures))
-        return table
+    def _fault_tables(self) -> Group:
+        """Faults side by side, as many as 80 columns hold, and the others below."""
+        rows = [self.faults[begin : begin + ABREAST] for begin in range(0, len(self.faults), ABREAST)]
+        return Group(*(Padding(_fault_table(row), (1 if number else 0, 0, 0, 0)) for number, row in enumerate(rows)))
 
     def _promise_table(self) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -272,6 +270,17 @@ class Report(BaseModel):
             sign = Text("held", style="green") if promise.held else Text("BROKEN", style="bold red")
             table.add_row(sign, Text(promise.name), Text(promise.measured), Text(promise.bar, style="dim"))
         return table
+
+
+def _fault_table(faults: list[Fault]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+    table.add_column(no_wrap=True, min_width=24)
+    for fault in faults:
+        table.add_column(Text(fault.name), justify="right", vertical="bottom", width=14)
+    figures = [fault.figures for fault in faults]
+    for name in dict.fromkeys(name for fault in figures for name in fault):
+        table.add_row(Text(name), *(fault.get(name, "-") for fault in figures))
+    return table
 
 
 def in_seconds(seconds: float) -> str:

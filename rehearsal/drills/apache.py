@@ -5,17 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import httpx
 
 from components.cloud.existing.settings import ExistingSettings
 from components.settings import GLUSTERD_PORT, Settings
+from rehearsal.capture import Flow
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.probes import PAGE_TIMEOUT, PageProbe, Probe
-
-if TYPE_CHECKING:
-    from rehearsal.capture import Flow
 
 PAGE = "It was here before"
 """In the first page of the site that the machines are handed over with."""

@@ -1,0 +1,21 @@
+"""Every stack has a drill, by what it is and not by its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.settings import Settings
+from rehearsal.drills.choice import DRILLS
+from rehearsal.project import PROJECT
+from rehearsal.stacks import stack_settings, stacks
+
+
+@pytest.mark.parametrize("stack", stacks())
+def test_every_stack_has_a_drill(stack: str) -> None:
+    settings = stack_settings(stack)
+    kind = tuple(settings.get(f"{PROJECT}:{key}", Settings.model_fields[key].default) for key in ("web", "topology"))
+    assert kind in DRILLS
+
+
+def test_each_drill_is_of_one_kind_of_site() -> None:
+    assert len(set(DRILLS.values())) == len(DRILLS)
