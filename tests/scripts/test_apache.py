@@ -292,13 +292,11 @@ def test_both_serve_from_the_volume_after_a_reboot(servers: Mapping[str, Node]) 
     first, second = servers.values()
     first.step(STEP, apache("web1"))
     second.step(STEP, apache("web2"))
-    boot = second.run("cat", "/proc/sys/kernel/random/boot_id")
     started = second.run("systemctl", "show", "--property=UserspaceTimestampMonotonic")
     second.machine.reboot()
     end = time.monotonic() + 60
     while page(second, "/healthz") != "ok\n 200" or time.monotonic() < end - 58:
         assert time.monotonic() < end
-    assert boot
     assert second.run("systemctl", "show", "--property=UserspaceTimestampMonotonic") != started
     assert page(second) == "the page\n 200"
     second.again(STEP, apache("web2"))
@@ -323,7 +321,6 @@ def test_a_run_after_one_that_was_killed_ends_the_move(server: Node, stage: str)
     server.step(STEP, apache("web1"))
     assert_moved(server, before)
     assert tree(server, SITE) == before
-    server.again(STEP, apache("web1"))
 
 
 def test_what_was_written_to_the_volume_after_a_killed_run_stays(server: Node) -> None:

@@ -106,13 +106,13 @@ put() {
 printf '%s\n' "$os" >"$files/os.env"
 put "$files/os.env" /etc/ha-wordpress/os.env
 # before the packages, as cloud-init does
-awk -v to="$files" '/^==> / { print > (to "/paths"); n++; next } { print > (to "/" n) }' <<<"${FILES%$'\n'}"
 if [ -n "$FILES" ]; then
+    awk -v to="$files" '/^==> / { print > (to "/paths"); n++; next } { print > (to "/" n) }' <<<"${FILES%$'\n'}"
     n=0
     while read -r _ path; do
         n=$((n + 1))
         # the settings of a package manager that this machine has not
-        [ "$family" != debian ] && [[ $path = /etc/apt/* ]] || put "$files/$n" "$path"
+        [[ $family != debian && $path = /etc/apt/* ]] || put "$files/$n" "$path"
     done <"$files/paths"
 fi
 

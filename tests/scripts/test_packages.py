@@ -1,0 +1,197 @@
+"""cloud/existing/packages.sh, on a machine that exists already."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from components.cloud.existing import packages
+from components.remote import command_text
+from tests.scripts.node import COMPONENTS, Node
+
+STEP = "cloud/existing/packages.sh"
+ENV = "/etc/ha-wordpress/os.env"
+
+# Two packages of our own in an archive of files: `rehearsed` needs `rehearsed-library`, would like `rehearsed-friend`,
+# asks about its configuration, and starts a service.
+ARCHIVE = r"""
+mkdir -p /srv/archive && cd /srv/archive
+package() {
+    mkdir -p "$1/DEBIAN" "$1/etc/$1" "$1/lib/systemd/system"
+    printf 'Package: %s\nVersion: 1\nArchitecture: all\nMaintainer: test <test@example.com>\nDescription: test\n' \
+        "$1" >"$1/DEBIAN/control"
+}
+for name in rehearsed rehearsed-library rehearsed-friend; do package $name; done
+printf 'Depends: rehearsed-library\nRecommends: rehearsed-friend\n' >>rehearsed/DEBIAN/control
+echo ours >rehearsed/etc/rehearsed/conf; echo /etc/rehearsed/conf >rehearsed/DEBIAN/conffiles
+printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' \
+    >rehearsed/lib/systemd/system/rehearsed.service
+printf '#!/bin/sh\ndeb-systemd-helper enable rehearsed.service\ndeb-systemd-invoke start rehearsed.service\n' \
+    >rehearsed/DEBIAN/postinst
+chmod 755 rehearsed/DEBIAN/postinst
+: >Packages
+for name in rehearsed rehearsed-library rehearsed-friend; do
+    dpkg-deb --build --root-owner-group $name >/dev/null
+    dpkg-deb --field $name.deb >>Packages
+    printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' $name.deb "$(stat --format %s $name.deb)" \
+        "$(sha256sum $name.deb | cut -d ' ' -f 1)" >>Packages
+done
+echo 'deb [trusted=yes] file:/srv/archive ./' >/etc/apt/sources.list.d/archive.list
+# somebody's own configuration, kept from an earlier installation
+mkdir -p /etc/rehearsed && echo theirs >/etc/rehearsed/conf
+"""
+
+UNDO = r"""
+systemctl stop rehearsed
+dpkg --purge rehearsed rehearsed-library rehearsed-friend >/dev/null 2>&1
+rm -rf /srv/archive /etc/apt/sources.list.d/archive.list /etc/rehearsed /etc/ha-wordpress /etc/rehearsed.d
+rm -f /usr/local/sbin/dnf /usr/local/sbin/rpm /run/dnf /run/installed /srv/os-release
+apt-get update -qq
+true
+"""
+
+
+@pytest.fixture
+def node(spare: Node) -> Iterator[Node]:
+    spare.run("bash", "-euc", ARCHIVE)
+    yield spare
+    spare.run("bash", "-c", UNDO)
+
+
+def given(names: str, files: str = "") -> dict[str, str]:
+    return {"PACKAGES": names, "FILES": files}
+
+
+def status(node: Node, package: str) -> str:
+    return node.run("sh", "-c", f"dpkg-query --show --showformat '${{db:Status-Status}}' {package} 2>/dev/null || true")
+
+
+def test_what_is_missing_is_installed_and_no_service_starts_by_itself(node: Node) -> None:
+    node.step(STEP, given("curl rehearsed"))
+    assert [status(node, f"rehearsed{name}") for name in ("", "-library", "-friend")] == [
+        "installed",
+        "installed",
+        "not-installed",
+    ]
+    assert node.run("cat", "/etc/rehearsed/conf") == "theirs\n"
+    assert node.run("sh", "-c", "systemctl is-active rehearsed || true") == "inactive\n"
+    assert node.run("systemctl", "is-enabled", "rehearsed") == "enabled\n"
+    node.run("test", "!", "-e", "/usr/sbin/policy-rc.d")
+    assert "APACHE_SERVICE=apache2\n" in node.run("cat", ENV)
+    node.again(STEP, given("curl rehearsed"))
+
+
+def test_a_second_run_asks_no_archive_and_is_over_within_a_second(node: Node) -> None:
+    node.step(STEP, packages.params(["gluster", "web", "wordpress"]))
+    changed = node.run("stat", "--format", "%Z", "/var/lib/apt/lists", "/var/lib/dpkg/status")
+    node.again(STEP, packages.params(["gluster", "web", "wordpress"]))
+    seconds = []
+    for _ in range(3):
+        start = time.monotonic()
+        node.step(STEP, packages.params(["gluster", "web", "wordpress"]))
+        seconds.append(time.monotonic() - start)
+    # the machine is not alone with the processors
+    assert min(seconds) < 1
+    assert node.run("stat", "--format", "%Z", "/var/lib/apt/lists", "/var/lib/dpkg/status") == changed
+
+
+def test_the_files_of_the_parts_are_written(node: Node) -> None:
+    node.step(STEP, packages.params(["base", "gluster"]))
+    assert node.run("cat", "/etc/apt/apt.conf.d/52no-unattended-glusterfs") == (
+        'Unattended-Upgrade::Package-Blacklist { "glusterfs-.*"; };\n'
+    )
+    files = "==> /etc/rehearsed.d/a b\none\n\n  two '$x'\n==> /etc/rehearsed.d/c\nthree\n"
+    node.step(STEP, given("", files))
+    assert node.run("cat", "/etc/rehearsed.d/a b") == "one\n\n  two '$x'\n"
+    assert node.run("cat", "/etc/rehearsed.d/c") == "three\n"
+    before = node.run("stat", "--format", "%i %Z", "/etc/rehearsed.d/c")
+    node.again(STEP, given("", files))
+    assert node.run("stat", "--format", "%i %Z", "/etc/rehearsed.d/c") == before
+
+
+@pytest.mark.parametrize("lock", ["/var/lib/dpkg/lock-frontend", "/var/lib/apt/lists/lock"])
+def test_another_package_manager_is_waited_for(node: Node, lock: str) -> None:
+    held = (
+        f"import fcntl, time; file = open('{lock}', 'a'); fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True)"
+    )
+    words = [*node.machine.entering(), "python3", "-c", f"{held}; time.sleep(4)"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        start = time.monotonic()
+        node.step(STEP, given("rehearsed"))
+        assert time.monotonic() - start > 3
+    assert status(node, "rehearsed") == "installed"
+
+
+def test_a_package_that_no_archive_has_is_named(node: Node) -> None:
+    said = node.refuses(STEP, given("curl no-such-package"))
+    assert "These packages could not be installed: no-such-package" in said
+    assert "Unable to locate package no-such-package" in said
+    node.run("test", "!", "-e", "/usr/sbin/policy-rc.d")
+
+
+def on(node: Node, os_release: str, params: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the step where /etc/os-release tells of another system: a file mounted over it, for the step alone."""
+    node.run("sh", "-c", "cat >/srv/os-release", stdin=os_release)
+    script = f"mount --bind /srv/os-release /etc/os-release\n{command_text(COMPONENTS / STEP, params, timeout=60)}"
+    words = [*node.machine.entering(), "unshare", "--mount", "bash", "-euc", script]
+    return subprocess.run(words, check=False, capture_output=True, text=True, timeout=90)
+
+
+DNF = '#!/bin/sh\necho "$*" >>/run/dnf\nfor name; do echo "$name" >>/run/installed; done\n'
+RPM = '#!/bin/sh\nfor name; do :; done\ngrep -qxF -- "$name" /run/installed\n'
+ROCKY = 'NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.6"\n'
+
+
+@pytest.fixture
+def el(node: Node) -> Node:
+    """A machine with stand-ins for dnf and rpm that write down what they are asked for: none of the EL family boots
+    here, so that the names are tested, and not that the family's archives have them.
+    """
+    for name, text in {"dnf": DNF, "rpm": RPM}.items():
+        node.run("sh", "-c", f"cat >/usr/local/sbin/{name}; chmod 755 /usr/local/sbin/{name}", stdin=text)
+    node.run("sh", "-c", "echo curl >/run/installed")
+    return node
+
+
+@pytest.mark.parametrize("os_release", [ROCKY, "ID=fedora\nVERSION_ID=41\n", 'ID="ol"\nID_LIKE="fedora"\n'])
+def test_the_el_family_has_names_of_its_own(el: Node, os_release: str) -> None:
+    parts = packages.params(["gluster", "apache", "web"])
+    before = el.run("ls", "/etc/apt/apt.conf.d")
+    done = on(el, os_release, parts)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert el.run("cat", "/run/dnf").split() == [
+        "--quiet", "--assumeyes", "--setopt=install_weak_deps=False", "install",
+        "glusterfs-server", "glusterfs-fuse", "xfsprogs", "rsync", "nginx", "php-fpm", "php-mysqlnd", "php-gd",
+        "php-xml", "php-common", "php-mbstring", "php-intl", "php-pecl-zip", "ca-certificates",
+    ]  # fmt: skip
+    assert el.run("cat", ENV) == "APACHE_SERVICE=httpd\nAPACHE_CONF=/etc/httpd/conf.d\n"
+    # apt's settings are not for dnf
+    assert el.run("ls", "/etc/apt/apt.conf.d") == before
+    el.run("rm", "/run/dnf")
+    assert on(el, os_release, parts).returncode == 0
+    el.run("test", "!", "-e", "/run/dnf")
+
+
+def test_the_el_family_is_told_where_glusterfs_is(el: Node) -> None:
+    el.run("sh", "-c", "echo '#!/bin/sh\necho No match for argument: glusterfs-server\nexit 1' >/usr/local/sbin/dnf")
+    done = on(el, ROCKY, packages.params(["gluster"]))
+    assert done.returncode == 1
+    assert "No match for argument: glusterfs-server" in done.stderr
+    assert "dnf install centos-release-gluster11" in done.stderr
+
+
+def test_an_unknown_family_is_refused(node: Node) -> None:
+    done = on(node, 'PRETTY_NAME="Alpine Linux v3.20"\nID=alpine\n', given("curl"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Alpine Linux v3.20 is of no family that this program knows: Debian and Ubuntu")
+    node.run("test", "!", "-e", ENV)
+
+
+def test_ubuntu_is_of_debians_family(node: Node) -> None:
+    assert on(node, 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', given("rehearsed")).returncode == 0
+    assert status(node, "rehearsed") == "installed"
