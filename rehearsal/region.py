@@ -267,7 +267,7 @@ def own_namespaces() -> None:
 def main() -> None:
     """Start a region from the settings in the file named by the first argument; end with standard input."""
     # they import this module
-    from rehearsal.plugins import aws, command, random, tls  # noqa: PLC0415
+    from rehearsal.plugins import aws, command, digitalocean, random, tls  # noqa: PLC0415
 
     directory = Path(sys.argv[1])
     given = json.loads((directory / "region.json").read_text())
@@ -285,7 +285,9 @@ def main() -> None:
         hosts_own.parent.mkdir(parents=True, exist_ok=True)
         hosts_own.touch()
     run("mount", "--bind", resolver, hosts_own)
-    providers = [aws.provider(region), command.provider(), random.provider(), tls.provider()]
+    providers = [
+        aws.provider(region), digitalocean.provider(region), command.provider(), random.provider(), tls.provider()
+    ]  # fmt: skip
     ports = {provider.name: provider.serve() for provider in providers}
     key = secrets.token_bytes(32)
     faults = Faults(region)
