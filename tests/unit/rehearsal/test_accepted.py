@@ -1,0 +1,40 @@
+"""What the stacks ask of a cloud, its stand-in takes: a rehearsal does not end at an input that is not stood in for."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from rehearsal.plugins import aws, digitalocean
+from rehearsal.plugins.provider import schema_faults
+from rehearsal.region import Region
+from tests.unit.graph import Secret, build
+
+PROVIDERS = {"aws": aws, "digitalocean": digitalocean}
+
+
+def plain(value: Any) -> Any:
+    """A value of the recorded graph as a provider gets it."""
+    if isinstance(value, Secret):
+        return plain(value.value)
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("stack", ["aws-wordpress", "digitalocean-wordpress"])
+def test_every_input_of_the_stack_is_taken(stack: str) -> None:
+    cloud = stack.split("-", maxsplit=1)[0]
+    kinds = PROVIDERS[cloud].provider(Mock(spec=Region)).kinds
+    asked = [resource for resource in build(stack).resources.values() if resource.type.startswith(f"{cloud}:")]
+    assert asked
+    faults = []
+    for resource in asked:
+        kind, inputs = kinds[resource.type], plain(resource.inputs)
+        if kind.auto_name:
+            inputs.setdefault(kind.auto_name, "named-by-the-provider")
+        found = [*schema_faults(kind, inputs), *kind.check(inputs)]
+        faults += [f"{resource.name}: {where}: {what}" for where, what in found]
+    assert faults == []
