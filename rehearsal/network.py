@@ -285,6 +285,9 @@ class Network:
     def apply(self) -> None:
         """Put the security groups as they now stand into force, in one transaction."""
         with self._lock:
+            # stand-ins add to them meanwhile: first the rules, so that every group that one names is among the sets
+            groups = {name: Group(dict(at.ingress), dict(at.egress)) for name, at in dict(self.groups).items()}
+            members = list(self.groups)
             ports = [port for host in self._hosts.values() for port in host.ports]
             translated = [(port.public, port.address) for port in ports if port.public not in (None, port.address)]
             rules = RULES.format(
@@ -295,16 +298,16 @@ class Network:
                 group_sets="\n".join(
                     f"  set {group_set(group)} {{ type ipv4_addr; "
                     f"{elements(port.address for port in ports if group in (port.groups or ()))} }}"
-                    for group in self.groups
+                    for group in members
                 ),
                 egress="\n".join(
                     f"    ip saddr @{group_set(name)} {rule.match('daddr')} return"
-                    for name, group in self.groups.items()
+                    for name, group in groups.items()
                     for rule in group.egress.values()
                 ),
                 ingress="\n".join(
                     f"    ip daddr @{group_set(name)} {rule.match('saddr')} accept"
-                    for name, group in self.groups.items()
+                    for name, group in groups.items()
                     for rule in group.ingress.values()
                 ),
             )
