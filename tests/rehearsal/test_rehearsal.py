@@ -1,4 +1,4 @@
-"""The command itself, end to end: the whole drill, two at once, and an end in the middle."""
+"""The command itself: two at once, an end in the middle, and a stack that is kept."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import pytest
 from rehearsal.outside import lab_of
 from rehearsal.project import REPOSITORY
 from rehearsal.residue import residue
+from rehearsal.stacks import stacks
+from tests.rehearsal.command import REHEARSE, rehearse
 
 STACK = "aws-wordpress"
-REHEARSE = str(Path(sys.executable).with_name("rehearse"))
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 and "CI" not in os.environ, reason="a rehearsal boots machines: run as root"
@@ -38,44 +39,11 @@ threading.Event().wait()
 """A plugin as the engine starts one: it prints its port. Inside it is our stand-in, as there is no other here."""
 
 
-def rehearse(*words: str, timeout: float = 900, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([REHEARSE, *words], check=False, capture_output=True, text=True, timeout=timeout, env=env)
-
-
 def until(happened: Callable[[], bool], limit: float) -> bool:
     end = time.monotonic() + limit
     while not happened() and time.monotonic() < end:
         time.sleep(0.1)
     return happened()
-
-
-def test_the_whole_drill_holds_every_promise(tmp_path: Path) -> None:
-    done = rehearse("drill", STACK, "--json", str(tmp_path / "report.json"))
-    assert done.returncode == 0, done.stdout + done.stderr
-
-    report = json.loads((tmp_path / "report.json").read_text())
-    assert report["stack"] == STACK
-    assert report["second_up_changes"] == 0
-    assert "aws:ec2/instance:Instance" in report["stand_ins"]
-    assert report["critical_path_seconds"] == pytest.approx(sum(s["seconds"] for s in report["critical_path"]), abs=0.1)
-    assert report["critical_path_seconds"] <= report["up_seconds"]
-    assert [promise["name"] for promise in report["promises"] if not promise["held"]] == []
-
-    loss, failover, reboot = report["faults"]
-    for fault in (loss, failover, reboot):
-        assert fault["lost_acknowledged_writes"] == 0
-        assert fault["acknowledged_writes"] > 0
-    # a silent node is given up after one ping timeout of 3 s at the earliest: less would mean that nothing was lost
-    assert 2 < loss["write_outage_seconds"] <= 8
-    assert loss["page_outage_seconds"] <= 12
-    assert loss["heal_seconds"] > 0
-    assert failover["write_outage_seconds"] < 2
-    assert reboot["page_outage_seconds"] > 1
-
-    paths = [Path(line) for line in done.stdout.splitlines() if line.endswith(("report.json", "report.html"))]
-    assert [path.name for path in paths] == ["report.json", "report.html"]
-    assert re.findall(r'(?:src|href)="(?!#)[^"]*"|@import|url\(', paths[1].read_text()) == []
-    assert residue(lab_of(STACK)) == []
 
 
 def test_a_second_rehearsal_is_refused_and_a_killed_one_leaves_nothing() -> None:
@@ -137,4 +105,4 @@ def test_a_command_plugin_of_the_operators_own_does_the_work_of_its_stand_in(tmp
 def test_an_unknown_stack_is_refused_with_those_that_there_are() -> None:
     refused = rehearse("up", "no-such-stack", timeout=60)
     assert refused.returncode == 1
-    assert f"there is no stack no-such-stack; stacks/ has: {STACK}" in refused.stderr
+    assert f"there is no stack no-such-stack; stacks/ has: {', '.join(stacks())}" in refused.stderr
