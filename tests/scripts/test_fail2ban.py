@@ -1,0 +1,373 @@
+"""Bans on three real machines that share a volume: who is banned, where, how soon, and until when.
+
+nginx is one of the tests' own, which believes visitors' addresses from the machine itself, as it does from Varnish.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from components.fail2ban.fail2ban import PORT, SHARED, Limits, texts
+from tests.scripts.node import Node
+from tests.scripts.params import NETWORK, ROOT
+
+FIGURES = logging.getLogger("figures")
+"""Shown by `pytest --log-cli-level=info`."""
+
+BANS = f"{ROOT}/{SHARED}"
+SAMPLES = Path(__file__).parents[1] / "fail2ban" / "hits.log"
+BENCH = Path(__file__).parents[2] / "bench" / "filters.py"
+
+NGINX = """
+server {
+    listen 8080 default_server;
+    set_real_ip_from 127.0.0.1;
+    real_ip_header X-Forwarded-For;
+    real_ip_recursive on;
+    include /etc/nginx/ha-wordpress.d/*.conf;
+    location / { return 200; }
+    location /missing { return 404; }
+}
+"""
+
+
+def params(own: Node, nodes: Mapping[str, Node]) -> dict[str, str]:
+    others = [node.address for node in nodes.values() if node is not own]
+    return texts(others, "proxy", True, BANS, [NETWORK], Limits())
+
+
+@pytest.fixture(scope="module")
+def banning(mounted: Mapping[str, Node]) -> Iterator[dict[str, Node]]:
+    """gfs1 to gfs3 with an nginx on 8080, and bans."""
+    for node in mounted.values():
+        node.run("sh", "-c", "rm -f /etc/nginx/sites-enabled/default; cat >/etc/nginx/conf.d/test.conf", stdin=NGINX)
+        node.run("sh", "-c", "cat >>/etc/hosts", stdin="203.0.113.99 visitor.example.com\n")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.step("fail2ban/fail2ban.sh", params(node, mounted)), mounted.values()))
+    for node in mounted.values():
+        node.run("systemctl", "restart", "nginx")
+    yield dict(mounted)
+    for node in mounted.values():
+        node.run("rm", "/etc/nginx/conf.d/test.conf")
+
+
+def ask(node: Node, visitor: str, times: int = 1, path: str = "/xmlrpc.php", *more: str) -> list[str]:
+    """The status codes that a visitor gets who comes through a balancer, one request after another."""
+    return node.run(
+        "curl", "--silent", "--globoff", "--path-as-is", "--max-time", "10", "--write-out", "%{http_code}\n",
+        "--header", f"X-Forwarded-For: {visitor}", *more,
+        *["--output", "/dev/null", f"http://127.0.0.1:8080{path}"] * times,
+    ).split()  # fmt: skip
+
+
+def flood(node: Node, visitor: str, times: int, path: str = "/xmlrpc.php") -> list[str]:
+    return ask(node, visitor, times, path, "--request", "POST")
+
+
+def refused(node: Node, visitor: str) -> bool:
+    return ask(node, visitor, 1, "/") == ["429"]
+
+
+def banned(node: Node, visitor: str) -> bool:
+    """Whether nginx and the packet filter both refuse a visitor; raises where only one does."""
+    packets = [f"banned{6 if ':' in visitor else 4}", f"{{ {visitor} }}"]
+    said = node.run("sh", "-c", 'nft get element inet ha-wordpress "$@" 2>&1 || true', "sh", *packets)
+    return refused(node, visitor) and visitor in said
+
+
+def within(seconds: float, nodes: list[Node], visitor: str, *, is_banned: bool = True) -> float:
+    """Wait until a visitor is banned on all nodes (or on none); returns the seconds that it took."""
+    start = time.monotonic()
+    while not all(banned(node, visitor) is is_banned for node in nodes):
+        taken = time.monotonic() - start
+        state = {node.name: banned(node, visitor) for node in nodes}
+        assert taken < seconds, f"{visitor} after {taken:.1f} s: {state}"
+        time.sleep(0.05)
+    return time.monotonic() - start
+
+
+def counted(node: Node, visitor: str, hits: int) -> None:
+    """Wait until a node's fail2ban has had the chance to see all of a visitor's hits."""
+    log = "/var/log/ha-wordpress/hits.log"
+    node.eventually("sh", "-c", f"[ \"$(grep -c ' {visitor} ' {log})\" -ge {hits} ]", within=10)
+    # its log is read in the order it was written: when the last line has been found, the ones before have been
+    mark = f"203.0.113.{200 + int(node.name[-1])}"
+    flood(node, mark, 1)
+    node.eventually("grep", "-q", f"Found {mark} ", "/var/log/fail2ban.log", within=10)
+    node.run("sed", "-i", f"/Found {mark} /d", "/var/log/fail2ban.log")
+
+
+def pids(node: Node) -> str:
+    return node.run("systemctl", "show", "--property=MainPID", "fail2ban", "rsyslog", "nginx")
+
+
+def test_jails_run_and_a_second_run_of_the_step_changes_nothing(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs1"]
+    assert "File list:\t/var/log/ha-wordpress/hits.log" in node.run("fail2ban-client", "status", "wordpress")
+    assert "Journal matches:" in node.run("fail2ban-client", "status", "sshd")
+    before = pids(node)
+    node.again("fail2ban/fail2ban.sh", params(node, banning))
+    assert pids(node) == before
+
+
+def test_a_mistaken_jail_is_refused_and_fail2ban_goes_on(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs1"]
+    before, state = pids(node), node.state()
+    wrong = params(node, banning) | {"JAIL": "[wordpress]\nenabled = true\nfilter = no-such-filter\n"}
+    assert "no-such-filter" in node.refuses("fail2ban/fail2ban.sh", wrong)
+    assert pids(node) == before
+    assert node.state() == state
+
+
+def test_the_filter_finds_what_the_sample_says(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs1"]
+    said = re.findall(r"# failJSON: (.*)\n(.*)", SAMPLES.read_text())
+    expected = [[json.loads(about)["host"], line] for about, line in said if json.loads(about)["match"]]
+    assert len(said) > 30
+    assert len(expected) > 10
+    node.run("sh", "-c", "cat >/tmp/hits.log", stdin="".join(f"{line}\n" for _, line in said))
+    filter_ = "/etc/fail2ban/filter.d/ha-wordpress.conf"
+    out = node.run("fail2ban-regex", "--usedns=no", "--out=<ip>\t<matches>", "/tmp/hits.log", filter_)
+    assert [line.split("\t") for line in out.splitlines()] == expected
+
+
+def test_the_filter_is_better_than_the_published_one_and_no_slower(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs1"]
+    node.run("sh", "-c", "cat >/tmp/filters.py", stdin=BENCH.read_text())
+    filter_ = "/etc/fail2ban/filter.d/ha-wordpress.conf"
+    theirs, ours = json.loads(node.run("python3", "/tmp/filters.py", filter_, "--json"))
+    FIGURES.info("%s", {"theirs": theirs, "ours": ours})
+    assert (ours["lines"], ours["found"], ours["missed"], ours["wrong"]) == (16_427, 11_774, 0, 0)
+    assert ours["seconds"] <= theirs["seconds"]
+    assert theirs["wrong"] > 0
+    assert theirs["missed"] > 0
+
+
+def test_hits_spread_over_the_nodes_ban_at_the_twentieth_everywhere(banning: Mapping[str, Node]) -> None:
+    nodes = list(banning.values())
+    visitor = "203.0.113.1"
+    for node, times in zip(nodes, (7, 6, 6), strict=True):
+        assert flood(node, visitor, times) == ["200"] * times
+    for node in nodes:
+        counted(node, visitor, 19)
+        assert not refused(node, visitor), "19 hits are not 20"
+    flood(nodes[1], visitor, 1)
+    FIGURES.info(f"banned everywhere {within(5, nodes, visitor):.1f} s after the 20th hit")
+    assert visitor in nodes[2].run("fail2ban-client", "status", "wordpress")
+
+
+@pytest.mark.parametrize(
+    ("visitor", "path"),
+    [
+        ("203.0.113.2", "//xmlrpc.php"),
+        ("203.0.113.3", "/xmlrpc.php?x=1"),
+        ("203.0.113.4", "/%78mlrpc.php"),
+        ("203.0.113.5", "/a/../wp-login.php"),
+        ("203.0.113.6", "/missing%20POST"),
+        ("2001:db8::7", "/xmlrpc.php"),
+    ],
+)
+def test_however_the_path_is_written(banning: Mapping[str, Node], visitor: str, path: str) -> None:
+    flood(banning["gfs1"], visitor, 20, path)
+    within(5, [banning["gfs1"], banning["gfs3"]], visitor)
+
+
+def test_nobody_is_banned_by_what_others_write(banning: Mapping[str, Node], spare: Node) -> None:
+    """The addresses of third parties in forwarded lists, paths, headers, and lines sent to the nodes' own port."""
+    node, third = banning["gfs1"], "192.0.2.66"
+    line = f"2026-11-21T13:00:00+00:00 {third} POST /xmlrpc.php 200"
+    ask(node, f"{third}, 203.0.113.10", 25, "/xmlrpc.php", "--request", "POST")
+    ask(node, "203.0.113.11", 25, "/", "--user-agent", line, "--referer", line, "--user", f"{third}:x")
+    ask(node, "203.0.113.12", 25, f"/%0A{line.replace(' ', '%20')}")
+    ask(node, "203.0.113.13", 25, "/missing.png")
+    ask(node, "visitor.example.com", 25, "/xmlrpc.php", "--request", "POST")
+    send = f"exec 3<>/dev/tcp/{node.address}/{PORT}; for n in {{1..25}}; do echo '<134>hits: {line}' >&3; done"
+    spare.run("bash", "-c", f"{send} || true")
+    within(5, [node], "203.0.113.10")
+    for innocent in ("203.0.113.11", "203.0.113.12", "203.0.113.13", "203.0.113.99"):
+        assert not banned(node, innocent)
+    log = node.run("cat", "/var/log/ha-wordpress/hits.log")
+    assert not re.search(rf"^\S+ {third} ", log, re.MULTILINE)
+    # 127.0.0.1 was the visitor where the header held no address
+    assert not re.search("^127", node.run("ls", "/run/ha-wordpress/banned"), re.MULTILINE)
+
+
+def test_who_connects_to_the_machine_itself_is_met_by_the_packet_filter(
+    banning: Mapping[str, Node], spare: Node
+) -> None:
+    node = banning["gfs2"]
+    node.run("fail2ban-client", "set", "wordpress", "delignoreip", NETWORK)
+    reach = ["curl", "--silent", "--max-time", "1", "--request", "POST", f"http://{node.address}:8080/xmlrpc.php"]
+    for _ in range(20):
+        spare.run(*reach)
+    within(5, list(banning.values()), spare.address)
+    assert spare.run("sh", "-c", '"$@" >/dev/null || echo $?', "sh", *reach) == "28\n"
+    node.run("fail2ban-client", "set", "wordpress", "addignoreip", NETWORK)
+    node.run("unban", spare.address)
+    spare.eventually(*reach, within=5)
+
+
+def test_unban_works_from_any_node_and_a_new_flood_bans_again(banning: Mapping[str, Node]) -> None:
+    nodes, visitor = list(banning.values()), "203.0.113.1"
+    within(5, nodes, visitor)
+    assert "not banned any more" in banning["gfs3"].run("unban", visitor)
+    assert not banned(banning["gfs3"], visitor)
+    FIGURES.info(f"let go everywhere after {within(5, nodes, visitor, is_banned=False):.1f} s")
+    for node in nodes:
+        node.eventually("sh", "-c", f"! fail2ban-client status wordpress | grep -wqF '{visitor}'", within=5)
+    flood(banning["gfs1"], visitor, 20)
+    within(5, nodes, visitor)
+    said = banning["gfs1"].run("sh", "-c", "unban nobody 2>&1; unban 2>&1; true")
+    assert "nobody is not an address" in said
+    assert "usage: unban ADDRESS" in said
+
+
+def test_unban_by_fail2bans_own_client_counts_everywhere(banning: Mapping[str, Node]) -> None:
+    nodes, visitor = list(banning.values()), "203.0.113.2"
+    banning["gfs1"].run("fail2ban-client", "unban", visitor)
+    within(6, nodes, visitor, is_banned=False)
+
+
+def test_a_repeat_offender_is_banned_for_longer_on_every_node_alike(banning: Mapping[str, Node]) -> None:
+    """203.0.113.1 by now, for the second time; fail2ban works out its time up to ten seconds after the ban."""
+
+    def left(node: Node) -> int:
+        said = node.run("nft", "get", "element", "inet", "ha-wordpress", "banned4", "{ 203.0.113.1 }")
+        found = re.search(r"expires (?:(\d+)d)?(?:(\d+)h)?", said)
+        return int(found[1] or 0) * 24 + int(found[2] or 0) if found else 0
+
+    end = time.monotonic() + 20
+    while any(left(node) < 23 for node in banning.values()):
+        assert time.monotonic() < end, {node.name: left(node) for node in banning.values()}
+        time.sleep(0.2)
+
+
+def test_a_ban_ends_everywhere_together(banning: Mapping[str, Node]) -> None:
+    nodes, visitor = list(banning.values()), "203.0.113.14"
+    banning["gfs1"].run("sh", "-c", f'/usr/local/lib/ha-wordpress/ban {visitor} "$(date +%s)" 8')
+    within(5, nodes, visitor)
+    ended: dict[str, float] = {}
+    end = time.monotonic() + 15
+    while len(ended) < 3 and time.monotonic() < end:
+        for node in nodes:
+            if node.name not in ended and not refused(node, visitor):
+                ended[node.name] = time.monotonic()
+    assert len(ended) == 3
+    assert max(ended.values()) - min(ended.values()) < 3
+    banning["gfs1"].eventually("sh", "-c", f"! ls {BANS} | grep -q ,{visitor},", within=10)
+
+
+def test_fail2ban_killed_comes_back_and_bans_hold_meanwhile(banning: Mapping[str, Node]) -> None:
+    node, visitor = banning["gfs2"], "203.0.113.15"
+    node.run("systemctl", "kill", "--signal=KILL", "fail2ban")
+    assert banned(node, "203.0.113.1")
+    flood(node, visitor, 20)
+    within(5, list(banning.values()), visitor)
+    node.eventually("fail2ban-client", "status", "wordpress", within=15)
+    assert banned(node, "203.0.113.1")
+
+
+def test_stopping_fail2ban_ends_no_ban(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs2"]
+    node.run("systemctl", "restart", "fail2ban")
+    node.eventually("fail2ban-client", "status", "wordpress", within=15)
+    assert all(banned(each, "203.0.113.15") for each in banning.values())
+
+
+def test_hits_are_told_again_after_a_restart_of_rsyslog(banning: Mapping[str, Node]) -> None:
+    node, visitor = banning["gfs1"], "203.0.113.16"
+    node.run("systemctl", "restart", "rsyslog")
+    flood(node, visitor, 22)
+    within(5, list(banning.values()), visitor)
+
+
+def test_a_flushed_packet_filter_is_set_right(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs1"]
+    node.run("nft", "delete", "table", "inet", "ha-wordpress")
+    node.eventually("nft", "get", "element", "inet", "ha-wordpress", "banned4", "{ 203.0.113.1 }", within=65)
+
+
+def test_a_node_cut_off_bans_by_itself_and_catches_up(banning: Mapping[str, Node]) -> None:
+    away, others = banning["gfs3"], [banning["gfs1"], banning["gfs2"]]
+    machine = away.machine
+    machine.network.cut(machine.host.port("ens5"))
+    flood(others[0], "203.0.113.17", 20)
+    flood(away, "203.0.113.18", 20)
+    others[0].run("unban", "203.0.113.15")
+    within(5, others, "203.0.113.17")
+    within(5, [away], "203.0.113.18")
+    assert not refused(away, "203.0.113.17")
+    assert refused(away, "203.0.113.15")
+    assert not refused(others[0], "203.0.113.18")
+    machine.network.restore(machine.host.port("ens5"))
+    start = time.monotonic()
+    away.eventually("timeout", "3", "stat", BANS, within=60)
+    mounted = time.monotonic() - start
+    within(20, [away], "203.0.113.17")
+    within(20, others, "203.0.113.18")
+    within(20, [away], "203.0.113.15", is_banned=False)
+    FIGURES.info(
+        f"caught up {time.monotonic() - start:.1f} s after the partition; the volume was back after {mounted:.1f} s"
+    )
+
+
+def test_a_node_restarted_in_the_middle_comes_back_with_the_bans(banning: Mapping[str, Node]) -> None:
+    away, others = banning["gfs2"], [banning["gfs1"], banning["gfs3"]]
+    flood(away, "203.0.113.19", 10)
+    away.machine.power_off()
+    flood(others[0], "203.0.113.19", 10)
+    within(5, others, "203.0.113.19")
+    away.machine.power_on()
+    away.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
+    assert away.run("cat", "/proc/uptime")
+    assert banned(away, "203.0.113.18"), "what it knew, it refuses from the start"
+    away.eventually("mountpoint", "--quiet", ROOT, within=60)
+    within(10, [away], "203.0.113.19")
+    away.eventually("fail2ban-client", "status", "wordpress", within=15)
+
+
+def test_bans_go_on_where_the_volume_is_away(banning: Mapping[str, Node]) -> None:
+    node, visitor = banning["gfs1"], "203.0.113.21"
+    node.run("umount", "--lazy", ROOT)
+    flood(node, visitor, 20)
+    within(5, list(banning.values()), visitor)
+    assert "The volume cannot be written" in node.run("unban", visitor)
+    node.run("sh", "-c", f'systemctl restart "$(systemd-escape --path --template=gluster-mount@.service {ROOT})"')
+    within(30, list(banning.values()), visitor, is_banned=False)
+
+
+def test_a_shared_directory_that_others_may_write_is_not_believed(banning: Mapping[str, Node]) -> None:
+    node, visitor = banning["gfs1"], "203.0.113.22"
+    node.run("chmod", "777", BANS)
+    node.run("touch", f"{BANS}/banned,{visitor},{int(time.time()) + 600},{time.time_ns() // 1000}")
+    node.eventually("sh", "-c", "journalctl --unit=bans-share | grep -q 'is not root.s alone'", within=10)
+    assert not banned(node, visitor)
+    node.run("sh", "-c", f"rm {BANS}/banned,{visitor},*; chmod 700 {BANS}")
+
+
+def test_five_hundred_bans_are_applied_at_once_and_cost_nothing_at_rest(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs1"]
+    facts = [
+        f"banned,198.18.{n // 250}.{n % 250 + 1},{int(time.time()) + 900},{time.time_ns() // 1000}" for n in range(500)
+    ]
+    node.run("sh", "-c", "cd /var/lib/ha-wordpress/bans && xargs touch", stdin="\n".join(facts))
+    FIGURES.info(f"500 bans everywhere after {within(8, list(banning.values()), '198.18.1.250'):.1f} s")
+    spent = cpu(node)
+    time.sleep(20)
+    FIGURES.info(
+        f"at rest with 500 bans: {(cpu(node) - spent) / 20 * 100:.2f} % of a core for the timer and what it starts"
+    )
+
+
+def cpu(node: Node) -> float:
+    """Seconds of processor time that a machine's first process and all that it has reaped have had."""
+    fields = node.run("cat", "/proc/1/stat").rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:15])) / 100
