@@ -33,7 +33,9 @@ tree() {
         --delete --exclude=/.ha-wordpress --ignore-missing-args "$@" "$SOURCE/" "$TARGET/" || [ $? -eq 24 ]
 }
 copy() {
-    tree --update --partial-dir="$state/partial" --backup --backup-dir=.ha-wordpress/replaced "$@"
+    tree --update --partial-dir="$state/partial" --backup --backup-dir=.ha-wordpress/replaced "$@" ||
+        fail "$SOURCE was not copied. Where an operation is not supported: a volume takes access control lists only when
+it is mounted with acl, and file capabilities never; setfacl --remove-all and setcap -r take them off."
 }
 # a line is what differs (rsync(1), --itemize-changes), and the path
 differing() {

@@ -36,8 +36,9 @@ class MoveArgs:
 class Move(pulumi.ComponentResource):
     """A directory's content on a volume, every file compared by checksum before the step has succeeded (one step).
 
-    Owners, modes, times, hard and symbolic links, holes and extended attributes are kept (rsync(1)); access control
-    lists where the volume is mounted with `acl`. A target with files of somebody else is refused.
+    Owners, modes, times, hard and symbolic links, holes and extended attributes are kept (rsync(1)). A file with an
+    access control list or a capability is refused, as a volume takes neither (with the mount's option `acl`, lists);
+    so is a target with files of somebody else.
     """
 
     def __init__(self, name: str, args: MoveArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -165,6 +165,17 @@ def test_what_arrives_broken_is_found_by_its_checksum(node: Node) -> None:
     node.run("test", "!", "-e", f"{TARGET}/.ha-wordpress/code")
 
 
+@pytest.mark.parametrize("given", ["setfacl --modify user:1234:r", "setcap cap_net_bind_service+ep"])
+def test_what_a_volume_cannot_take_is_not_dropped(node: Node, given: str) -> None:
+    node.run("sh", "-c", f"{given} {SOURCE}/secret")
+    said = node.refuses("move/move.sh", MOVE | {"ASIDE": "yes"})
+    assert "Operation not supported" in said
+    assert "setfacl --remove-all and setcap -r take them off" in said
+    assert aside(node) == []
+    node.run("sh", "-c", f"setfacl --remove-all {SOURCE}/secret; setcap -r {SOURCE}/secret || true")
+    node.step("move/move.sh", MOVE)
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
