@@ -14,6 +14,9 @@ due=0 seen=
 
 now=$EPOCHSECONDS
 facts=$(find "$known" -type f -printf '%f\n' | awk -v now="$now" -f /usr/local/lib/ha-wordpress/bans-live.awk)
+# address and seconds left
+bans=$(awk -F, -v now="$now" '$1 == "banned" && $3 > end[$2] { end[$2] = $3 }
+    END { for (address in end) print address, end[address] - now }' <<<"$facts")
 
 nft -f - <<RULES
 table inet ha-wordpress {
@@ -26,14 +29,12 @@ flush set inet ha-wordpress banned4
 flush set inet ha-wordpress banned6
 add rule inet ha-wordpress input ip saddr @banned4 drop
 add rule inet ha-wordpress input ip6 saddr @banned6 drop
-$(awk -F, -v now="$now" '$1 == "banned" {
-    print "add element inet ha-wordpress banned" ($2 ~ /:/ ? 6 : 4), "{", $2, "timeout", $3 - now "s }"
-}' <<<"$facts")
+$(awk 'NF { print "add element inet ha-wordpress banned" ($1 ~ /:/ ? 6 : 4), "{", $1, "timeout", $2 "s }" }' <<<"$bans")
 RULES
 
 # an IPv4 address also as one of IPv6 that stands for it
 has=$(find "$run/banned" -type f -printf '%f\n' | sort)
-wanted=$(awk -F, '$1 == "banned" { print $2; if ($2 !~ /:/) print "::ffff:" $2 }' <<<"$facts" | sort)
+wanted=$(awk 'NF { print $1; if ($1 !~ /:/) print "::ffff:" $1 }' <<<"$bans" | sort)
 cd "$run/banned"
 comm -23 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty rm -f --
 comm -13 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty touch --
