@@ -126,7 +126,9 @@ def site(region: Region) -> Iterator[Site]:
     site = Site(engine, region, pem, made)
     for name in ("app1", "app2", "lone"):
         eventually(partial(site.machine(name).enter, "systemctl", "is-active", "--quiet", "ssh"), within=120)
-        eventually(partial(site.machine(name).enter, "cloud-init", "status", "--wait", timeout=120), within=120)
+        eventually(
+            partial(site.machine(name).enter, "cloud-init", "status", "--wait", "--long", timeout=120), within=120
+        )
         site.machine(name).enter("sh", "-c", SERVE)
     yield site
     for name in reversed(made):
