@@ -31,6 +31,11 @@ KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """What Debian signs its archive with; Debian itself always has it, its derivatives do not."""
 
 FILE_SYSTEMS = ("overlay", "xfs", "fuse")
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INSTANCES = 1024
+"""A machine's systemd and services take a dozen or more, all of root's account; where none is left, a boot stops in the
+middle. A kernel starts with 128.
+"""
 DEVICES = {Path("/dev/loop-control"): "loop", Path("/dev/fuse"): "fuse"}
 
 
@@ -39,7 +44,7 @@ class HostError(RuntimeError):
 
 
 def ensure() -> None:
-    """Install the tools that are missing.
+    """Install the tools that are missing, and raise a limit that machines would meet.
 
     Raises `HostError` when this is no Linux, we are not root, or something missing cannot be had.
     """
@@ -55,6 +60,7 @@ def ensure() -> None:
     lacking = [*_missing_kernel_features()]
     if lacking:
         raise HostError(f"the kernel lacks {', '.join(lacking)}: boot one that has them")
+    _allow_inotify()
 
 
 def _missing_packages() -> Iterator[str]:
@@ -92,6 +98,15 @@ def _missing_kernel_features() -> Iterator[str]:
             _load(module)
             if not device.exists():
                 yield str(device)
+
+
+def _allow_inotify() -> None:
+    if int(INOTIFY.read_text()) >= INSTANCES:
+        return
+    try:
+        INOTIFY.write_text(str(INSTANCES))
+    except OSError as error:
+        raise HostError(f"run `sysctl fs.inotify.max_user_instances={INSTANCES}`: {error}") from error
 
 
 def _mountable(file_system: str) -> bool:
