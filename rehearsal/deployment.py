@@ -87,6 +87,7 @@ class Deployment:
         (workplace.directory / "state").mkdir(exist_ok=True)
         os.environ["PATH"] = f"{workplace.engine.parent}{os.pathsep}{os.environ['PATH']}"
         self._log = workplace.directory / "logs" / "engine.log"
+        self._log.touch()
         self.stack = automation.create_or_select_stack(
             stack,
             project_name=PROJECT,

@@ -20,6 +20,7 @@ from rehearsal.lab import faults
 from rehearsal.project import PROJECT
 from rehearsal.region import Faults
 from rehearsal.report import Promise, Report
+from rehearsal.shell import ToolError
 from rehearsal.stacks import stack_settings
 
 Extent = Literal["up", "drill", "drill-and-destroy"]
@@ -82,7 +83,10 @@ def boot_existing(stack: str, deployment: Deployment, control: Faults) -> list[s
         return []
     if not control.machines():
         with progress.step("Booting the machines that exist already"):
-            handed_over = control.hand_over(settings)
+            try:
+                handed_over = control.hand_over(settings)
+            except (ToolError, ValueError) as error:
+                raise DeploymentFailed(f"the machines cannot be handed over: {error}") from error
         deployment.set(f"{PROJECT}:ssh_private_key", handed_over.private_key, secret=True)
         for node, key in handed_over.host_keys.items():
             deployment.set(f"{PROJECT}:nodes.{node}.host_key", key)
