@@ -1,6 +1,7 @@
 #!/bin/bash
 # nginx and PHP-FPM for files on MOUNT, with the texts NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ;
-# PHP trusts the certificates TRUSTED_CA. A service is reloaded only when something of its own changed.
+# PHP trusts the certificates TRUSTED_CA. nginx answers on PORT. A service is reloaded only when something of its own
+# changed.
 set -euo pipefail
 
 version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
@@ -68,7 +69,7 @@ done
 
 # 503 is an answer too: whether the mount is there is not this step's business
 answer() {
-    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 http://127.0.0.1/healthz || true
+    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 "http://127.0.0.1:$PORT/healthz" || true
 }
 end=$((SECONDS + 30))
 until [[ "$(answer)" =~ ^(200|503)$ ]]; do

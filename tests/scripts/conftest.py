@@ -98,7 +98,7 @@ def machines(region: Region) -> dict[str, Node]:
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    whole = user_data.render(["base", "gluster", "web", "wordpress"], private, public).encode()
+    whole = user_data.render(["base", "gluster", "web", "varnish", "wordpress"], private, public).encode()
     made = {}
     for zone, name in enumerate((*NODES, SPARE), 1):
         machine = region.new_machine(

@@ -17,7 +17,7 @@ find /etc /usr/local /root -type f -exec sha256sum {} + -exec stat --format '%n 
 find /srv /var/www -type f -printf '%p inode %i changed %T@ mode %m owner %u\n' | sort
 sha256sum /var/lib/glusterd/vols/*/info /var/lib/glusterd/peers/* 2>/dev/null
 findmnt --noheadings --list --output TARGET,SOURCE --types xfs,fuse.glusterfs
-ps -ww -eo pid,lstart,args | grep -E ' (/usr/sbin/gluster|nginx: |php-fpm: (master|pool health))' | grep -v grep | sort
+ps -ww -eo pid,lstart,args | grep -E ' (/usr/s?bin/(gluster|varnish)|nginx: |php-fpm: (m|pool h))' | grep -v grep | sort
 systemctl list-unit-files --state=enabled --no-legend
 """
 """What a second run of a step must leave: files, those of the site not even written anew; mounts; running services."""

@@ -10,7 +10,8 @@ from components.gluster.mount import ring
 from components.gluster.volume import volume_options
 from components.hosts import host_name
 from components.settings import Gluster
-from components.web.web import USER_ID
+from components.varnish import varnish as cache
+from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
 from components.wordpress.wordpress import SALT_LENGTH, SALTS
 from tests.scripts.node import COMPONENTS, Node
 
@@ -68,15 +69,30 @@ def mount(own: str, path: str = ROOT) -> dict[str, str]:
     }
 
 
-def web(root: str = ROOT) -> dict[str, str]:
+def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
+    """`behind_cache`: the node's own address, where Varnish is in front."""
     return {
         "MOUNT": root,
-        "NGINX": text("web/nginx.conf").replace("@ROOT@", root).replace("@BALANCERS@", NETWORK),
+        "PORT": str(PORT_BEHIND_CACHE if behind_cache else PORT),
+        "NGINX": nginx(root, balancers=NETWORK, behind_cache=behind_cache),
         "SITE_POOL": text("web/site-pool.conf"),
         "HEALTH_POOL": text("web/health-pool.conf"),
         "PHP_INI": text("web/php.ini"),
         "HEALTHZ": text("web/healthz.php"),
         "TRUSTED_CA": database_ca("us-east-1"),
+    }
+
+
+def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict[str, str]:
+    """`own`: the node's name; `addresses`: all nodes', by name."""
+    neighbours = {name: address for name, address in addresses.items() if name != own}
+    return {
+        "SITE": text("varnish/site.vcl"),
+        "NODES": cache.nodes(own, addresses[own], neighbours, [NETWORK]),
+        "BANS": text("varnish/bans.vcl"),
+        "UNIT": cache.unit(memory_mb),
+        "LOG_UNIT": text("varnish/varnishncsa.conf"),
+        "LOG_FORMAT": text("varnish/log.format"),
     }
 
 

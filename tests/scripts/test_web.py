@@ -58,6 +58,23 @@ def test_web_takes_over_a_changed_file(node: Node) -> None:
     node.eventually("sh", "-c", "! pgrep -f '^nginx: worker process is shutting down'")
 
 
+def test_web_reads_what_others_say_of_the_site(node: Node) -> None:
+    node.run("mkdir", "-p", "/etc/nginx/ha-wordpress.d")
+    node.run("sh", "-c", "echo 'add_header X-Tested included always;' >/etc/nginx/ha-wordpress.d/tested.conf")
+    node.run("systemctl", "reload", "nginx")
+    asked = "curl --silent --head http://127.0.0.1/absent.txt | grep '^X-Tested: included'"
+    node.eventually("sh", "-c", asked)
+    node.run("rm", "/etc/nginx/ha-wordpress.d/tested.conf")
+    node.run("systemctl", "reload", "nginx")
+    node.eventually("sh", "-c", "! pgrep -f '^nginx: worker process is shutting down'")
+
+
+def test_web_sends_to_a_directory_by_no_port_of_its_own(node: Node) -> None:
+    node.run("mkdir", f"{params.ROOT}/directory")
+    assert "\nLocation: /directory/\n" in ask(node, "/directory").replace("\r", "")
+    node.run("rmdir", f"{params.ROOT}/directory")
+
+
 @pytest.mark.parametrize(
     ("file", "broken", "said"),
     [("NGINX", "server { listen", "unexpected end of file"), ("SITE_POOL", "[www]\nlisten =\n", "ALERT: [pool www]")],

@@ -1,0 +1,1 @@
+"""The cache in front of a node's web server: Varnish."""

@@ -1,0 +1,3 @@
+# Nobody is banned.
+sub refuse_banned {
+}
