@@ -133,6 +133,7 @@ def machines(region: Region) -> Iterator[dict[str, Node]]:
         node.eventually("systemctl", "is-active", "--quiet", "multi-user.target", within=120)
         # the image has what any machine of any site has
         node.run("systemctl", "disable", "--quiet", "--now", "nginx")
+        node.run("systemctl", "enable", "--quiet", "apache2")
         node.step("cloud/existing/packages.sh", packages.params(["gluster", "apache"]))
         node.step("hosts.sh", params.hosts(made))
         node.step("gluster/glusterd.sh", params.GLUSTERD)
