@@ -53,9 +53,10 @@ case $info in
 *) gluster volume start "$VOLUME" >/dev/null ;;
 esac
 
+paths=$(printf '%s|' "${each[@]#*:}")
 online() {
     gluster --xml volume status "$VOLUME" | flat | sed 's/<node>/\n&/g' |
-        grep -c "<path>${each[0]#*:}</path>.*<status>1</status>" || true
+        grep -cE "<path>(${paths%|})</path>.*<status>1</status>" || true
 }
 
 end=$((SECONDS + 90))
