@@ -39,7 +39,8 @@ cd "$run/banned"
 comm -23 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty rm -f --
 comm -13 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty touch --
 
-unbanned=$(awk -F, '{ latest[$2] = $1 } END { for (a in latest) if (latest[a] == "unbanned") print a }' <<<"$facts" | sort)
+unbanned=$(awk -F, '{ last[$2] = $1 } END { for (address in last) if (last[address] == "unbanned") print address }' \
+    <<<"$facts" | sort)
 told=$(cat "$run/told" 2>/dev/null || true)
 if [ "$unbanned" != "$told" ]; then
     # shellcheck disable=SC2086 # a list of words

@@ -6,7 +6,11 @@
 # Facts never change, so that nodes which have seen the same facts, in whatever order and however often, agree.
 BEGIN { FS = "," }
 !/^(un)?banned,[0-9a-f:.]+,[0-9]+,[0-9]+$/ || $3 <= now || seen[$0]++ { next }
-$1 == "unbanned" && ($4 > unbanned[$2] || $4 == unbanned[$2] && $3 > until[$2]) { until[$2] = $3; unbanned[$2] = $4; unban[$2] = $0 }
+$1 == "unbanned" && ($4 > unbanned[$2] || $4 == unbanned[$2] && $3 > until[$2]) {
+    unban[$2] = $0
+    until[$2] = $3
+    unbanned[$2] = $4
+}
 $1 == "banned" { bans[$2] = bans[$2] " " $0 }
 END {
     for (address in unban) print unban[address]
