@@ -30,7 +30,8 @@ class Watch:
         self.marks: list[tuple[float, str]] = []
         self.since = self.until = time.time()
         self.heal_seconds: float | None = None
-        self.healed: bool | None = None
+        self.pending: int | None = None
+        """Entries that were not healed in time; None when a brick did not answer."""
         self._counted: list[Probe] = []
         self.wait("every client is served", lambda: all(probe.succeeded_since(0) for probe in self.probes))
 
@@ -55,8 +56,8 @@ class Watch:
     def heal(self) -> None:
         begun = time.time()
         self.wait("nothing is pending on any brick", lambda: self.site.pending_heals() == 0, HEAL_LIMIT)
-        self.heal_seconds, self.healed = time.time() - begun, self.site.pending_heals() == 0
-        self.mark("healed" if self.healed else "not healed")
+        self.heal_seconds, self.pending = time.time() - begun, self.site.pending_heals()
+        self.mark("healed" if self.pending == 0 else "not healed")
 
     def stop(self) -> None:
         for probe in self.probes:
