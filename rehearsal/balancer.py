@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import signal
+import os
+import re
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,6 +19,9 @@ from rehearsal.service import Service, ServicesRoot
 from rehearsal.shell import ToolError, run
 
 TEMPLATE = Path(__file__).parent / "templates" / "haproxy.cfg.j2"
+SOCKET = "master.sock"
+LOAD_LIMIT = 30
+"""Seconds that HAProxy may take for a configuration."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,6 @@ class Balancer:
         self.listeners: dict[str, Listener] = {}
         self.groups: dict[str, TargetGroup] = {}
         self._services, self._network, self._names, self._log = services, network, names, logs / f"{key}.log"
-        self._loads = 0
         self._lock = threading.Lock()
         self._home = f"/var/lib/rehearsal/{key}"
         self._directory = services.root / self._home[1:]
@@ -96,28 +100,48 @@ class Balancer:
                 return
             if self._service:
                 run("chroot", self._services.root, "haproxy", "-q", "-c", "-f", config)
-                self._service.send(signal.SIGUSR2)
+                loads = self._loads() + 1
+                self._ask("reload")
             elif self.listeners:
-                words = self._services.words(self.host.namespace, "haproxy", "-W", "-f", config)
-                self._service = Service(words, self._log)
+                words = self._services.words(
+                    self.host.namespace, "haproxy", "-W", "-S", f"{self._home}/{SOCKET},mode,600", "-f", config
+                )
+                self._service, loads = Service(words, self._log), 1
             else:
                 return
-            self._loads += 1
-            self._wait_for_load(self._service)
+            end = time.monotonic() + LOAD_LIMIT
+            while self._loads() < loads:
+                self._service.check()
+                if time.monotonic() > end:
+                    raise ToolError(f"HAProxy did not take its new configuration: {self._log.read_text()[-2000:]}")
+                time.sleep(0.01)
 
-    def _wait_for_load(self, service: Service) -> None:
-        """A signal that comes while HAProxy still loads would be its end."""
-        end = time.monotonic() + 30
-        again = time.monotonic() + 2
-        while self._log.read_text().count("Loading success.") < self._loads:
-            service.check()
-            if time.monotonic() > again:
-                # and one that comes too soon after a load is lost
-                service.send(signal.SIGUSR2)
-                again = time.monotonic() + 2
-            if time.monotonic() > end:
-                raise ToolError(f"HAProxy did not take its new configuration: {self._log.read_text()[-2000:]}")
-            time.sleep(0.01)
+    def _loads(self) -> int:
+        """How many configurations HAProxy has loaded; 0 while it loads one."""
+        processes = re.search(
+            r"^\d+ +master +(\d+).*\n# workers\n\d+ +worker +0 ", self._ask("show proc"), re.MULTILINE
+        )
+        return int(processes[1]) + 1 if processes else 0
+
+    def _ask(self, command: str) -> str:
+        """What HAProxy's master process says to a command (its Management Guide, "Master CLI"); nothing while it loads.
+
+        A signal would do for a reload, but one that comes while HAProxy still loads is lost, or its end.
+        """
+        # a socket's path may have 107 characters, and a file descriptor's name is a short one
+        directory = os.open(self._directory, os.O_PATH)
+        try:
+            with socket.socket(socket.AF_UNIX) as master:
+                master.settimeout(LOAD_LIMIT)
+                master.connect(f"/proc/self/fd/{directory}/{SOCKET}")
+                master.sendall(f"{command}\n".encode())
+                # it answers when it has heard the end
+                master.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: master.recv(65536), b"")).decode()
+        except OSError:
+            return ""
+        finally:
+            os.close(directory)
 
     def destroy(self) -> None:
         if self._service:
