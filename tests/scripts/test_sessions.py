@@ -1,0 +1,197 @@
+"""sessions/sessions.sh, on two nodes with the volume mounted, driven by the application of tests/sessions-app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components.sessions import sessions
+from tests.scripts import params
+from tests.scripts.node import Node
+
+APP = Path(__file__).parents[1] / "sessions-app"
+ROOT = "/srv/app"
+MOUNT = "/media/sessions"
+DIRECTORY = f"{MOUNT}/php"
+POOL_FILE = "/etc/php/*/fpm/pool.d/www-sessions.conf"
+SETTINGS = sessions.files(MOUNT, sessions.LIFETIME)
+
+
+class Visitor:
+    """A browser: it keeps its cookies, and asks whichever server it is told to."""
+
+    def __init__(self) -> None:
+        self.cookies: dict[str, str] = {}
+
+    def ask(self, node: Node, path: str = "/", **form: str) -> httpx.Response:
+        """A page, or a form that is sent."""
+        answer = httpx.request(
+            "POST" if form else "GET",
+            f"http://{node.machine.host.public}{path}",
+            headers={"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())},
+            data=form or None,
+            timeout=30,
+        )
+        self.cookies |= dict(answer.cookies)
+        return answer
+
+
+def mount(node: Node) -> dict[str, str]:
+    """Of gluster/mount.sh; options of the mount follow the backup servers in its line of fstab."""
+    given = params.mount(f"node-{node.name}", MOUNT)
+    return given | {"BACKUPS": ",".join([given["BACKUPS"], *sessions.MOUNT_OPTIONS])}
+
+
+@pytest.fixture(scope="module")
+def servers(mounted: Mapping[str, Node]) -> Iterator[tuple[Node, Node]]:
+    """Two PHP servers with the application and the mount, and afterwards as they were."""
+    made = mounted["gfs2"], mounted["gfs3"]
+    for option, value in sessions.VOLUME_OPTIONS.items():
+        made[0].run("gluster", "--mode=script", "volume", "set", "wp", option, value)
+    for node in made:
+        node.step("gluster/mount.sh", mount(node))
+        node.run("mkdir", "-p", ROOT)
+        for page in APP.iterdir():
+            node.run("tee", f"{ROOT}/{page.name}", stdin=page.read_text())
+        web = params.web()
+        node.step("web/web.sh", web | {"MOUNT": MOUNT, "NGINX": web["NGINX"].replace(params.ROOT, ROOT)})
+    yield made
+    for option in sessions.VOLUME_OPTIONS:
+        made[0].run("gluster", "--mode=script", "volume", "set", "wp", option, "on")
+    for node in made:
+        node.run("systemctl", "disable", "--quiet", "--now", "sessions-collect.timer")
+        node.run("sh", "-c", f"rm -f {POOL_FILE}; systemctl reload 'php*-fpm'")
+        node.run("rm", "-rf", DIRECTORY)
+        node.run("systemctl", "disable", "--quiet", "--now", "gluster-mount@media-sessions.service")
+        node.run("sed", "-i", f"\\# {MOUNT} #d", "/etc/fstab")
+
+
+@pytest.fixture
+def pair(servers: tuple[Node, Node]) -> tuple[Node, Node]:
+    """The two servers with their sessions on the mount."""
+    for node in servers:
+        node.step("gluster/mount.sh", mount(node))
+        node.step("sessions/sessions.sh", SETTINGS)
+        node.eventually("curl", "--silent", "--fail", "http://127.0.0.1/healthz")
+    return servers
+
+
+def test_sessions_are_refused_without_the_mount_and_the_pool(spare: Node) -> None:
+    before = spare.state()
+    said = spare.refuses("sessions/sessions.sh", SETTINGS | {"MOUNT": "/media/none"})
+    assert "No GlusterFS volume is mounted at /media/none." in said
+    assert spare.state() == before
+
+
+def test_sessions_go_from_server_to_server(pair: tuple[Node, Node]) -> None:
+    visitor = Visitor()
+    answers = [visitor.ask(pair[at % 2]).json() for at in range(10)]
+    assert [answer["counter"] for answer in answers] == list(range(1, 11))
+    assert {answer["server"] for answer in answers} == {"gfs2", "gfs3"}
+    assert len({answer["session"] for answer in answers}) == 1
+    for node in pair:
+        node.again("sessions/sessions.sh", SETTINGS)
+
+
+def test_session_of_an_application_that_logs_in_and_buys(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    visitor = Visitor()
+    before = visitor.ask(one, "/cart.php", item="tea").json()["session"]
+    logged_in = visitor.ask(two, "/login.php", user="ada").json()
+    assert logged_in["session"] != before
+    assert visitor.ask(one, "/login.php").json()["user"] == "ada"
+    assert visitor.ask(one, "/cart.php", item="milk").json()["cart"] == ["tea", "milk"]
+    assert visitor.ask(two, "/cart.php").json()["cart"] == ["tea", "milk"]
+    assert visitor.ask(one, "/login.php", logout="1").json()["user"] is None
+    assert visitor.ask(two, "/login.php").json()["user"] is None
+    cookie = Visitor().ask(one).headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_requests_of_one_session_wait_for_each_other_on_both_servers(pair: tuple[Node, Node]) -> None:
+    visitor = Visitor()
+    visitor.ask(pair[0])
+    with ThreadPoolExecutor(8) as pool:
+        counters = list(pool.map(lambda at: visitor.ask(pair[at % 2]).json()["counter"], range(60)))
+    assert sorted(counters) == list(range(2, 62))
+
+
+def test_an_identifier_that_a_visitor_made_up_begins_no_session(pair: tuple[Node, Node]) -> None:
+    visitor = Visitor()
+    visitor.cookies["PHPSESSID"] = made_up = "a" * 26
+    assert visitor.ask(pair[0]).json()["counter"] == 1
+    assert visitor.cookies["PHPSESSID"] != made_up
+
+
+def test_only_php_reads_the_sessions(pair: tuple[Node, Node]) -> None:
+    node, _ = pair
+    visitor = Visitor()
+    visitor.ask(node)
+    file = f"{DIRECTORY}/sess_{visitor.cookies['PHPSESSID']}"
+    assert node.run("cat", file) == "counter|i:1;"
+    refused = node.run("sh", "-c", f"runuser --user nobody -- cat {file} 2>&1 || true")
+    assert "Permission denied" in refused
+    # the command line, cron and the pool of /healthz have what Debian gives them
+    assert "/var/lib/php/sessions" in node.run("php", "-r", "phpinfo();")
+
+
+def test_debians_own_clean_up_does_not_come_here(pair: tuple[Node, Node]) -> None:
+    visited = pair[0].run("sh", "-c", "sh -x /usr/lib/php/sessionclean 2>&1")
+    assert "/var/lib/php/sessions" in visited
+    assert MOUNT not in visited
+
+
+def test_old_sessions_are_removed_once_by_whichever_server(pair: tuple[Node, Node]) -> None:
+    node, other = pair
+    old, used = (Visitor() for _ in range(2))
+    files = {}
+    for visitor in (old, used):
+        visitor.ask(node)
+        files[visitor] = f"{DIRECTORY}/sess_{visitor.cookies['PHPSESSID']}"
+        node.run("touch", "--date", f"{sessions.LIFETIME + 60} seconds ago", files[visitor])
+    # unchanged, and still in use: PHP sets its time
+    used.ask(other, "/cart.php")
+    # while one server has the lock, the other leaves it to it
+    lock = f"{DIRECTORY}/collected"
+    other.run("systemd-run", "--quiet", "--unit=holder", "flock", lock, "sleep", "infinity")
+    other.eventually("sh", "-c", f"! flock --nonblock {lock} true")
+    node.run("systemctl", "start", "sessions-collect.service")
+    assert node.run("ls", files[old])
+    other.run("systemctl", "stop", "holder")
+    node.run("systemctl", "start", "sessions-collect.service")
+    assert "No such file" in node.run("sh", "-c", f"ls {files[old]} 2>&1 || true")
+    assert node.run("ls", files[used])
+    # it was just done: the other server has nothing to do
+    done = other.run("cat", f"{DIRECTORY}/collected")
+    other.run("systemctl", "start", "sessions-collect.service")
+    assert other.run("cat", f"{DIRECTORY}/collected") == done
+    node.run("rm", f"{DIRECTORY}/collected")
+
+
+def test_php_answers_503_and_no_new_session_while_the_volume_is_away(pair: tuple[Node, Node]) -> None:
+    node, _ = pair
+    visitor = Visitor()
+    visitor.ask(node)
+    before = dict(visitor.cookies)
+    node.run("systemctl", "stop", "gluster-mount@media-sessions.service")
+    answer = visitor.ask(node)
+    assert answer.status_code == 503
+    assert "Set-Cookie" not in answer.headers
+    assert httpx.get(f"http://{node.machine.host.public}/healthz").status_code == 503
+    assert node.run("ls", "-A", MOUNT) == ""
+    node.step("gluster/mount.sh", mount(node))
+    assert visitor.ask(node).json()["counter"] == 2
+    assert visitor.cookies == before
+
+
+def test_sessions_go_on_as_they_were_when_the_pool_is_wrong(pair: tuple[Node, Node]) -> None:
+    node, _ = pair
+    said = node.refuses("sessions/sessions.sh", SETTINGS | {"POOL": "[www]\nno_such_setting = 1\n"})
+    assert "no_such_setting" in said
+    node.again("sessions/sessions.sh", SETTINGS)
+    assert Visitor().ask(node).json()["counter"] == 1
