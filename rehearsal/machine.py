@@ -116,8 +116,7 @@ class Machine:
         with self._lock:
             process, self._process = self._process, None
             if process is not None:
-                for port in self.host.ports:
-                    self.network.cut(port)
+                self.network.cut(*self.host.ports)
                 with contextlib.suppress(ProcessLookupError):
                     for mount in self._disk_mounts(process):
                         run("xfs_io", "-x", "-c", "shutdown", mount)

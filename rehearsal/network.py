@@ -258,9 +258,12 @@ class Network:
             self._hosts[host.name] = host
             self.apply()
 
-    def cut(self, port: Port) -> None:
-        """Take a link away without a word to anyone; its host sees the carrier go."""
-        ip("region", f"link set {port.name} down")
+    def cut(self, *ports: Port) -> None:
+        """Take links away without a word to anyone; their host sees the carrier go.
+
+        Those of one host in one go: a host that sees one of them go before the others still says so by the others.
+        """
+        ip("region", *(f"link set {port.name} down" for port in ports))
 
     def restore(self, port: Port) -> None:
         """Bring a link up."""
