@@ -23,7 +23,7 @@ PAGE_TIMEOUT = 3.0
 """Seconds after which a visitor gives up on a page and asks again."""
 PAGE_PERIOD = 0.2
 """Seconds between a visitor's pages: several visitors at once must not be the load that they measure."""
-SESSION_PERIOD = 0.5
+SESSION_PERIOD = 0.4
 """The same for a visitor with a session, of whom there are many."""
 ADDRESS_PERIOD = 0.1
 ADDRESS_TIMEOUT = 0.5

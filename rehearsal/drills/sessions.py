@@ -13,7 +13,7 @@ from rehearsal.drills.watch import Watch
 from rehearsal.probes import AddressProbe, Probe, SessionProbe, worst
 from rehearsal.report import Fault, Seconds
 
-VISITORS = 12
+VISITORS = 10
 ADDRESS_OUTAGE = 5.0
 """Seconds until the other balancer has the address."""
 FLAPS = 10
