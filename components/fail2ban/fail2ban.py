@@ -21,7 +21,8 @@ import pulumi
 from components.remote import RemoteHost
 
 PORT = 5514
-"""TCP port that nodes tell each other of hits on, open between the nodes only; rsyslog takes none from others."""
+"""TCP port that nodes tell each other of hits on, open between the nodes only; rsyslog takes none from others. nginx
+tells its own machine on the same of UDP, which only that listens on."""
 
 SHARED = ".ha-wordpress/bans"
 """Below a document root: nginx serves nothing that begins with a dot."""

@@ -88,8 +88,9 @@ systemctl start rsyslog fail2ban bans.timer
 [ -z "${reload_varnish-}" ] || ! systemctl is-active --quiet varnish || quietly systemctl reload varnish
 
 works() {
-    fail2ban-client status wordpress && fail2ban-client status sshd && test -S /run/ha-wordpress/hits.socket &&
-        (exec 3<>"/dev/tcp/127.0.0.1/$PORT") && nft list set inet ha-wordpress banned4
+    fail2ban-client status wordpress && fail2ban-client status sshd &&
+        ss --no-header --listening --tcp "sport = :$PORT" | grep -q . &&
+        ss --no-header --listening --udp "sport = :$PORT" | grep -q . && nft list set inet ha-wordpress banned4
 }
 end=$((SECONDS + 30))
 until said=$(works 2>&1); do

@@ -95,14 +95,13 @@ def within(seconds: float, nodes: list[Node], visitor: str, *, is_banned: bool =
 
 
 def counted(node: Node, visitor: str, hits: int) -> None:
-    """Wait until a node's fail2ban has had the chance to see all of a visitor's hits."""
+    """Wait until a node's fail2ban has seen all of a visitor's hits; once per node."""
     log = "/var/log/ha-wordpress/hits.log"
     node.eventually("sh", "-c", f"[ \"$(grep -c ' {visitor} ' {log})\" -ge {hits} ]", within=10)
     # its log is read in the order it was written: when the last line has been found, the ones before have been
     mark = f"203.0.113.{200 + int(node.name[-1])}"
     flood(node, mark, 1)
     node.eventually("grep", "-q", f"Found {mark} ", "/var/log/fail2ban.log", within=10)
-    node.run("sed", "-i", f"/Found {mark} /d", "/var/log/fail2ban.log")
 
 
 def pids(node: Node) -> str:
@@ -190,7 +189,8 @@ def test_nobody_is_banned_by_what_others_write(banning: Mapping[str, Node], spar
     ask(node, "203.0.113.13", 25, "/missing.png")
     ask(node, "visitor.example.com", 25, "/xmlrpc.php", "--request", "POST")
     send = f"exec 3<>/dev/tcp/{node.address}/{PORT}; for n in {{1..25}}; do echo '<134>hits: {line}' >&3; done"
-    spare.run("bash", "-c", f"{send} || true")
+    # refused: whoever is no node of the site is hung up on
+    spare.run("bash", "-c", f"({send}) 2>/dev/null || true")
     within(5, [node], "203.0.113.10")
     for innocent in ("203.0.113.11", "203.0.113.12", "203.0.113.13", "203.0.113.99"):
         assert not banned(node, innocent)
@@ -295,7 +295,7 @@ def test_stopping_fail2ban_ends_no_ban(banning: Mapping[str, Node]) -> None:
 def test_hits_are_told_again_after_a_restart_of_rsyslog(banning: Mapping[str, Node]) -> None:
     node, visitor = banning["gfs1"], "203.0.113.16"
     node.run("systemctl", "restart", "rsyslog")
-    flood(node, visitor, 22)
+    flood(node, visitor, 20)
     within(5, list(banning.values()), visitor)
 
 
@@ -337,7 +337,7 @@ def test_a_node_restarted_in_the_middle_comes_back_with_the_bans(banning: Mappin
     within(5, others, "203.0.113.19")
     away.machine.power_on()
     away.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
-    assert away.run("cat", "/proc/uptime")
+    away.eventually("systemctl", "is-active", "--quiet", "nginx", within=60)
     assert banned(away, "203.0.113.18"), "what it knew, it refuses from the start"
     away.eventually("mountpoint", "--quiet", ROOT, within=60)
     within(10, [away], "203.0.113.19")
