@@ -14,9 +14,10 @@ LIFETIME = 1440
 """PHP's own default of session.gc_maxlifetime, in seconds."""
 
 VOLUME_OPTIONS = {"performance.quick-read": "off", "performance.stat-prefetch": "off"}
-"""Of the sessions' volume. PHP opens a session, waits for its lock, and reads: what a client has cached before it got the
-lock, another server has written anew meanwhile. Of 100 requests of one session, 8 at a time on two servers, 41 to 71
-lost their change with these on, and some could not decode what they read; with these off and `MOUNT_OPTIONS`, none."""
+"""Of the sessions' volume. PHP opens a session, waits for its lock, and reads: what a client has cached before it got
+the lock, another server has written anew meanwhile. Of 100 requests of one session, 8 at a time on two servers, 41 to
+71 lost their change with these on, and some could not decode what they read; with these off and `MOUNT_OPTIONS`, none.
+"""
 
 MOUNT_OPTIONS = ("attribute-timeout=0", "entry-timeout=0")
 """Of its mounts, for the same reason: the kernel remembers a file's length for a second."""

@@ -31,11 +31,14 @@ changed() {
 
 changed "$GUARD" 644 /usr/local/lib/ha-wordpress/sessions-guard.php || true
 file=$pools/www-sessions.conf
-before=$(cat "$file" 2>/dev/null || true)
+before=$(mktemp)
+trap 'rm -f "$before"' EXIT
+# nothing where there is none yet: an empty file is a good one
+cat "$file" >"$before" 2>/dev/null || true
 if changed "$POOL" 644 "$file"; then
     said=$("php-fpm$version" --test 2>&1) || {
         echo "$said" >&2
-        changed "$before" 644 "$file"
+        cat "$before" >"$file"
         exit 1
     }
     systemctl reload "$fpm"
