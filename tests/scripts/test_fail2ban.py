@@ -346,11 +346,12 @@ def test_a_node_restarted_in_the_middle_comes_back_with_the_bans(banning: Mappin
 
 def test_bans_go_on_where_the_volume_is_away(banning: Mapping[str, Node]) -> None:
     node, visitor = banning["gfs1"], "203.0.113.21"
-    node.run("umount", "--lazy", ROOT)
+    unit = node.run("systemd-escape", "--path", "--template=gluster-mount@.service", ROOT).strip()
+    node.run("systemctl", "stop", unit)
     flood(node, visitor, 20)
     within(5, list(banning.values()), visitor)
     assert "The volume cannot be written" in node.run("unban", visitor)
-    node.run("sh", "-c", f'systemctl restart "$(systemd-escape --path --template=gluster-mount@.service {ROOT})"')
+    node.run("systemctl", "start", unit)
     within(30, list(banning.values()), visitor, is_banned=False)
 
 
@@ -363,18 +364,19 @@ def test_a_shared_directory_that_others_may_write_is_not_believed(banning: Mappi
     node.run("sh", "-c", f"rm {BANS}/banned,{visitor},*; chmod 700 {BANS}")
 
 
-def test_five_hundred_bans_are_applied_at_once_and_cost_nothing_at_rest(banning: Mapping[str, Node]) -> None:
+def test_five_hundred_bans_spread_and_cost_next_to_nothing_at_rest(banning: Mapping[str, Node]) -> None:
     node = banning["gfs1"]
     facts = [
         f"banned,198.18.{n // 250}.{n % 250 + 1},{int(time.time()) + 900},{time.time_ns() // 1000}" for n in range(500)
     ]
     node.run("sh", "-c", "cd /var/lib/ha-wordpress/bans && xargs touch", stdin="\n".join(facts))
-    FIGURES.info(f"500 bans everywhere after {within(8, list(banning.values()), '198.18.1.250'):.1f} s")
-    spent = cpu(node)
-    time.sleep(20)
-    FIGURES.info(
-        f"at rest with 500 bans: {(cpu(node) - spent) / 20 * 100:.2f} % of a core for the timer and what it starts"
-    )
+    taken = max(within(15, list(banning.values()), visitor) for visitor in ("198.18.0.1", "198.18.1.250"))
+    FIGURES.info("500 bans that one node told of were everywhere after %.1f s", taken)
+    before = cpu(node)
+    time.sleep(20)  # what is measured
+    share = (cpu(node) - before) / 20
+    FIGURES.info("with 500 bans at rest, the timer and all that it starts took %.2f %% of a core", share * 100)
+    assert share < 0.04
 
 
 def cpu(node: Node) -> float:
