@@ -25,8 +25,8 @@ due=0 seen=
 names() {
     volume find "$1" -type f -printf '%f\n' | sort
 }
-# become DIRECTORY HAS: from the facts that a directory has to those that are live; several at a time, as the volume takes
-# its time for each
+# become DIRECTORY HAS: from the facts that a directory has to those that are live; several at a time, as the volume
+# takes its time for each
 become() {
     local each=(xargs --no-run-if-empty --max-procs=8 --max-args=20 timeout --signal=KILL 20)
     comm -23 <(echo "$2") <(echo "$live") | (cd "$1" && "${each[@]}" rm -f --)
