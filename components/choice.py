@@ -38,7 +38,7 @@ def web_stack_of(settings: Settings) -> WebStack:
             from components.wordpress.stack import WordPressStack
 
             assert settings.site
-            return WordPressStack(settings.site)
+            return WordPressStack(settings.site, settings.bans, settings.cache)
         case "sessions":
             from components.sessions.stack import SessionsStack
 

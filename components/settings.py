@@ -197,6 +197,26 @@ class Site(Section):
     import_: Import | None = Field(default=None, alias="import")
 
 
+class Bans(Section):
+    """When an address that floods WordPress or guesses passwords is shut out, by every node alike."""
+
+    hits: int = Field(default=20, ge=2, le=1000)
+    """Requests that look like an attack within `seconds`."""
+    seconds: int = Field(default=120, ge=10, le=3600)
+    """The time that hits are counted over."""
+    ban_seconds: int = Field(default=43200, ge=60, le=31_536_000)
+    """How long the first ban lasts."""
+    factor: int = Field(default=2, ge=1, le=10)
+    """Each further ban of an address is this many times as long as the one before, up to a month."""
+
+
+class Cache(Section):
+    """Varnish, in front of WordPress on every web node."""
+
+    memory_mb: int = Field(default=256, ge=64, le=65536)
+    """Memory in MB for cached pages."""
+
+
 class Node(Section):
     """One machine of the site."""
 
@@ -220,6 +240,8 @@ class Settings(Section):
     """The machines by name. A node's disk and its place in the volume go by its name."""
     site: Site | None = None
     """WordPress's own settings."""
+    bans: Bans = Bans()
+    cache: Cache = Cache()
     protect_data: bool = True
     """Refuse to delete the data disks and the database; deleting the stack then leaves them."""
     profile: bool = False
@@ -260,8 +282,9 @@ class Settings(Section):
         web = given.value(str, "web")
         if web == "wordpress" and "site" not in given.stated:
             yield "site.admin_email: is missing; add it"
-        if web in ("sessions", "apache") and "site" in given.stated:
-            yield f"site: is WordPress's; leave it out with web: {web}"
+        for section in ("site", "bans", "cache"):
+            if web in ("sessions", "apache") and section in given.stated:
+                yield f"{section}: is WordPress's; leave it out with web: {web}"
         if web == "apache" and given.value(str, "cloud") != "existing":
             yield "web: apache is for servers that run it already; set cloud: existing, or another web"
         code = {

@@ -48,6 +48,7 @@ def build(settings: Settings) -> None:
             gluster=settings.gluster,
             owner=web.owner,
             clients=cloud.network,
+            options=web.volume_options,
             needs=[pool.step, *(brick.step for brick in bricks.values())],
         ),
     )
@@ -82,7 +83,7 @@ def build(settings: Settings) -> None:
             plan=plan,
             cloud=cloud,
             volume=settings.gluster.volume,
-            mountable={name: [volume.step, hosts[name].step] for name in plan.web},
+            mountable={name: [volume.step, host.step] for name, host in hosts.items()},
             url=url,
         )
     )
@@ -110,15 +111,13 @@ def service(settings: Settings, web: WebStack) -> Service:
     plan = settings.plan
     works = {}
     for name in settings.nodes:
-        user_data = ["base"]
-        if name in plan.bricks:
-            user_data.append("gluster")
-        elif name in plan.web:
-            user_data.append("gluster-client")
+        own: list[str] = []
         if name in plan.balancers:
-            user_data.append("balancer")
+            own += ["balancer", *web.balancer_user_data]
         if name in plan.web:
-            user_data += web.user_data
+            own += web.user_data
+        client = name in plan.web or (name in plan.balancers and web.balancer_user_data)
+        user_data = ["base", *(["gluster"] if name in plan.bricks else ["gluster-client"] if client else []), *own]
         works[name] = Work(
             user_data=user_data,
             disk_gb=settings.gluster.disk_gb if name in plan.bricks else None,
@@ -128,7 +127,7 @@ def service(settings: Settings, web: WebStack) -> Service:
     peers = [Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)]
     if plan.balancers:
         peers.append(Ports("web", PortRange(web.port, web.port)))
-    return Service(works, peers, web.port, web.health_path, web.database)
+    return Service(works, [*peers, *web.peers], web.port, web.health_path, web.database)
 
 
 def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:

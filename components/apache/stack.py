@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.apache.apache import HEALTH_PATH, PORT, Apache, ApacheArgs
+from components.cloud import Ports
 from components.web.stack import Ground
 
 
@@ -14,14 +15,18 @@ class ApacheStack:
     """Apache on every web node; the volume gets the first one's files, and the others wait for them."""
 
     user_data: Sequence[str] = ("apache",)
+    balancer_user_data: Sequence[str] = ()
     port = PORT
     health_path = HEALTH_PATH
     owner = 0
     """root's, as /var/www is before it moves."""
+    volume_options: Mapping[str, str] = {}
     database = False
+    peers: Sequence[Ports] = ()
 
     def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
         filled: list[pulumi.Resource] = []
+        own: dict[str, pulumi.Input[str]] = {}
         for name in ground.plan.web:
             apache = Apache(
                 name,
@@ -34,4 +39,5 @@ class ApacheStack:
                 ),
             )
             filled = filled or [apache.step]
-        return {}
+            own[f"{name}_own_files"] = apache.own
+        return own

@@ -143,6 +143,8 @@ class Cloud(Protocol):
     """Address range in CIDR form that the nodes, the database and the load balancer have their private addresses in."""
     login_key: pulumi.Output[str] | None
     """The private key that logs in to the nodes, in OpenSSH's form, secret; None where the operator has his own."""
+    operators: Sequence[str]
+    """Address ranges that operators log in from."""
     nodes: Mapping[str, Node]
     database: Database | None
     """None where the service asks for none."""

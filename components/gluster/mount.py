@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 class MountArgs:
     """`servers`: host names to fetch the volume's description from, the first one first; files come from every brick.
 
-    `path`: where it is mounted. `needs`: the volume, and the servers' names on this machine.
+    `path`: where it is mounted. `options`: further ones of the mount (mount.glusterfs(8)). `needs`: the volume, and the
+    servers' names on this machine.
     """
 
     host: RemoteHost
@@ -26,6 +27,7 @@ class MountArgs:
     servers: Sequence[str]
     path: str
     needs: Sequence[pulumi.Resource]
+    options: Sequence[str] = ()
 
 
 class Mount(pulumi.ComponentResource):
@@ -40,6 +42,7 @@ class Mount(pulumi.ComponentResource):
                 "SOURCE": f"{args.servers[0]}:/{args.volume}",
                 "BACKUPS": ":".join(args.servers[1:]),
                 "MOUNTPOINT": args.path,
+                "OPTIONS": ",".join(args.options),
                 "UNIT": (HERE / "gluster-mount@.service").read_text(),
             },
             timeout=120,

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Mounts SOURCE at MOUNTPOINT, now and at every boot, by the systemd unit UNIT; BACKUPS: further servers, colon between.
+# OPTIONS: further ones of the mount, comma between, or none.
 set -euo pipefail
 
-line="$SOURCE $MOUNTPOINT glusterfs defaults,_netdev,noauto,backup-volfile-servers=$BACKUPS 0 0"
+line="$SOURCE $MOUNTPOINT glusterfs defaults,_netdev,noauto,fetch-attempts=3,backup-volfile-servers=$BACKUPS${OPTIONS:+,$OPTIONS} 0 0"
 if ! grep -qxF "$line" /etc/fstab; then
     # nothing can be written under the mount while the volume is away
     mkdir -p "$MOUNTPOINT"

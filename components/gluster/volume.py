@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class VolumeArgs:
     """`host`: the node that gives the commands. `bricks`: host and path of each, `node-gfs1:/path`, an arbiter last.
 
     `owner`: numeric id of the user and the group that own the volume's root. `clients`: address range that may
-    mount it. `needs`: peers and bricks.
+    mount it. `options`: by name, what those who write there need beside and instead of ours. `needs`: peers and bricks.
     """
 
     host: RemoteHost
@@ -27,6 +27,7 @@ class VolumeArgs:
     gluster: settings.Gluster
     owner: int
     clients: pulumi.Input[str]
+    options: Mapping[str, str]
     needs: Sequence[pulumi.Resource]
 
 
@@ -38,7 +39,8 @@ class Volume(pulumi.ComponentResource):
         gluster = args.gluster
         options = pulumi.Output.from_input(args.clients).apply(
             lambda clients: "\n".join(
-                f"{key} {value}" for key, value in volume_options(gluster, args.owner, clients).items()
+                f"{key} {value}"
+                for key, value in (volume_options(gluster, args.owner, clients) | dict(args.options)).items()
             )
         )
         self.step = args.host.run(

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from components.cloud import Ports
 from components.gluster.mount import Mount, MountArgs
-from components.sessions.sessions import Sessions, SessionsArgs
+from components.sessions.sessions import MOUNT_OPTIONS, VOLUME_OPTIONS, Sessions, SessionsArgs
 from components.web.stack import Ground
 from components.web.web import HEALTH_PATH, PORT, USER_ID, Web, WebArgs
 
@@ -19,17 +20,23 @@ class SessionsStack:
     """nginx and PHP-FPM on every web node, for an application that keeps sessions."""
 
     user_data: Sequence[str] = ("web",)
+    balancer_user_data: Sequence[str] = ()
     port = PORT
     health_path = HEALTH_PATH
     owner = USER_ID
+    volume_options: Mapping[str, str] = VOLUME_OPTIONS
     database = False
+    peers: Sequence[Ports] = ()
 
     def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
         cloud = ground.cloud
         for name in ground.plan.web:
             host = cloud.nodes[name].host
             path = SessionsArgs.mount
-            mount = Mount(name, MountArgs(host, ground.volume, ground.servers(name), path, ground.mountable[name]))
+            mount = Mount(
+                name,
+                MountArgs(host, ground.volume, ground.servers(name), path, ground.mountable[name], MOUNT_OPTIONS),
+            )
             web = Web(name, WebArgs(host, ROOT, path, cloud.network))
             Sessions(name, SessionsArgs(host, [mount.step, web.step]))
         return {}

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pulumi
 
-from components.cloud import Cloud
+from components.cloud import Cloud, Ports
 from components.gluster.mount import ring
 from components.hosts import host_name
 from components.topology import Plan
@@ -37,14 +37,20 @@ class WebStack(Protocol):
 
     user_data: Sequence[str]
     """Parts of cloud-init/ that they are made of."""
+    balancer_user_data: Sequence[str]
+    """Parts of it for the site's own balancers, which then mount the volume too."""
     port: int
     """That they answer visitors on, behind a balancer."""
     health_path: str
     """200 there means that a node may have visitors."""
     owner: int
     """Numeric id of the user and the group that own the volume's root."""
+    volume_options: Mapping[str, str]
+    """Of the volume, by name, beside and instead of ours."""
     database: bool
     """It needs a database server."""
+    peers: Sequence[Ports]
+    """Open from node to node only."""
 
     def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
         """Make it, on every web node; returns what the operator is told."""

@@ -1,47 +1,82 @@
-"""WordPress, its whole document root on the volume."""
+"""WordPress with its whole document root on the volume, a cache in front, and attackers banned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pulumi
 
+from components.cloud import Ports
+from components.fail2ban.fail2ban import PORT as HITS_PORT
+from components.fail2ban.fail2ban import SHARED, Fail2ban, Fail2banArgs, Limits
 from components.gluster.mount import Mount, MountArgs
-from components.settings import Site
+from components.settings import Bans, Cache, PortRange, Site
+from components.varnish.varnish import PORT, Varnish, VarnishArgs
 from components.web.stack import Ground
-from components.web.web import HEALTH_PATH, PORT, USER_ID, Web, WebArgs
+from components.web.web import HEALTH_PATH, PORT_BEHIND_CACHE, USER_ID, Web, WebArgs
 from components.wordpress.wordpress import WordPress, WordPressArgs
 
 ROOT = "/var/www/html"
 
 
 class WordPressStack:
-    """nginx, PHP-FPM and the same files on every web node; the first one installs the site."""
+    """Varnish, nginx, PHP-FPM and the same files on every web node; the first one installs the site.
 
-    user_data: Sequence[str] = ("web", "wordpress", "move")
+    An address is banned where its packets arrive: at the balancers, where they are the site's own; where a cloud's
+    balancer stands between, in Varnish and nginx, which know it.
+    """
+
+    user_data: Sequence[str] = ("web", "wordpress", "move", "varnish", "fail2ban")
+    balancer_user_data: Sequence[str] = ("fail2ban",)
     port = PORT
     health_path = HEALTH_PATH
     owner = USER_ID
+    volume_options: Mapping[str, str] = {}
     database = True
+    peers: Sequence[Ports] = (
+        Ports("cache", PortRange(PORT_BEHIND_CACHE, PORT_BEHIND_CACHE)),
+        Ports("hits", PortRange(HITS_PORT, HITS_PORT)),
+    )
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, bans: Bans, cache: Cache) -> None:
+        self._site, self._bans, self._cache = site, bans, cache
 
     def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
-        cloud, database = ground.cloud, ground.cloud.database
+        plan, nodes, database = ground.plan, ground.cloud.nodes, ground.cloud.database
         assert database
-        mounts, webs = {}, {}
-        for name in ground.plan.web:
-            host = cloud.nodes[name].host
-            mounts[name] = Mount(
-                name, MountArgs(host, ground.volume, ground.servers(name), ROOT, ground.mountable[name])
+        mounts = {
+            name: Mount(
+                name,
+                MountArgs(nodes[name].host, ground.volume, ground.servers(name), ROOT, ground.mountable[name]),
             )
-            webs[name] = Web(name, WebArgs(host, ROOT, ROOT, cloud.network, database.ca))
-        first = ground.plan.web[0]
+            for name in (*plan.web, *plan.balancers)
+        }
+        webs = {}
+        for name in plan.web:
+            node = nodes[name]
+            webs[name] = Web(
+                name, WebArgs(node.host, ROOT, ROOT, ground.cloud.network, database.ca, node.private_address)
+            )
+            varnish = Varnish(
+                name,
+                VarnishArgs(
+                    host=node.host,
+                    address=node.private_address,
+                    neighbours={other: nodes[other].private_address for other in plan.web if other != name},
+                    balancers=[ground.cloud.network],
+                    memory_mb=self._cache.memory_mb,
+                    needs=[webs[name].step],
+                ),
+            )
+            self._ban(ground, name, "proxy", nginx=True, needs=[mounts[name].step, varnish.step])
+        for name in plan.balancers:
+            self._ban(ground, name, "nftables", nginx=False, needs=[mounts[name].step])
+        first = plan.web[0]
         wordpress = WordPress(
             "wordpress",
             WordPressArgs(
-                host=cloud.nodes[first].host,
+                host=nodes[first].host,
                 site=self._site,
                 root=ROOT,
                 url=ground.url,
@@ -51,3 +86,28 @@ class WordPressStack:
             ),
         )
         return {"admin_user": self._site.admin_user, "admin_password": wordpress.admin_password}
+
+    def _ban(
+        self,
+        ground: Ground,
+        name: str,
+        ban_point: Literal["nftables", "proxy"],
+        *,
+        nginx: bool,
+        needs: Sequence[pulumi.Resource],
+    ) -> None:
+        cloud = ground.cloud
+        others = [other for other in (*ground.plan.web, *ground.plan.balancers) if other != name]
+        Fail2ban(
+            name,
+            Fail2banArgs(
+                host=cloud.nodes[name].host,
+                others=[cloud.nodes[other].private_address for other in others],
+                ban_point=ban_point,
+                nginx=nginx,
+                shared=f"{ROOT}/{SHARED}",
+                ignore=[cloud.network, *cloud.operators],
+                limits=Limits(**self._bans.model_dump()),
+                needs=needs,
+            ),
+        )

@@ -43,7 +43,7 @@ class Visitor:
 def mount(node: Node) -> dict[str, str]:
     """Of gluster/mount.sh; options of the mount follow the backup servers in its line of fstab."""
     given = params.mount(f"node-{node.name}", MOUNT)
-    return given | {"BACKUPS": ",".join([given["BACKUPS"], *sessions.MOUNT_OPTIONS])}
+    return given | {"OPTIONS": ",".join(sessions.MOUNT_OPTIONS)}
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,7 @@ def test_a_machine_is_reached_only_once_every_door_that_it_needs_is_open(aws_wor
     rules = {
         rule.key for rule in aws_wordpress.of_type("vpc.SecurityGroupIngressRule") if rule.name.startswith("node-")
     }
-    assert len(rules) == 4
+    assert len(rules) == 6
     assert rules <= aws_wordpress.waits("remote.Command gfs1-ready")
 
 
@@ -182,8 +182,8 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
         "remote.Command gfs1-peers",
         "remote.Command gfs2-peers",
         "remote.Command gfs1-volume-wp",
-        # who a mount may turn to
-        *(f"remote.Command {node}-mount" for node in NODES),
+        # who a mount may turn to, whose nginx is a fallback, and who is told of hits
+        *(f"remote.Command {node}-{step}" for node in NODES for step in ("mount", "varnish", "fail2ban")),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -30,6 +30,7 @@ class Aws:
         }
 
         self.network = network.cidr
+        self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.login_key: pulumi.Output[str] | None = login.private_key
         self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
         self.database = Database("database", DatabaseArgs(settings, network)).database if service.database else None

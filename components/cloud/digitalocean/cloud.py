@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -35,6 +35,7 @@ class DigitalOcean:
         nodes = {name: Node(name, NodeArgs(settings, network, login, work)) for name, work in service.works.items()}
 
         self.network = network.cidr
+        self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.login_key: pulumi.Output[str] | None = login.private_key
         self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
         self.database: cloud.Database | None = None

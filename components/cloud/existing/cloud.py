@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -16,6 +16,7 @@ class Existing:
     """What `components.cloud.Cloud` describes, of machines that nobody has to rent."""
 
     def __init__(self, settings: ExistingSettings, service: cloud.Service) -> None:
+        self.operators: Sequence[str] = []
         self.network = pulumi.Output.from_input(str(settings.network.private))
         self.login_key: pulumi.Output[str] | None = None
         self.nodes: Mapping[str, cloud.Node] = {
