@@ -109,15 +109,14 @@ class FileProbe(Probe):
 class Visitor(Probe):
     """A browser that asks the site for something again and again, each time on a new connection.
 
-    `period`: seconds between an answer and the next question.
+    `period`: seconds between an answer and the next question. `source`: the address that it comes from.
     """
 
-    def __init__(self, name: str, period: float = PAGE_PERIOD) -> None:
+    def __init__(self, name: str, period: float = PAGE_PERIOD, source: str | None = None) -> None:
         super().__init__("page", name)
         self._period = period
-        self._browser = httpx.Client(
-            timeout=PAGE_TIMEOUT, verify=False, follow_redirects=True, limits=httpx.Limits(max_keepalive_connections=0)
-        )
+        line = httpx.HTTPTransport(verify=False, limits=httpx.Limits(max_keepalive_connections=0), local_address=source)
+        self._browser = httpx.Client(transport=line, timeout=PAGE_TIMEOUT, follow_redirects=True)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._visit, daemon=True)
         self._thread.start()
@@ -143,9 +142,11 @@ class Visitor(Probe):
 class PageProbe(Visitor):
     """Loads one page; `expected`: a text that is in it."""
 
-    def __init__(self, name: str, url: str, expected: str) -> None:
+    def __init__(
+        self, name: str, url: str, expected: str, period: float = PAGE_PERIOD, source: str | None = None
+    ) -> None:
         self._url, self._expected = url, expected
-        super().__init__(name)
+        super().__init__(name, period, source)
 
     def load(self) -> str | None:
         answer = self._browser.get(self._url)

@@ -217,6 +217,12 @@ class Faults:
         """The words to put before a command that shall run inside a machine."""
         return self._machine(name).entering()
 
+    def beside(self, name: str) -> list[str]:
+        """The words to put before a command that shall run at a host's place in the network, with this side's files:
+        a machine's name, `balancer` or `database`.
+        """
+        return ["nsenter", f"--net={self._host(name).namespace}"]
+
     def address(self, name: str) -> str:
         return self._machine(name).host.address
 
@@ -227,9 +233,8 @@ class Faults:
 
     def reaches(self, source: str, target: str, port: int) -> bool:
         """Whether a host gets a TCP connection to another; each a machine's name, `balancer` or `database`."""
-        come_from, go_to = self._host(source), self._host(target)
-        attempt = ["timeout", "2", "bash", "-c", f"</dev/tcp/{go_to.address}/{port}"]
-        done = subprocess.run(["nsenter", f"--net={come_from.namespace}", *attempt], check=False, capture_output=True)
+        attempt = ["timeout", "2", "bash", "-c", f"</dev/tcp/{self._host(target).address}/{port}"]
+        done = subprocess.run([*self.beside(source), *attempt], check=False, capture_output=True)
         return done.returncode == 0
 
     def left_over(self) -> list[str]:

@@ -1,0 +1,346 @@
+"""The drill of a flood: many addresses guess passwords of a WordPress site, which goes on serving everybody else."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from rehearsal import progress
+from rehearsal.drills import evidence
+from rehearsal.drills.evidence import REFUSED, Bans
+from rehearsal.drills.site import AWAY, Site
+from rehearsal.drills.watch import RETURN_LIMIT
+from rehearsal.lab import OutsideAddresses
+from rehearsal.probe_flood import KINDS, Attacker
+from rehearsal.probes import PageProbe, worst
+from rehearsal.region import Faults
+from rehearsal.report import Fault, Mark, Promise, Seconds
+from rehearsal.shell import run
+
+ATTACKERS, INNOCENTS = 50, 20
+ATTACK_PERIOD = 0.5
+INNOCENT_PERIOD = 0.5
+"""Seconds between the requests of one address: two processors shall bear the flood, not measure it."""
+LOGIN_EVERY = 40
+"""An innocent's requests from one login to the next: some six in 120 s, where 20 would be an attack."""
+
+BAN_LIMIT = 5.0
+"""Seconds from the hit that is one too many until every node refuses the address; the same for the end of a ban."""
+SLOW = 2.0
+"""Seconds that an innocent's request may take."""
+FLOOD_LIMIT = 90.0
+
+FIRST = int(ipaddress.ip_interface(OutsideAddresses.stranger).ip) + 1
+ADDRESSES = [str(ipaddress.ip_address(FIRST + number)) for number in range(ATTACKERS + 1 + INNOCENTS)]
+"""Beside the stranger's: nobody's who is trusted."""
+EARLY, LATE, INNOCENT = ADDRESSES[:ATTACKERS], ADDRESSES[ATTACKERS], ADDRESSES[ATTACKERS + 1 :]
+THIRD_PARTY = "192.0.2.1"
+
+
+class FloodFault(Fault):
+    """What a flood did to others, and what was done about it."""
+
+    ban_seconds: Seconds | None
+    """The longest time from an address's last hit that was needed to its ban on the last node."""
+    innocent_failures: int
+    """Requests of innocents that failed or took longer than `SLOW`."""
+    php_hits_after_ban: int
+    """Requests that reached PHP on a node which had banned their address."""
+    wrong_bans: int
+    """Addresses that are banned and attacked nobody."""
+
+
+class Innocent(PageProbe):
+    """Reads the site's first page, logs in now and then, and looks at the page as who it is."""
+
+    def __init__(self, number: int, source: str, site: Site, page: str) -> None:
+        self._login = f"{site.url}/wp-login.php"
+        self._form = {"log": site.outputs["admin_user"], "pwd": site.outputs["admin_password"]}
+        # each at another time
+        self._turns = itertools.count(2 + number * LOGIN_EVERY // INNOCENTS)
+        super().__init__(f"visitor {number}", site.url, page, INNOCENT_PERIOD, source)
+
+    def load(self) -> str | None:
+        turn = next(self._turns) % LOGIN_EVERY
+        if turn == 0:
+            return self._log_in()
+        if turn == 1:
+            return self._read_as_user()
+        return super().load()
+
+    def _log_in(self) -> str | None:
+        answer = self._browser.post(self._login, data=self._form, follow_redirects=False)
+        known = any(name.startswith("wordpress_logged_in_") for name in self._browser.cookies)
+        return None if known else f"no login: status {answer.status_code}"
+
+    def _read_as_user(self) -> str | None:
+        answer = self._browser.get(self._url)
+        self._browser.cookies.clear()
+        return None if 'id="wpadminbar"' in answer.text else f"nobody is logged in: status {answer.status_code}"
+
+
+class Request(NamedTuple):
+    """What an attacker asked for; `start` in seconds since the epoch, `status` 0 where no answer came."""
+
+    address: str
+    start: float
+    status: int
+
+
+class Attack:
+    """Attackers at work until `stop`; `place`: the words that run a command where they are."""
+
+    def __init__(self, place: Sequence[str], attackers: Sequence[Attacker]) -> None:
+        self.requests: list[Request] = []
+        self._process = subprocess.Popen(
+            [*place, sys.executable, "-m", "rehearsal.probe_flood"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps([asdict(attacker) for attacker in attackers]) + "\n")
+        self._process.stdin.flush()
+        self._thread = threading.Thread(target=self._collect, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+        self._thread.join()
+
+    def _collect(self) -> None:
+        for line in self._process.stdout or ():
+            self.requests.append(Request(*json.loads(line)))
+
+
+class Flood:
+    """The fault, its figures and its promises.
+
+    `hits`: how many requests ban an address. `page`: a text that is in the site's first page.
+    """
+
+    def __init__(self, site: Site, faults: Faults, hits: int, page: str) -> None:
+        self._site, self._faults, self._hits, self._page = site, faults, hits, page
+        self._target, self._other = site.plan.web[0], site.plan.web[-1]
+        self._marks: list[tuple[float, str]] = []
+        self.promises: list[Promise] = []
+
+    def run(self) -> FloodFault:
+        """While the flood goes on, Fail2Ban is killed on one node, and the node that is flooded reboots.
+
+        Innocents are counted until that reboot: what the loss of a node costs them is another fault's figure.
+        """
+        with progress.step("Fault: flood") as self._shown, outside_addresses(), ExitStack() as ends:
+            ends.enter_context(evidence.logged(self._site))
+            innocents = [Innocent(number, source, self._site, self._page) for number, source in enumerate(INNOCENT, 1)]
+            for innocent in innocents:
+                ends.callback(innocent.stop)
+            self._wait("everyone is served", lambda: all(innocent.succeeded_since(0) for innocent in innocents))
+
+            since = self._mark(f"{len(EARLY)} addresses attack")
+            direct = Attack(self._faults.beside("balancer"), self._sent_on(EARLY[::2]))
+            attacks = [direct, Attack([], self._outside(EARLY[1::2]))]
+            for attack in attacks:
+                ends.callback(attack.stop)
+            self._wait("all are banned on every node", lambda: self._banned(EARLY), FLOOD_LIMIT)
+            self._mark("all are banned on every node")
+
+            attacks.append(Attack([], self._outside([LATE])))
+            ends.callback(attacks[-1].stop)
+            self._kill_fail2ban()
+            self._wait("the last one is banned", lambda: self._banned([LATE]), FLOOD_LIMIT)
+            until = time.time()
+            for innocent in innocents:
+                innocent.stop()
+
+            # asked before the reboot: afterwards nobody knows since when
+            banned = evidence.bans(self._site)
+            self._reboot(direct, banned[self._target])
+            for attack in attacks:
+                attack.stop()
+
+            found = evidence.visits(self._site)
+            named = {*itertools.chain(*banned.values(), *evidence.bans(self._site).values())}
+            self._unban(EARLY[0])
+        tried = [a for innocent in innocents for a in innocent.attempts if since <= a.start <= until]
+        fault = FloodFault(
+            name="flood",
+            page_outage_seconds=worst(innocents, "page", since, until),
+            ban_seconds=evidence.ban_seconds([*EARLY, LATE], found, banned, self._hits),
+            innocent_failures=sum(attempt.error is not None or attempt.seconds > SLOW for attempt in tried),
+            php_hits_after_ban=len(evidence.php_after_ban(found, banned)),
+            wrong_bans=len(named - {*EARLY, LATE}),
+            marks=[Mark(at=at - since, text=text) for at, text in self._marks],
+            timeline=[innocent.lane(since) for innocent in innocents],
+        )
+        self._judge(fault, len(tried), refused=sum(r.status == REFUSED for attack in attacks for r in attack.requests))
+        return fault
+
+    def _outside(self, addresses: Sequence[str]) -> list[Attacker]:
+        """Visitors of the balancer, most of whom write an innocent's address or another that is not theirs."""
+        forged = self._forged()
+        return [
+            attacker(address, number, self._site.url, address, next(forged)) for number, address in enumerate(addresses)
+        ]
+
+    def _sent_on(self, addresses: Sequence[str]) -> list[Attacker]:
+        """The same as they look when a balancer has sent them on, all to one node."""
+        url = f"http://{self._faults.address(self._target)}"
+        made = []
+        for number, (address, headers) in enumerate(zip(addresses, self._forged(), strict=False)):
+            told = ", ".join(filter(None, [headers.get("X-Forwarded-For"), address]))
+            headers |= {"X-Forwarded-For": told, "X-Forwarded-Proto": urlsplit(self._site.url).scheme}
+            made.append(attacker(address, number, url, None, headers))
+        return made
+
+    def _forged(self) -> Iterator[dict[str, str]]:
+        """Without end, what a visitor may write to be taken for somebody else."""
+        node = self._faults.address(self._target)
+        for innocent in itertools.cycle(INNOCENT):
+            yield {}
+            yield {"X-Forwarded-For": innocent}
+            yield {"X-Forwarded-For": f"{THIRD_PARTY}, {node}"}
+            yield {"X-Forwarded-For": f"{innocent}, 127.0.0.1"}
+            yield {"X-Real-IP": innocent, "Client-IP": innocent, "Forwarded": f"for={innocent}"}
+
+    def _banned(self, addresses: Sequence[str]) -> bool:
+        return all({*addresses} <= refused.keys() for refused in evidence.bans(self._site).values())
+
+    def _kill_fail2ban(self) -> None:
+        """It has to come back by itself, and count what came meanwhile."""
+        node, begun = self._other, self._mark(f"Fail2Ban is killed on {self._other}")
+        killed = self._main_pid()
+        self._site.on(node, "systemctl", "kill", "--signal=KILL", "fail2ban")
+        self._wait(f"Fail2Ban is back on {node}", lambda: self._main_pid() not in (killed, "0") and self._counts())
+        back = self._counts()
+        moment = self._mark(
+            f"Fail2Ban is back on {node} and has counted" if back else f"Fail2Ban is not back on {node}"
+        )
+        self._promise(
+            "Fail2Ban, killed, comes back by itself and counts",
+            back,
+            f"after {moment - begun:.1f} s" if back else "it does not",
+            "it does",
+        )
+
+    def _main_pid(self) -> str:
+        return self._site.on(self._other, "systemctl", "show", "--property=MainPID", "--value", "fail2ban").strip()
+
+    def _counts(self) -> bool:
+        """Whether Fail2Ban itself, and not only what it was told of, knows the last attacker."""
+        try:
+            return LATE in self._site.on(self._other, "fail2ban-client", "get", "wordpress", "banip").split()
+        except AWAY:
+            return False
+
+    def _reboot(self, attack: Attack, banned: Bans) -> None:
+        """The node under attack restarts, and refuses whom it had refused, from its first answer."""
+        node = self._target
+        self._mark(f"{node} reboots")
+        self._faults.reboot(node)
+        self._wait(f"{node} is down", lambda: not self._site.healthy(node))
+        self._wait(f"{node} serves again", lambda: self._site.healthy(node))
+        missing = banned.keys() - evidence.bans_at(self._site, node).keys()
+        back = self._mark(f"{node} serves again")
+        self._wait("it is attacked again", lambda: any(r.start > back and r.status for r in [*attack.requests]))
+        answers = {request.status for request in attack.requests if request.start > back and request.status}
+        self._promise(
+            "a node that restarts comes back with the bans",
+            not missing and answers == {REFUSED},
+            f"{len(banned) - len(missing)} of {len(banned)}, attackers get {', '.join(map(str, answers)) or 'nothing'}",
+            f"all, {REFUSED}",
+        )
+
+    def _unban(self, address: str) -> None:
+        """Said on one node, an unban holds on all, and its address is served."""
+        begun = self._mark(f"an unban on {self._other}")
+        self._site.on(self._other, "unban", address)
+        self._wait(
+            "no node refuses it",
+            lambda: not any(address in refused for refused in evidence.bans(self._site).values()),
+            BAN_LIMIT,
+        )
+        seconds = time.time() - begun
+        visitor = PageProbe("unbanned", self._site.url, self._page, source=address)
+        self._wait("it is served", lambda: visitor.succeeded_since(0), BAN_LIMIT)
+        visitor.stop()
+        served = all(attempt.error is None for attempt in visitor.attempts)
+        self._promise(
+            "an unban holds on every node",
+            served and seconds <= BAN_LIMIT,
+            f"after {seconds:.1f} s" if served else str(visitor.attempts[0].error),
+            f"within {BAN_LIMIT:.0f} s",
+        )
+
+    def _judge(self, fault: FloodFault, tried: int, refused: int) -> None:
+        seconds = fault.ban_seconds
+        self._promise(
+            f"banned on every node after {self._hits} hits",
+            seconds is not None and seconds <= BAN_LIMIT,
+            "not all of them" if seconds is None else f"{seconds:.1f} s",
+            f"within {BAN_LIMIT:.0f} s",
+        )
+        self._promise(
+            f"innocents are served within {SLOW:.0f} s",
+            bool(tried) and not fault.innocent_failures,
+            f"{fault.innocent_failures} of {tried:,} not",
+            "all",
+        )
+        self._promise(
+            "no request of a banned address reaches PHP",
+            bool(refused) and not fault.php_hits_after_ban,
+            f"{fault.php_hits_after_ban} did, {refused:,} were refused",
+            "0",
+        )
+        self._promise("nobody else is banned", not fault.wrong_bans, str(fault.wrong_bans), "0")
+
+    def _promise(self, name: str, held: bool, measured: str, bar: str) -> None:
+        self.promises.append(Promise(name=f"flood: {name}", held=held, measured=measured, bar=bar))
+
+    def _mark(self, text: str) -> float:
+        self._marks.append((time.time(), text))
+        return self._marks[-1][0]
+
+    def _wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT) -> None:
+        """What never happens is cut off at `limit` seconds, and shows in the figures."""
+        self._shown.detail(f"until {what}")
+        end = time.monotonic() + limit
+        while not happened() and time.monotonic() < end:
+            time.sleep(0.2)
+
+
+def attacker(address: str, number: int, url: str, source: str | None, headers: dict[str, str]) -> Attacker:
+    """One of several: they begin one after another, and ask for different things."""
+    return Attacker(
+        name=address,
+        kind=KINDS[number % len(KINDS)],
+        url=url,
+        source=source,
+        headers=headers,
+        delay=number * ATTACK_PERIOD / ATTACKERS,
+        period=ATTACK_PERIOD,
+    )
+
+
+@contextmanager
+def outside_addresses() -> Iterator[None]:
+    """Give the operator's side the addresses of all attackers and innocents meanwhile."""
+
+    def change(word: str) -> None:
+        run("ip", "-batch", "-", stdin="\n".join(f"addr {word} {address}/32 dev outside" for address in ADDRESSES))
+
+    change("add")
+    try:
+        yield
+    finally:
+        change("del")

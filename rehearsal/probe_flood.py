@@ -1,0 +1,132 @@
+"""Attackers of a site, at one place of the network: each asks from an address of its own, again and again.
+
+Standard input: one line of JSON, a list of attackers (see `Attacker`), and then nothing until it is closed, which ends
+them. Standard output: one line of JSON for each request that has ended: the attacker's name, the start in seconds since
+the epoch, and the answer's status, 0 where there was none.
+
+Usage: python -m rehearsal.probe_flood
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import ssl
+import sys
+import threading
+import time
+import xmlrpc.client
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import httpx
+
+Kind = Literal["xmlrpc", "login", "scan"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """`kind`: guesses passwords by xmlrpc.php or wp-login.php, or looks for what may be there ("scan").
+
+    `source`: the address that it connects from; None: the place's own. `headers`: what it writes beside. `delay`:
+    seconds before its first request; `period`: from one request to the next, where the answer does not take longer.
+    """
+
+    name: str
+    kind: Kind
+    url: str
+    source: str | None
+    headers: dict[str, str]
+    delay: float
+    period: float
+
+
+class Transport(xmlrpc.client.Transport):
+    """Python's own, from an address of one's choice; whose certificate the site has is no attacker's worry."""
+
+    def __init__(self, attacker: Attacker) -> None:
+        super().__init__(headers=list(attacker.headers.items()))
+        self._source = (attacker.source, 0) if attacker.source else None
+        self._tls = attacker.url.startswith("https:")
+
+    def make_connection(self, host: object) -> http.client.HTTPConnection:
+        _, made = self._connection
+        if made is None:
+            assert isinstance(host, str)
+            if self._tls:
+                context = ssl._create_unverified_context()
+                made = http.client.HTTPSConnection(host, timeout=TIMEOUT, source_address=self._source, context=context)
+            else:
+                made = http.client.HTTPConnection(host, timeout=TIMEOUT, source_address=self._source)
+            self._connection = host, made
+        return made
+
+
+def by_xmlrpc(attacker: Attacker) -> Callable[[int], int]:
+    """Guesses by the call that most attacks of the kind use."""
+    site = xmlrpc.client.ServerProxy(f"{attacker.url}/xmlrpc.php", transport=Transport(attacker))
+
+    def guess(number: int) -> int:
+        try:
+            site.wp.getUsersBlogs("admin", f"guess {number}")
+        except xmlrpc.client.Fault:
+            return 200
+        except xmlrpc.client.ProtocolError as refusal:
+            return refusal.errcode
+        except (OSError, http.client.HTTPException):
+            return 0
+        return 200
+
+    return guess
+
+
+def by_browser(attacker: Attacker) -> Callable[[int], int]:
+    browser = httpx.Client(
+        transport=httpx.HTTPTransport(local_address=attacker.source, verify=False),
+        headers=attacker.headers,
+        timeout=TIMEOUT,
+    )
+
+    def ask(number: int) -> int:
+        try:
+            if attacker.kind == "scan":
+                return browser.get(f"{attacker.url}/backup{number}.php").status_code
+            form = {"log": "admin", "pwd": f"guess {number}"}
+            return browser.post(f"{attacker.url}/wp-login.php", data=form).status_code
+        except httpx.HTTPError:
+            return 0
+
+    return ask
+
+
+def attack(attacker: Attacker, stopped: threading.Event) -> None:
+    ask = by_xmlrpc(attacker) if attacker.kind == "xmlrpc" else by_browser(attacker)
+    due = time.monotonic() + attacker.delay
+    for number in itertools.count():
+        if stopped.wait(due - time.monotonic()):
+            return
+        start = time.time()
+        # in one piece, as others write too
+        sys.stdout.write(json.dumps([attacker.name, start, ask(number)]) + "\n")
+        sys.stdout.flush()
+        due = max(due + attacker.period, time.monotonic())
+
+
+def main() -> None:
+    stopped = threading.Event()
+    attackers = [Attacker(**given) for given in json.loads(sys.stdin.readline())]
+    threads = [threading.Thread(target=attack, args=(attacker, stopped)) for attacker in attackers]
+    for thread in threads:
+        thread.start()
+    sys.stdin.read()
+    stopped.set()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""A flood is judged by what the nodes noted, and its attackers are who they say. All figures here are made up."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rehearsal.drills import evidence
+from rehearsal.drills.evidence import CLOCKS, Visit
+from rehearsal.drills.flood import ADDRESSES, EARLY, INNOCENT, LATE, attacker
+from rehearsal.lab import OutsideAddresses
+from rehearsal.network import router_side
+
+BANNED = {"web1": {"a": 102.5}, "web2": {"a": 104.0}}
+
+
+def visit(address: str, end: float, *, node: str = "web1", status: int = 200, seconds: float = 0.1) -> Visit:
+    return Visit(node, address, end - seconds, end, status, status != 429)
+
+
+def test_what_nginx_logs_is_read() -> None:
+    log = "1700000000.250 0.250 198.51.100.7 200 127.0.0.1:9000\n1700000001.000 0.000 2001:db8::7 429 -\n"
+    assert list(evidence.parsed_visits("web1", log)) == [
+        Visit("web1", "198.51.100.7", 1700000000.0, 1700000000.25, 200, True),
+        Visit("web1", "2001:db8::7", 1700000001.0, 1700000001.0, 429, False),
+    ]
+
+
+def test_a_mapped_address_is_nobody_else() -> None:
+    listed = "198.51.100.7 1700000000.1234567890\n::ffff:198.51.100.7 1700000000.1234567890\n2001:db8::7 1700000001.5\n"
+    assert evidence.parsed_bans(listed) == {"198.51.100.7": pytest.approx(1700000000.123), "2001:db8::7": 1700000001.5}
+
+
+def test_a_ban_is_timed_from_the_sites_last_needed_hit_to_the_last_node() -> None:
+    hits = [visit("a", 100), visit("a", 101, node="web2"), visit("a", 102), visit("a", 103), visit("b", 90)]
+    assert evidence.ban_seconds(["a"], hits, BANNED, hits=3) == 2.0
+
+
+def test_the_longest_ban_counts() -> None:
+    banned = {node: {**refused, "b": 200.0} for node, refused in BANNED.items()}
+    assert evidence.ban_seconds(["a", "b"], [visit("a", 103), visit("b", 195)], banned, hits=1) == 5.0
+
+
+def test_a_refused_request_is_no_hit() -> None:
+    hits = [visit("a", 100), visit("a", 101, status=429), visit("a", 103)]
+    assert evidence.ban_seconds(["a"], hits, BANNED, hits=2) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("hits", "banned"),
+    [
+        pytest.param([visit("a", 100)], BANNED, id="too few hits were seen"),
+        pytest.param([visit("a", 100), visit("a", 101)], {**BANNED, "web2": {}}, id="a node does not refuse it"),
+        pytest.param([visit("b", 100), visit("b", 101)], BANNED, id="it was somebody else"),
+    ],
+)
+def test_a_ban_that_is_nowhere_or_not_everywhere_has_no_time(
+    hits: list[Visit], banned: dict[str, dict[str, float]]
+) -> None:
+    assert evidence.ban_seconds(["a"], hits, banned, hits=2) is None
+
+
+def test_nobody_attacked() -> None:
+    assert evidence.ban_seconds([], [], BANNED, hits=2) is None
+
+
+def test_what_reaches_php_after_the_nodes_own_ban_is_found() -> None:
+    after = visit("a", 103.0, seconds=0.4)
+    begun_before = visit("a", 103.0, seconds=0.6)
+    within_clocks = visit("a", 102.5 + CLOCKS, seconds=CLOCKS / 2)
+    elsewhere = visit("a", 103.5, node="web2")
+    refused = visit("a", 105, status=429)
+    innocent = visit("b", 105)
+    found = [after, begun_before, within_clocks, elsewhere, refused, innocent]
+    assert evidence.php_after_ban(found, BANNED) == [after]
+
+
+def test_everybody_has_an_address_of_the_strangers_network() -> None:
+    stranger = ipaddress.IPv4Interface(OutsideAddresses.stranger)
+    assert sorted({*EARLY, LATE, *INNOCENT}) == sorted(ADDRESSES)
+    assert len({*ADDRESSES, str(stranger.ip), router_side(stranger)}) == 50 + 1 + 20 + 2
+    assert all(ipaddress.IPv4Address(address) in stranger.network for address in ADDRESSES)
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, list[tuple[str, str, str | None]]]]:
+    """Its URL, and the requests so far: address, method and path, X-Forwarded-For."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            seen.append((self.client_address[0], f"{self.command} {self.path}", self.headers["X-Forwarded-For"]))
+            self.send_response(429)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+        server.shutdown()
+
+
+def test_attackers_come_from_their_own_addresses_and_write_what_they_like(
+    server: tuple[str, list[tuple[str, str, str | None]]],
+) -> None:
+    url, seen = server
+    headers = {"X-Forwarded-For": "192.0.2.1"}
+    attackers = [attacker(f"127.0.0.{n + 2}", n, url, f"127.0.0.{n + 2}", headers if n else {}) for n in range(3)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "rehearsal.probe_flood"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps([asdict(attacker) for attacker in attackers]) + "\n")
+        process.stdin.flush()
+        told = [json.loads(process.stdout.readline()) for _ in range(6)]
+        process.stdin.close()
+        told += [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    assert {(address, re.sub(r"\d*\.php$", "", asked), forged) for address, asked, forged in seen} == {
+        ("127.0.0.2", "POST /xmlrpc", None),
+        ("127.0.0.3", "POST /wp-login", "192.0.2.1"),
+        ("127.0.0.4", "GET /backup", "192.0.2.1"),
+    }
+    assert Counter(name for name, _, _ in told) == Counter(address for address, _, _ in seen)
+    assert {status for _, _, status in told} == {429}
