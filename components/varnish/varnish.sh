@@ -57,7 +57,7 @@ answer() {
 
 # a start that fails is told below, with what Varnish says
 for service in varnish varnishncsa; do
-    as_said "$service" || systemctl restart "$service" || true
+    as_said "$service" || systemctl restart "$service" 2>/dev/null || true
 done
 end=$((SECONDS + 40))
 until as_said varnish && as_said varnishncsa && in_force && [[ "$(answer)" =~ ^(200|503)$ ]]; do

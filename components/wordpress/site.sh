@@ -1,7 +1,8 @@
 #!/bin/bash
 # Configures and installs the site in ROOT, on its database DB_NAME at DB_HOST: URL, TITLE, ADMIN_USER, ADMIN_EMAIL.
 # The SQL dump IMPORT with the sum IMPORT_SHA256 is loaded, once, into an empty database.
-# WP_CONFIG, DB_ERROR, INSTALL: the files' texts.
+# CACHES: addresses of the nodes' Varnish, a space between; none where there is none.
+# WP_CONFIG, DB_ERROR, PURGE, INSTALL: the files' texts.
 # Secrets, on standard input: DB_PASSWORD, ADMIN_PASSWORD, and the keys and salts of wp-config.php.
 set -euo pipefail
 eval "$(cat)"
@@ -87,6 +88,10 @@ if ! cmp -s "$work/wp-config.php" "$ROOT/wp-config.php"; then
 fi
 if ! printf '%s' "$DB_ERROR" | cmp -s - "$ROOT/wp-content/db-error.php"; then
     printf '%s' "$DB_ERROR" | put "$ROOT/wp-content/db-error.php"
+fi
+www mkdir -p "$ROOT/wp-content/mu-plugins"
+if ! printf '%s' "$PURGE" | cmp -s - "$ROOT/wp-content/mu-plugins/ha-wordpress-purge.php"; then
+    printf '%s' "$PURGE" | put "$ROOT/wp-content/mu-plugins/ha-wordpress-purge.php"
 fi
 
 chmod 755 "$work"

@@ -37,6 +37,7 @@ class WordPressArgs:
     """`host`: the node that installs the site. `root`: its document root. `url`: what visitors type.
 
     `mounted`: what the code waits for. `php`: what the installation waits for beside the code and the database.
+    `caches`: private addresses of the nodes whose Varnish is told of edits.
     """
 
     host: RemoteHost
@@ -46,6 +47,7 @@ class WordPressArgs:
     database: Database
     mounted: pulumi.Resource
     php: Sequence[pulumi.Resource]
+    caches: Sequence[pulumi.Input[str]] = ()
 
 
 class Upload(NamedTuple):
@@ -107,8 +109,10 @@ class WordPress(pulumi.ComponentResource):
                 "DB_USER": database.user,
                 "IMPORT": dump.path,
                 "IMPORT_SHA256": dump.sha256,
+                "CACHES": pulumi.Output.all(*args.caches).apply(" ".join),
                 "WP_CONFIG": (HERE / "wp-config.php").read_text(),
                 "DB_ERROR": (HERE / "db-error.php").read_text(),
+                "PURGE": (HERE / "purge.php").read_text(),
                 "INSTALL": (HERE / "install.php").read_text(),
             },
             secrets={

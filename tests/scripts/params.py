@@ -108,9 +108,11 @@ def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[
 
 
 def site(
-    host: str, root: str = ROOT, *, name: str = database.NAME, moved: tuple[str, str] = ("", "")
+    host: str, root: str = ROOT, *, name: str = database.NAME, moved: tuple[str, str] = ("", ""), caches: str = ""
 ) -> dict[str, str]:
-    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import, and its sum."""
+    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import, and its sum;
+    `caches`: addresses of nodes with Varnish.
+    """
     return {
         "ROOT": root,
         "URL": "http://www.example.com",
@@ -122,8 +124,10 @@ def site(
         "DB_USER": database.NAME,
         "IMPORT": moved[0],
         "IMPORT_SHA256": moved[1],
+        "CACHES": caches,
         "WP_CONFIG": text("wordpress/wp-config.php"),
         "DB_ERROR": text("wordpress/db-error.php"),
+        "PURGE": text("wordpress/purge.php"),
         "INSTALL": text("wordpress/install.php"),
     }
 

@@ -1,0 +1,313 @@
+"""varnish/: its rules by varnishtest, then its step and what visitors see, on nodes with WordPress.
+
+The tests on nodes each need the ones before them.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from components.cloud.aws.database import NAME
+from components.varnish import varnish
+from components.web.web import PORT_BEHIND_CACHE
+from tests.scripts import params
+from tests.scripts.conftest import PASSWORD
+from tests.scripts.node import Node
+
+CASES = sorted((Path(__file__).parent / "varnish").glob("*.vtc"))
+SCRATCH = "/srv/varnishtest"
+PROBE = r"""<?php
+header('Cache-Control: no-store');
+foreach (['REMOTE_ADDR', 'HTTPS', 'SERVER_PORT', 'HTTP_X_FORWARDED_FOR', 'HTTP_X_FORWARDED_PROTO', 'HTTP_X_REAL_IP',
+    'HTTP_FORWARDED'] as $name) {
+    echo $name, '=', $_SERVER[$name] ?? '', "\n";
+}
+"""
+HEALTH = "curl --silent --output /dev/null --write-out '%{http_code}' http://127.0.0.1/healthz"
+
+
+@pytest.fixture(scope="module")
+def addresses(mounted: Mapping[str, Node]) -> dict[str, str]:
+    return {name: node.address for name, node in mounted.items()}
+
+
+@pytest.fixture(scope="module")
+def site(mounted: Mapping[str, Node], addresses: Mapping[str, str], databases: Mapping[str, str]) -> dict[str, Node]:
+    """The nodes with WordPress behind Varnish."""
+
+    def cached(node: Node) -> None:
+        node.step("web/web.sh", params.web(behind_cache=node.address))
+        node.step("varnish/varnish.sh", params.varnish(node.name, addresses))
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(cached, mounted.values()))
+    first = mounted["gfs1"]
+    first.step("wordpress/code.sh", params.code())
+    given = params.site(databases[NAME], caches=" ".join(addresses.values()))
+    first.step("wordpress/site.sh", given, params.site_secrets(PASSWORD))
+    first.again("wordpress/site.sh", given, params.site_secrets(PASSWORD))
+    return dict(mounted)
+
+
+@pytest.fixture
+def stopped(site: Mapping[str, Node]) -> Iterator[Callable[[Node, str], None]]:
+    """Stops a service of a node until the test's end."""
+    done: list[tuple[Node, str]] = []
+
+    def stop(node: Node, service: str) -> None:
+        done.append((node, service))
+        node.run("systemctl", "stop", service)
+
+    yield stop
+    for node, service in done:
+        node.run("systemctl", "start", service)
+    for node in site.values():
+        node.eventually("sh", "-c", "! varnishadm backend.list | grep sick")
+
+
+def php(node: Node, code: str) -> str:
+    """What a line of PHP prints that runs inside WordPress, as a visit by the timer would."""
+    whole = f"require '{params.ROOT}/wp-load.php'; {code}"
+    return node.run("setpriv", "--reuid=www-data", "--clear-groups", "php", "-r", whole)
+
+
+def cron(node: Node) -> None:
+    """What wordpress-cron.timer starts each minute."""
+    node.run("setpriv", "--reuid=www-data", "--clear-groups", "php", f"{params.ROOT}/wp-cron.php")
+
+
+def untold(node: Node) -> int:
+    """How many nodes are still to be told of an edit."""
+    rows = "SELECT COUNT(*) FROM $wpdb->options WHERE option_name LIKE 'ha_wordpress_purge_%'"
+    return int(php(node, f'global $wpdb; echo $wpdb->get_var("{rows}");'))
+
+
+def tell(node: Node, left: int) -> None:
+    """Has the timer's work done until only so many are left to be told."""
+    end = time.monotonic() + 30
+    while untold(node) > left:
+        assert time.monotonic() < end
+        cron(node)
+
+
+def page(node: Node, path: str, *options: str) -> str:
+    """What a node answers to a visitor of the site: head and body."""
+    words = ["curl", "--silent", "--include", "--max-time", "10", *options, "--header", "Host: www.example.com"]
+    return subprocess.run(
+        [*words, f"http://{node.machine.host.public}{path}"], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def cached(node: Node, path: str) -> str:
+    """A page that is in a node's cache afterwards."""
+    page(node, path)
+    shown = page(node, path)
+    assert "X-Cache: hit" in shown
+    return shown
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_rules(nodes: Mapping[str, Node], case: Path) -> None:
+    # in a network of its own, where the nodes, a balancer and a visitor are addresses of the loopback interface;
+    # without the probes, which a server that is told what to expect would not tell from visitors
+    text = varnish.nodes("gfs1", "10.20.1.4", {"gfs2": "10.20.2.4"}, [params.NETWORK])
+    text = re.sub(r"probe health \{.*?\n\}\n", "", text, flags=re.DOTALL).replace(" .probe = health;", "")
+    files = {
+        "site.vcl": params.text("varnish/site.vcl"),
+        "bans.vcl": params.text("varnish/bans.vcl"),
+        "nodes.vcl": text,
+        "case.vtc": case.read_text(),
+    }
+    node = nodes["gfs1"]
+    node.run("mkdir", "-p", SCRATCH)
+    for name, content in files.items():
+        node.run("sh", "-c", f"cat >{SCRATCH}/{name}", stdin=content)
+    node.run("unshare", "--net", "sh", "-c", f"""
+        ip link set lo up
+        for address in 203.0.113.1 10.20.1.4 10.20.2.4 10.20.9.9; do ip address add $address/32 dev lo; done
+        varnishtest -Dsite={SCRATCH}/site.vcl -Ddirectory={SCRATCH} {SCRATCH}/case.vtc
+    """)  # fmt: skip
+
+
+def test_varnish_serves_and_is_made_once(site: Mapping[str, Node], addresses: Mapping[str, str]) -> None:
+    node = site["gfs1"]
+    node.again("varnish/varnish.sh", params.varnish(node.name, addresses))
+    node.again("web/web.sh", params.web(behind_cache=node.address))
+    assert "<title>Hello world! &#8211; " in cached(node, "/hello-world/")
+    assert "X-Cache: pass" in page(node, "/hello-world/", "--cookie", "wordpress_logged_in_0=x")
+    # nginx is for the nodes: not where visitors come in, were there no firewall
+    listening = node.run("ss", "--no-header", "--tcp", "--listening", "--numeric", f"sport = :{PORT_BEHIND_CACHE}")
+    assert {line.split()[3] for line in listening.splitlines()} == {
+        f"127.0.0.1:{PORT_BEHIND_CACHE}", f"{node.address}:{PORT_BEHIND_CACHE}",
+    }  # fmt: skip
+
+
+def test_a_change_drops_no_request_and_forgets_nothing(site: Mapping[str, Node], addresses: Mapping[str, str]) -> None:
+    node = site["gfs1"]
+    cached(node, "/hello-world/")
+    given = params.varnish(node.name, addresses)
+    header = 'set resp.http.X-Tested = "yes";\n    unset resp.http.X-Url;'
+    changed = given | {"SITE": given["SITE"].replace("unset resp.http.X-Url;", header)}
+    with ThreadPoolExecutor() as pool:
+        step = pool.submit(node.step, "varnish/varnish.sh", changed)
+        answers = []
+        while not step.done():
+            answers.append(page(node, "/hello-world/"))
+        step.result()
+    assert len(answers) > 10
+    assert all("200 OK" in answer.splitlines()[0] and "X-Cache: hit" in answer for answer in answers)
+    assert "X-Tested: yes" in page(node, "/hello-world/")
+    node.again("varnish/varnish.sh", changed)
+    # what was written but never taken over is
+    node.run("varnishadm", "vcl.use", "boot")
+    node.step("varnish/varnish.sh", changed)
+    assert "X-Tested: yes" in page(node, "/hello-world/")
+    # and what does not compile is not even written
+    before = node.state()
+    assert "Symbol not found: 'req.nonsense'" in node.refuses(
+        "varnish/varnish.sh",
+        given | {"SITE": given["SITE"].replace("sub vcl_hash {", "sub vcl_hash {\n set req.nonsense = 1;")},
+    )
+    assert node.state() == before
+    node.step("varnish/varnish.sh", given)
+
+
+def test_a_forged_header_changes_nothing(site: Mapping[str, Node]) -> None:
+    node = site["gfs1"]
+    node.run("sh", "-c", f"cat >{params.ROOT}/probe.php", stdin=PROBE)
+    honest = page(node, "/probe.php?honest").partition("\n\n")[2]
+    forged = page(
+        node, "/probe.php?forged", "--header", "X-Forwarded-For: 192.0.2.66, 127.0.0.1",
+        "--header", "X-Real-IP: 192.0.2.66", "--header", "X-Forwarded-Proto: https",
+        "--header", "Forwarded: for=192.0.2.66;proto=https",
+    ).partition("\n\n")[2]  # fmt: skip
+    assert forged == honest
+    visitor = re.search("REMOTE_ADDR=(.*)", honest)
+    assert visitor, honest
+    assert f"HTTP_X_FORWARDED_FOR={visitor[1]}\n" in honest
+    assert "SERVER_PORT=80\n" in honest
+    # through a hop of ours: what it was told before is not believed, what it says itself is; PHP's log too, by nginx
+    hop = site["gfs2"]
+    through = hop.run(
+        "curl", "--silent", "--header", "X-Forwarded-For: 192.0.2.66, 198.51.100.7",
+        "--header", "X-Forwarded-Proto: https", f"http://{node.address}/probe.php?hop",
+    )  # fmt: skip
+    assert "REMOTE_ADDR=198.51.100.7\nHTTPS=on\nSERVER_PORT=443\nHTTP_X_FORWARDED_FOR=198.51.100.7\n" in through
+    # the logs have it a moment later
+    log = "/var/log/nginx/access.log"
+    node.eventually("grep", "-q", f'^{visitor[1]} .*"GET /probe.php?forged ', log)
+    node.eventually("grep", "-q", '^198.51.100.7 .*"GET /probe.php?hop ', log)
+    assert "192.0.2.66" not in node.run("cat", log)
+    node.eventually(
+        "grep", "-q", '^198.51.100.7 .*/probe.php?hop HTTP/1.1" 200 .* miss$', "/var/log/varnish/varnishncsa.log"
+    )
+    node.run("rm", f"{params.ROOT}/probe.php")
+
+
+def test_cached_pages_are_served_with_php_dead_everywhere(
+    site: Mapping[str, Node], stopped: Callable[[Node, str], None]
+) -> None:
+    for node in site.values():
+        cached(node, "/hello-world/")
+    for node in site.values():
+        stopped(node, "php8.2-fpm")
+    for node in site.values():
+        assert "X-Cache: hit" in page(node, "/hello-world/")
+        assert " 50" in page(node, "/?s=never").splitlines()[0]
+        node.eventually("sh", "-c", f"[ $({HEALTH}) != 200 ]")
+        assert "X-Cache: hit" in page(node, "/hello-world/")
+
+
+@pytest.mark.parametrize("service", ["php8.2-fpm", "nginx"])
+def test_a_dead_node_serves_through_a_neighbour(
+    site: Mapping[str, Node], stopped: Callable[[Node, str], None], service: str
+) -> None:
+    node = site["gfs1"]
+    stopped(node, service)
+    # from the first request on
+    answers = [page(node, f"/?s={service}{at}") for at in range(5)]
+    assert all("200 OK" in answer.splitlines()[0] and "X-Cache: miss" in answer for answer in answers)
+    # what may not be done twice, once the probe has told
+    posted = "curl --silent --output /dev/null --write-out '%{http_code}' --data log=x http://127.0.0.1/wp-login.php"
+    node.eventually("sh", "-c", f"[ $({posted}) = 200 ]", within=4)
+    # fit for the balancer, as visitors are served
+    assert node.run("sh", "-c", HEALTH) == "200"
+
+
+def test_an_edited_post_is_fresh_on_all_nodes(site: Mapping[str, Node]) -> None:
+    for node in site.values():
+        cached(node, "/hello-world/")
+        cached(node, "/")
+    php(site["gfs2"], "wp_update_post(['ID' => 1, 'post_title' => 'Edited on gfs2']);")
+    # not after two seconds only: when the edit ends
+    with ThreadPoolExecutor() as pool:
+        for path in ("/hello-world/", "/"):
+            for shown in pool.map(page, site.values(), [path] * len(site)):
+                assert "Edited on gfs2" in shown
+    # a comment is on its post's page; one that waits for approval changes nothing
+    for node in site.values():
+        cached(node, "/hello-world/")
+    php(
+        site["gfs3"],
+        "wp_insert_comment(['comment_post_ID' => 1, 'comment_content' => 'held', 'comment_approved' => 0]);",
+    )
+    assert "X-Cache: hit" in page(site["gfs1"], "/hello-world/")
+    comment = (
+        "['comment_post_ID' => 1, 'comment_content' => 'Well said', 'comment_author' => 'a', 'comment_author_email'"
+    )
+    comment += " => 'a@example.com', 'comment_author_url' => '', 'user_id' => 1, 'comment_author_IP' => '192.0.2.1']"
+    php(site["gfs3"], f"$_SERVER['REMOTE_ADDR'] = '192.0.2.1'; wp_new_comment({comment});")
+    for node in site.values():
+        assert "Well said" in page(node, "/hello-world/")
+    # what is no page, but shown on all
+    php(site["gfs1"], "update_option('blogname', 'Renamed');")
+    for node in site.values():
+        assert "Renamed" in page(node, "/hello-world/")
+
+
+def test_a_node_that_was_away_is_told_when_it_is_back(site: Mapping[str, Node]) -> None:
+    editor, away = site["gfs1"], site["gfs3"]
+    tell(editor, 0)
+    cached(away, "/hello-world/")
+    others = ", ".join(node.address for node in site.values() if node is not away)
+    rule = f"ip saddr {{ {others} }} tcp dport 80 drop"
+    chain = f"chain in {{\n type filter hook input priority 0\n {rule}\n }}"
+    away.run("nft", "-f", "-", stdin=f"table inet away {{\n {chain}\n }}\n")
+    began = time.monotonic()
+    php(editor, "wp_update_post(['ID' => 1, 'post_title' => 'Edited while away']);")
+    assert time.monotonic() - began < 5
+    assert "Edited while away" in page(site["gfs2"], "/hello-world/")
+    assert "Edited while away" not in page(away, "/hello-world/")
+    # the others are told once more, and then it is only the one that is away
+    tell(editor, 1)
+    cron(editor)
+    assert untold(editor) == 1
+    assert "Edited while away" not in page(away, "/hello-world/")
+    away.run("nft", "delete", "table", "inet", "away")
+    cron(editor)
+    assert "Edited while away" in page(away, "/hello-world/")
+    assert untold(editor) == 0
+
+
+def test_nobody_outside_has_pages_forgotten(site: Mapping[str, Node]) -> None:
+    node = site["gfs1"]
+    cached(node, "/hello-world/")
+    forged = ["--header", "X-Url: ^/", "--header", f"X-Forwarded-For: {node.address}"]
+    assert "403" in page(node, "/", "--request", "BAN", *forged).splitlines()[0]
+    assert "405" in page(node, "/hello-world/", "--request", "PURGE", *forged).splitlines()[0]
+    assert "X-Cache: hit" in page(node, "/hello-world/")
+
+
+def test_varnish_says_who_has_its_port(spare: Node, addresses: Mapping[str, str]) -> None:
+    spare.run("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "80")
+    spare.eventually("curl", "--silent", "--output", "/dev/null", "http://127.0.0.1/")
+    said = spare.refuses("varnish/varnish.sh", params.varnish("spare", {**addresses, "spare": spare.address}))
+    assert "python3" in said
+    spare.run("systemctl", "stop", "squatter")
