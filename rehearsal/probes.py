@@ -140,16 +140,18 @@ class Visitor(Probe):
 
 
 class PageProbe(Visitor):
-    """Loads one page; `expected`: a text that is in it."""
+    """Loads one page; `expected`: a text that is in it. `cookie`: that it comes with."""
 
     def __init__(
-        self, name: str, url: str, expected: str, period: float = PAGE_PERIOD, source: str | None = None
-    ) -> None:
+        self, name: str, url: str, expected: str,
+        *, period: float = PAGE_PERIOD, source: str | None = None, cookie: str = "",
+    ) -> None:  # fmt: skip
         self._url, self._expected = url, expected
+        self._headers = {"Cookie": cookie} if cookie else {}
         super().__init__(name, period, source)
 
     def load(self) -> str | None:
-        answer = self._browser.get(self._url)
+        answer = self._browser.get(self._url, headers=self._headers)
         if answer.status_code != 200:
             return f"status {answer.status_code}"
         return None if self._expected in answer.text else "not the page that was expected"

@@ -68,7 +68,7 @@ class Innocent(PageProbe):
         self._form = {"log": site.outputs["admin_user"], "pwd": site.outputs["admin_password"]}
         # each at another time
         self._turns = itertools.count(2 + number * LOGIN_EVERY // INNOCENTS)
-        super().__init__(f"visitor {number}", site.url, page, INNOCENT_PERIOD, source)
+        super().__init__(f"visitor {number}", site.url, page, period=INNOCENT_PERIOD, source=source)
 
     def load(self) -> str | None:
         turn = next(self._turns) % LOGIN_EVERY

@@ -22,6 +22,10 @@ PAGE = 'content="WordPress'
 """In every page of a site that works, and in none of those that say why it does not."""
 
 
+LOGGED_IN = "wordpress_logged_in_rehearsal=nobody"
+"""By its name Varnish passes every request on; WordPress does not believe it."""
+
+
 class WordPressDrill(Drill):
     """A node is lost, the database fails over, all nodes reboot."""
 
@@ -39,7 +43,10 @@ class WordPressDrill(Drill):
         self.refused_destroy()
 
     def visitors(self) -> Sequence[Probe]:
-        return [PageProbe(f"visitor {number}", self.site.url, PAGE) for number in (1, 2)]
+        return [
+            PageProbe("visitor", self.site.url, PAGE),
+            PageProbe("visitor past the cache", self.site.url, PAGE, cookie=LOGGED_IN),
+        ]
 
     def doors(self) -> None:
         first, second, *_ = self.site.nodes
