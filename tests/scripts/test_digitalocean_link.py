@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from components.cloud.digitalocean.link import on_the_link
-from rehearsal.network import Port, ip
+from rehearsal.network import Plain
 from rehearsal.region import Region
 from rehearsal.shell import run
 from tests.scripts.node import Node
 
-PRIVATE = ipaddress.IPv4Network("10.40.0.0/24")
+PRIVATE = Plain("drops", ipaddress.IPv4Network("10.40.0.0/24"), routed=False)
 STEP = "cloud/digitalocean/link.sh"
 
 SEND = "import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_RAW, 112).sendto(b'advert', (sys.argv[1], 0))"
@@ -35,17 +35,16 @@ except TimeoutError:
 @pytest.fixture(scope="module")
 def linked(region: Region) -> Iterator[dict[str, Node]]:
     """link1, link2 and link3, on a network that drops VRRP."""
-    ip("region", "link add drops type bridge", "link set drops up")
+    region.network.new_plain(PRIVATE)
     rules = "table bridge link { chain forward { type filter hook forward priority 0; ip protocol 112 drop; }; }"
     run("ip", "netns", "exec", "region", "nft", rules)
     made = {}
     for place, name in enumerate(("link1", "link2", "link3"), 11):
-        private = str(PRIVATE.network_address + place)
         machine = region.new_machine(
             f"i-{name}",
             name=name,
             hostname=name,
-            ports=[Port(f"{name}-private", "eth1", private, PRIVATE, None, None, "drops")],
+            ports=[region.network.new_plain_port("eth1", PRIVATE, str(PRIVATE.subnet.network_address + place))],
             user_data=b"#cloud-config\n{}\n",
             public_keys=[],
         )
