@@ -81,6 +81,7 @@ class WordPressStack:
                 root=ROOT,
                 url=ground.url,
                 database=database,
+                caches=[nodes[name].private_address for name in plan.web],
                 mounted=mounts[first].step,
                 php=[webs[first].step],
             ),
