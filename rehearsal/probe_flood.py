@@ -23,14 +23,16 @@ from typing import Literal, get_args
 
 import httpx
 
-Kind = Literal["xmlrpc", "login", "scan"]
+Kind = Literal["xmlrpc", "login"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+PLACES = ("", "/blog", "/wordpress", "/wp", "/old")
+"""Where attackers look for a WordPress. Here it is at the first, and there each request is a page's work for PHP."""
 TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
 class Attacker:
-    """`kind`: guesses passwords by xmlrpc.php or wp-login.php, or looks for what may be there ("scan").
+    """`kind`: guesses passwords by xmlrpc.php or by wp-login.php; `first`: of `PLACES`, where to begin.
 
     `source`: the address that it connects from; None: the place's own. `headers`: what it writes beside. `delay`:
     seconds before its first request; `period`: from one request to the next, where the answer does not take longer.
@@ -38,6 +40,7 @@ class Attacker:
 
     name: str
     kind: Kind
+    first: int
     url: str
     source: str | None
     headers: dict[str, str]
@@ -66,13 +69,14 @@ class Transport(xmlrpc.client.Transport):
         return made
 
 
-def by_xmlrpc(attacker: Attacker) -> Callable[[int], int]:
+def by_xmlrpc(attacker: Attacker) -> Callable[[str, str], int]:
     """Guesses by the call that most attacks of the kind use."""
-    site = xmlrpc.client.ServerProxy(f"{attacker.url}/xmlrpc.php", transport=Transport(attacker))
+    transport = Transport(attacker)
 
-    def guess(number: int) -> int:
+    def guess(place: str, password: str) -> int:
+        site = xmlrpc.client.ServerProxy(f"{attacker.url}{place}/xmlrpc.php", transport=transport)
         try:
-            site.wp.getUsersBlogs("admin", f"guess {number}")
+            site.wp.getUsersBlogs("admin", password)
         except xmlrpc.client.Fault:
             return 200
         except xmlrpc.client.ProtocolError as refusal:
@@ -84,34 +88,33 @@ def by_xmlrpc(attacker: Attacker) -> Callable[[int], int]:
     return guess
 
 
-def by_browser(attacker: Attacker) -> Callable[[int], int]:
+def by_login(attacker: Attacker) -> Callable[[str, str], int]:
     browser = httpx.Client(
         transport=httpx.HTTPTransport(local_address=attacker.source, verify=False),
         headers=attacker.headers,
         timeout=TIMEOUT,
     )
 
-    def ask(number: int) -> int:
+    def guess(place: str, password: str) -> int:
         try:
-            if attacker.kind == "scan":
-                return browser.get(f"{attacker.url}/backup{number}.php").status_code
-            form = {"log": "admin", "pwd": f"guess {number}"}
-            return browser.post(f"{attacker.url}/wp-login.php", data=form).status_code
+            form = {"log": "admin", "pwd": password}
+            return browser.post(f"{attacker.url}{place}/wp-login.php", data=form).status_code
         except httpx.HTTPError:
             return 0
 
-    return ask
+    return guess
 
 
 def attack(attacker: Attacker, stopped: threading.Event) -> None:
-    ask = by_xmlrpc(attacker) if attacker.kind == "xmlrpc" else by_browser(attacker)
+    guess = by_xmlrpc(attacker) if attacker.kind == "xmlrpc" else by_login(attacker)
     due = time.monotonic() + attacker.delay
-    for number in itertools.count():
+    for number in itertools.count(attacker.first):
         if stopped.wait(due - time.monotonic()):
             return
         start = time.time()
+        status = guess(PLACES[number % len(PLACES)], f"guess {number}")
         # in one piece, as others write too
-        sys.stdout.write(json.dumps([attacker.name, start, ask(number)]) + "\n")
+        sys.stdout.write(json.dumps([attacker.name, start, status]) + "\n")
         sys.stdout.flush()
         due = max(due + attacker.period, time.monotonic())
 

@@ -21,17 +21,17 @@ from rehearsal.drills.evidence import REFUSED, Bans
 from rehearsal.drills.site import AWAY, Site
 from rehearsal.drills.watch import RETURN_LIMIT
 from rehearsal.lab import OutsideAddresses
-from rehearsal.probe_flood import KINDS, Attacker
+from rehearsal.probe_flood import KINDS, PLACES, Attacker
 from rehearsal.probes import PageProbe, worst
 from rehearsal.region import Faults
 from rehearsal.report import Fault, Mark, Promise, Seconds
 from rehearsal.shell import run
 
 ATTACKERS, INNOCENTS = 50, 20
-ATTACK_PERIOD = 0.5
-INNOCENT_PERIOD = 0.5
-"""Seconds between the requests of one address: two processors shall bear the flood, not measure it."""
-LOGIN_EVERY = 40
+EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 0.8, 0.2, 1.0
+"""Seconds between the requests of one address, and of the last attacker, who is alone: two processors have to bear all
+machines and the flood."""
+LOGIN_EVERY = 20
 """An innocent's requests from one login to the next: some six in 120 s, where 20 would be an attack."""
 
 BAN_LIMIT = 5.0
@@ -155,7 +155,7 @@ class Flood:
             self._wait("all are banned on every node", lambda: self._banned(EARLY), FLOOD_LIMIT)
             self._mark("all are banned on every node")
 
-            attacks.append(Attack([], self._outside([LATE])))
+            attacks.append(Attack([], self._outside([LATE], LATE_PERIOD)))
             ends.callback(attacks[-1].stop)
             self._kill_fail2ban()
             self._wait("the last one is banned", lambda: self._banned([LATE]), FLOOD_LIMIT)
@@ -186,11 +186,11 @@ class Flood:
         self._judge(fault, len(tried), refused=sum(r.status == REFUSED for attack in attacks for r in attack.requests))
         return fault
 
-    def _outside(self, addresses: Sequence[str]) -> list[Attacker]:
+    def _outside(self, addresses: Sequence[str], period: float = EARLY_PERIOD) -> list[Attacker]:
         """Visitors of the balancer, most of whom write an innocent's address or another that is not theirs."""
-        forged = self._forged()
         return [
-            attacker(address, number, self._site.url, address, next(forged)) for number, address in enumerate(addresses)
+            attacker(address, number, self._site.url, address, headers, period)
+            for number, (address, headers) in enumerate(zip(addresses, self._forged(), strict=False))
         ]
 
     def _sent_on(self, addresses: Sequence[str]) -> list[Attacker]:
@@ -200,7 +200,7 @@ class Flood:
         for number, (address, headers) in enumerate(zip(addresses, self._forged(), strict=False)):
             told = ", ".join(filter(None, [headers.get("X-Forwarded-For"), address]))
             headers |= {"X-Forwarded-For": told, "X-Forwarded-Proto": urlsplit(self._site.url).scheme}
-            made.append(attacker(address, number, url, None, headers))
+            made.append(attacker(address, number, url, None, headers, EARLY_PERIOD))
         return made
 
     def _forged(self) -> Iterator[dict[str, str]]:
@@ -319,16 +319,19 @@ class Flood:
             time.sleep(0.2)
 
 
-def attacker(address: str, number: int, url: str, source: str | None, headers: dict[str, str]) -> Attacker:
-    """One of several: they begin one after another, and ask for different things."""
+def attacker(
+    address: str, number: int, url: str, source: str | None, headers: dict[str, str], period: float
+) -> Attacker:
+    """One of several: they begin one after another, each somewhere else."""
     return Attacker(
         name=address,
         kind=KINDS[number % len(KINDS)],
+        first=number % len(PLACES),
         url=url,
         source=source,
         headers=headers,
-        delay=number * ATTACK_PERIOD / ATTACKERS,
-        period=ATTACK_PERIOD,
+        delay=number * period / ATTACKERS,
+        period=period,
     )
 
 
