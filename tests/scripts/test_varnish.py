@@ -20,6 +20,7 @@ from components.web.web import PORT_BEHIND_CACHE
 from tests.scripts import params
 from tests.scripts.conftest import PASSWORD
 from tests.scripts.node import Node
+from tests.scripts.test_wordpress import sql
 
 CASES = sorted((Path(__file__).parent / "varnish").glob("*.vtc"))
 SCRATCH = "/srv/varnishtest"
@@ -39,8 +40,10 @@ def addresses(mounted: Mapping[str, Node]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def site(mounted: Mapping[str, Node], addresses: Mapping[str, str], databases: Mapping[str, str]) -> dict[str, Node]:
-    """The nodes with WordPress behind Varnish."""
+def site(
+    mounted: Mapping[str, Node], addresses: Mapping[str, str], databases: Mapping[str, str]
+) -> Iterator[dict[str, Node]]:
+    """The nodes with WordPress behind Varnish, and afterwards without both: other tests begin where there is none."""
 
     def cached(node: Node) -> None:
         node.step("web/web.sh", params.web(behind_cache=node.address))
@@ -53,7 +56,12 @@ def site(mounted: Mapping[str, Node], addresses: Mapping[str, str], databases: M
     given = params.site(databases[NAME], caches=" ".join(addresses.values()))
     first.step("wordpress/site.sh", given, params.site_secrets(PASSWORD))
     first.again("wordpress/site.sh", given, params.site_secrets(PASSWORD))
-    return dict(mounted)
+    yield dict(mounted)
+    for node in mounted.values():
+        node.run("systemctl", "disable", "--quiet", "--now", "varnish", "varnishncsa")
+        node.step("web/web.sh", params.web())
+    first.run("find", params.ROOT, "-mindepth", "1", "-delete")
+    sql(first, databases[NAME], f"DROP DATABASE {NAME}; CREATE DATABASE {NAME}")
 
 
 @pytest.fixture
