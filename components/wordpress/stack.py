@@ -37,6 +37,8 @@ class WordPressStack:
     peers: Sequence[Ports] = (
         Ports("cache", PortRange(PORT_BEHIND_CACHE, PORT_BEHIND_CACHE)),
         Ports("hits", PortRange(HITS_PORT, HITS_PORT)),
+        # nodes tell each other's Varnish what to forget
+        Ports("edits", PortRange(PORT, PORT)),
     )
 
     def __init__(self, site: Site, bans: Bans, cache: Cache) -> None:

@@ -64,6 +64,7 @@ def test_only_these_doors_are_open(graph: Graph) -> None:
         "digitalocean-wordpress: tcp 24007 from Addresses 10.30.0.0/16",
         "digitalocean-wordpress: tcp 49152-49251 from Addresses 10.30.0.0/16",
         "digitalocean-wordpress: tcp 5514 from Addresses 10.30.0.0/16",
+        "digitalocean-wordpress: tcp 80 from Addresses 10.30.0.0/16",
         "digitalocean-wordpress: tcp 8080 from Addresses 10.30.0.0/16",
         f"digitalocean-wordpress: udp 1-65535 to {anywhere}",
     ]

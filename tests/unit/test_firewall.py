@@ -34,6 +34,7 @@ def test_only_these_doors_are_open(aws_wordpress: Graph) -> None:
         Door("id-of-balancer", 443, 443, "0.0.0.0/0"),
         Door("id-of-node", 22, 22, "203.0.113.0/24"),
         Door("id-of-node", 80, 80, "id-of-balancer"),
+        Door("id-of-node", 80, 80, "id-of-node"),
         Door("id-of-node", 5514, 5514, "id-of-node"),
         Door("id-of-node", 8080, 8080, "id-of-node"),
         Door("id-of-node", 24007, 24007, "id-of-node"),

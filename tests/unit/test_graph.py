@@ -145,7 +145,7 @@ def test_a_machine_is_reached_only_once_every_door_that_it_needs_is_open(aws_wor
     rules = {
         rule.key for rule in aws_wordpress.of_type("vpc.SecurityGroupIngressRule") if rule.name.startswith("node-")
     }
-    assert len(rules) == 6
+    assert len(rules) == 7
     assert rules <= aws_wordpress.waits("remote.Command gfs1-ready")
 
 

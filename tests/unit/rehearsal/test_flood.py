@@ -129,7 +129,7 @@ def test_attackers_come_from_their_own_addresses_and_write_what_they_like(
         assert process.stdout
         process.stdin.write(json.dumps([asdict(attacker) for attacker in attackers]) + "\n")
         process.stdin.flush()
-        told = [json.loads(process.stdout.readline()) for _ in range(20)]
+        told = [json.loads(process.stdout.readline()) for _ in range(200)]
         process.stdin.close()
         told += [json.loads(line) for line in process.stdout]
     assert process.returncode == 0
