@@ -25,8 +25,14 @@ import httpx
 
 Kind = Literal["xmlrpc", "login"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-PLACES = ("", "/blog", "/wordpress", "/wp", "/old")
-"""Where attackers look for a WordPress. Here it is at the first, and there each request is a page's work for PHP."""
+PLACES = (
+    "", "/blog", "/web", "/wordpress", "/website", "/wp", "/news", "/shop", "/wp1", "/test", "/media", "/wp2", "/site",
+    "/cms", "/sito", *(f"/{year}" for year in range(2005, 2025)),
+)  # fmt: skip
+"""Where scanners look for a WordPress. It is at the first, where every guess is a page's work for PHP."""
+REFUSED = 429
+INSISTENT = 5
+"""Refusals in a row after which an attacker goes to the first place only: nothing of that may reach PHP."""
 TIMEOUT = 5.0
 
 
@@ -108,11 +114,14 @@ def by_login(attacker: Attacker) -> Callable[[str, str], int]:
 def attack(attacker: Attacker, stopped: threading.Event) -> None:
     guess = by_xmlrpc(attacker) if attacker.kind == "xmlrpc" else by_login(attacker)
     due = time.monotonic() + attacker.delay
+    refusals = 0
     for number in itertools.count(attacker.first):
         if stopped.wait(due - time.monotonic()):
             return
         start = time.time()
-        status = guess(PLACES[number % len(PLACES)], f"guess {number}")
+        place = PLACES[0] if refusals >= INSISTENT else PLACES[number % len(PLACES)]
+        status = guess(place, f"guess {number}")
+        refusals = refusals + 1 if status == REFUSED else 0
         # in one piece, as others write too
         sys.stdout.write(json.dumps([attacker.name, start, status]) + "\n")
         sys.stdout.flush()

@@ -29,16 +29,22 @@ from rehearsal.shell import run
 
 ATTACKERS, INNOCENTS = 50, 20
 EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 0.8, 0.2, 1.0
-"""Seconds between the requests of one address, and of the last attacker, who is alone: two processors have to bear all
-machines and the flood."""
-LOGIN_EVERY = 20
-"""An innocent's requests from one login to the next: some six in 120 s, where 20 would be an attack."""
+"""Seconds between the requests of one address, and of the last attacker, who is alone."""
+RAMP = 8.0
+"""Seconds in which the attackers begin, one after another."""
+LOGIN_EVERY = 60
+"""An innocent's requests from one login to the next: some two in 120 s, where 20 would be an attack.
+
+Two processors have to bear all machines and the flood, and a page that no cache has is 0.3 s of their time where every
+file is asked of three bricks: at most two of them a second are the attackers', and less than one is the innocents'.
+"""
 
 BAN_LIMIT = 5.0
 """Seconds from the hit that is one too many until every node refuses the address; the same for the end of a ban."""
 SLOW = 2.0
 """Seconds that an innocent's request may take."""
-FLOOD_LIMIT = 90.0
+FLOOD_LIMIT = 60.0
+"""Seconds until all are banned."""
 
 FIRST = int(ipaddress.ip_interface(OutsideAddresses.stranger).ip) + 1
 ADDRESSES = [str(ipaddress.ip_address(FIRST + number)) for number in range(ATTACKERS + 1 + INNOCENTS)]
@@ -145,7 +151,7 @@ class Flood:
             innocents = [Innocent(number, source, self._site, self._page) for number, source in enumerate(INNOCENT, 1)]
             for innocent in innocents:
                 ends.callback(innocent.stop)
-            self._wait("everyone is served", lambda: all(innocent.succeeded_since(0) for innocent in innocents))
+            self._wait("everyone is served", lambda: all(i.attempts and not i.attempts[-1].error for i in innocents))
 
             since = self._mark(f"{len(EARLY)} addresses attack")
             direct = Attack(self._faults.beside("balancer"), self._sent_on(EARLY[::2]))
@@ -326,11 +332,11 @@ def attacker(
     return Attacker(
         name=address,
         kind=KINDS[number % len(KINDS)],
-        first=number % len(PLACES),
+        first=number * 3 % len(PLACES),
         url=url,
         source=source,
         headers=headers,
-        delay=number * period / ATTACKERS,
+        delay=number * RAMP / ATTACKERS,
         period=period,
     )
 

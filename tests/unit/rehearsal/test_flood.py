@@ -7,9 +7,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -19,7 +18,7 @@ from rehearsal.drills.evidence import CLOCKS, Visit
 from rehearsal.drills.flood import ADDRESSES, EARLY, INNOCENT, LATE, attacker
 from rehearsal.lab import OutsideAddresses
 from rehearsal.network import router_side
-from rehearsal.probe_flood import PLACES
+from rehearsal.probe_flood import INSISTENT, PLACES
 
 BANNED = {"web1": {"a": 102.5}, "web2": {"a": 104.0}}
 
@@ -92,35 +91,47 @@ def test_everybody_has_an_address_of_the_strangers_network() -> None:
     assert all(ipaddress.IPv4Address(address) in stranger.network for address in ADDRESSES)
 
 
+@dataclass
+class Refusing:
+    """A server that refuses an address after `patience` requests; `seen`: address, path, X-Forwarded-For of each."""
+
+    url: str = ""
+    patience: int = 2 * len(PLACES)
+    seen: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    def answer(self, *request: *tuple[str, str, str | None]) -> int:
+        self.seen.append(request)
+        return 404 if len(self.of(request[0])) <= self.patience else 429
+
+    def of(self, address: str) -> list[tuple[str, str, str | None]]:
+        return [request for request in self.seen if request[0] == address]
+
+
 @pytest.fixture
-def server() -> Iterator[tuple[str, list[tuple[str, str, str | None]]]]:
-    """Its URL, and the requests so far: address, method and path, X-Forwarded-For."""
-    seen = []
+def server() -> Iterator[Refusing]:
+    made = Refusing()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            seen.append((self.client_address[0], f"{self.command} {self.path}", self.headers["X-Forwarded-For"]))
-            self.send_response(429)
+            self.send_response(made.answer(self.client_address[0], self.path, self.headers["X-Forwarded-For"]))
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", seen
-        server.shutdown()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever).start()
+        made.url = f"http://127.0.0.1:{listening.server_address[1]}"
+        yield made
+        listening.shutdown()
 
 
-def test_attackers_come_from_their_own_addresses_and_write_what_they_like(
-    server: tuple[str, list[tuple[str, str, str | None]]],
-) -> None:
-    url, seen = server
-    forged = {"X-Forwarded-For": "192.0.2.1"}
+def test_attackers_come_from_their_own_addresses_write_what_they_like_and_insist_when_refused(server: Refusing) -> None:
+    forged = "192.0.2.1"
     attackers = [
-        attacker("first", 0, url, "127.0.0.2", {}, period=0.01),
-        attacker("second", 1, url, "127.0.0.3", forged, period=0.01),
+        attacker("first", 0, server.url, "127.0.0.2", {}, period=0.01),
+        attacker("second", 1, server.url, "127.0.0.3", {"X-Forwarded-For": forged}, period=0.01),
     ]
     with subprocess.Popen(
         [sys.executable, "-m", "rehearsal.probe_flood"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -129,15 +140,19 @@ def test_attackers_come_from_their_own_addresses_and_write_what_they_like(
         assert process.stdout
         process.stdin.write(json.dumps([asdict(attacker) for attacker in attackers]) + "\n")
         process.stdin.flush()
-        told = [json.loads(process.stdout.readline()) for _ in range(200)]
+        told = [json.loads(process.stdout.readline()) for _ in range(4 * server.patience)]
         process.stdin.close()
         told += [json.loads(line) for line in process.stdout]
     assert process.returncode == 0
-    assert {asked for asked in seen if asked[1].count("/") == 1} == {
-        ("127.0.0.2", "POST /xmlrpc.php", None),
-        ("127.0.0.3", "POST /wp-login.php", "192.0.2.1"),
-    }
-    assert len({asked for _, asked, _ in seen}) == 2 * len(PLACES)
-    names = {"127.0.0.2": "first", "127.0.0.3": "second"}
-    assert Counter(name for name, _, _ in told) == Counter(names[address] for address, _, _ in seen)
-    assert {status for _, _, status in told} == {429}
+
+    for name, address, page, header in (
+        ("first", "127.0.0.2", "/xmlrpc.php", None),
+        ("second", "127.0.0.3", "/wp-login.php", forged),
+    ):
+        asked = server.of(address)
+        assert {request[1:] for request in asked[: server.patience]} == {(place + page, header) for place in PLACES}
+        insisting = asked[server.patience + INSISTENT :]
+        assert len(insisting) > len(PLACES)
+        assert {request[1:] for request in insisting} == {(page, header)}
+        answers = [status for attacker, _, status in told if attacker == name]
+        assert answers == [404] * server.patience + [429] * (len(asked) - server.patience)
