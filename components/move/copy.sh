@@ -20,7 +20,7 @@ fail() {
 state=$TARGET/.ha-wordpress
 origin="moved from $(hostname):$SOURCE"
 if [ "$(cat "$state/copying" 2>/dev/null || true)" != "$origin" ]; then
-    found=$(find "$TARGET" -mindepth 1 ! -path "$state" -print -quit)
+    found=$(find "$TARGET" -mindepth 1 -path "$state" -prune -o -print -quit)
     [ -z "$found" ] || fail "The volume holds files that $SOURCE did not bring, such as $found. Nothing was changed."
     mkdir -p "$state"
     echo "$origin" >"$state/copying"

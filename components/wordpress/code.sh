@@ -15,8 +15,8 @@ if [ -e "$state/code" ]; then
         exit 1
     fi
     rm -f "$IMPORT"
-    # root has made it where the site's files were moved in (components/move)
-    chown -R www-data:www-data "$state"
+    # root's where the site's files were moved in (components/move); the bans beside it stay root's alone
+    chown www-data:www-data "$state" "$state/code"
     exit 0
 fi
 if [ ! -e "$state/copying" ] && [ -e "$ROOT/wp-load.php" ]; then
@@ -64,7 +64,9 @@ fi
 files() {
     find "$links" . ! -type d ! -path ./wp-config.php "$@"
 }
-www mkdir -p "$state" "$ROOT/wp-content/uploads"
+# root has made it where somebody was banned before (components/fail2ban)
+install -d -o www-data -g www-data "$state"
+www mkdir -p "$ROOT/wp-content/uploads"
 www touch "$state/copying"
 cd "$code"
 find "$links" . -type d -print0 | sort -z | (cd "$ROOT" && www xargs -0 mkdir -p)
