@@ -5,19 +5,28 @@ export PYTHON
 
 SCRIPTS := $(shell find . -name .venv -prune -o -name "*.sh" -print) .ci/run
 
-.PHONY: rehearse test test-unit lint
+SCRIPT_TESTS := $(wildcard tests/scripts/test_*.py)
+
+.PHONY: rehearse test test-unit test-scripts lint $(SCRIPT_TESTS)
 
 # The whole stack on machines booted here, with a drill: `make rehearse STACK=… ARGS=…`; `.venv/bin/rehearse --help` is the rest.
 rehearse: .venv/installed
 	@.venv/bin/rehearse drill $(STACK) $(ARGS)
 
 test: lint test-unit
-	.venv/bin/pytest tests/scripts
+	$(MAKE) test-scripts
 	.venv/bin/pytest tests/rehearsal
 
 # What needs neither root nor Linux.
 test-unit: .venv/installed
 	.venv/bin/pytest tests/unit
+
+# Two at a time, as they wait more than they work; the drills come after them and alone, as they measure.
+test-scripts: .venv/installed
+	$(MAKE) --jobs=2 --keep-going --output-sync $(SCRIPT_TESTS)
+
+$(SCRIPT_TESTS): .venv/installed
+	.venv/bin/pytest $@
 
 lint: .venv/installed
 	.venv/bin/ruff check

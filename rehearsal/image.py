@@ -39,8 +39,8 @@ EXISTING = (
 )  # fmt: skip
 """What a machine that no cloud-init part describes may install or have."""
 
-SERVICES = ("dnsmasq-base", "haproxy", "mariadb-server", "tcpdump")
-"""What the cloud's own services are made of."""
+SERVICES = ("chromium", "dnsmasq-base", "haproxy", "mariadb-server", "tcpdump")
+"""What the cloud's own services are made of, and the tools of those who look at a site from outside."""
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,8 @@ class Region:
         for folder in ("machines", "disks", "snapshots", "logs"):
             (self._directory / folder).mkdir()
         self.network = Network(settings.operator, settings.outsider)
-        self._services = ServicesRoot(self._directory / "services", [settings.image.services, settings.image.nodes])
-        self.names = Names(self._services, self._directory / "logs")
+        self.services = ServicesRoot(self._directory / "services", [settings.image.services, settings.image.nodes])
+        self.names = Names(self.services, self._directory / "logs")
         self.authority = Authority()
 
     def new_machine(
@@ -142,7 +142,7 @@ class Region:
             port,
             account,
             settings,
-            self._services,
+            self.services,
             self.network,
             self.names,
             self.authority,
@@ -150,7 +150,7 @@ class Region:
         )
 
     def new_capture(self, port: Port) -> Capture:
-        return Capture(self._services, port, self._directory / "logs")
+        return Capture(self.services, port, self._directory / "logs")
 
     def new_snapshot(self, name: str) -> Path:
         return self._directory / "snapshots" / f"{name}.sql"
@@ -158,7 +158,7 @@ class Region:
     def new_balancer(self, key: str, name: str, host: Host) -> None:
         logs = self._directory / "logs"
         self.balancers[key] = Balancer(
-            host.name, name, host, self._services, self.network, self.names, self.authority, logs
+            host.name, name, host, self.services, self.network, self.names, self.authority, logs
         )
 
     def apply_balancers(self) -> None:
@@ -222,6 +222,10 @@ class Faults:
         a machine's name, `balancer` or `database`.
         """
         return ["nsenter", f"--net={self._host(name).namespace}"]
+
+    def tools(self) -> list[str]:
+        """The words to put before a program of the services' own tree, wherever one is: a browser, say."""
+        return ["chroot", str(self._region.services.root)]
 
     def address(self, name: str) -> str:
         return self._machine(name).host.address

@@ -7,11 +7,13 @@ from rehearsal.drills.wordpress import WordPressDrill
 
 
 class StorageDrill(WordPressDrill):
-    """Each storage node is lost in turn and healed before the next, then a web node; the database; all of them."""
+    """A flood; each storage node is lost in turn and healed before the next; a web node; the database; all nodes."""
 
     def run(self) -> None:
         self.doors()
         self.upload_everywhere()
+        self.post_everywhere()
+        self.flood()
         first, *others = self.site.plan.bricks
         self.node_loss_with_an_upload(first)
         for node in others:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
+import sys
 import time
 import xmlrpc.client
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from rehearsal import progress
 from rehearsal.deployment import Deployment
 from rehearsal.drills.doors import OPERATOR, STRANGER, Door
 from rehearsal.drills.drill import Drill
+from rehearsal.drills.flood import Flood
+from rehearsal.probe_browser import Errand
 from rehearsal.probes import PageProbe, Probe
 from rehearsal.region import Faults
+from rehearsal.shell import ToolError, run
 
 DATABASE_OUTAGE = 120.0
 """Seconds: what Amazon says a failover may take (RDS user guide, "Multi-AZ DB instance failover")."""
@@ -27,7 +33,7 @@ LOGGED_IN = "wordpress_logged_in_rehearsal=nobody"
 
 
 class WordPressDrill(Drill):
-    """A node is lost, the database fails over, all nodes reboot."""
+    """A flood comes, a node is lost, the database fails over, all nodes reboot."""
 
     def __init__(self, deployment: Deployment, faults: Faults) -> None:
         super().__init__(deployment, faults)
@@ -37,6 +43,8 @@ class WordPressDrill(Drill):
     def run(self) -> None:
         self.doors()
         self.upload_everywhere()
+        self.post_everywhere()
+        self.flood()
         self.node_loss(self.site.nodes[0])
         self.database_failover()
         self.reboot_all()
@@ -78,6 +86,34 @@ class WordPressDrill(Drill):
             "equal in bytes",
         )
 
+    def post_everywhere(self) -> None:
+        """A post that is written in a browser, from outside, is on the first page of every node."""
+        title = f"Written in a browser {secrets.token_hex(4)}"
+        errand = Errand(
+            chromium=[*self.faults.tools(), "chromium"],
+            url=self.site.url,
+            address=None,
+            user=self.site.outputs["admin_user"],
+            password=self.site.outputs["admin_password"],
+            title=title,
+            text=f"The text of {title}.",
+        )
+        with progress.step("Writing a post in a browser, reading it on every node"):
+            try:
+                browse([], "write", errand)
+                for node in self.site.plan.web:
+                    browse(self.faults.beside("balancer"), "read", replace(errand, address=self.faults.address(node)))
+                wrong = ""
+            except ToolError as error:
+                wrong = str(error).splitlines()[-1]
+        self.promise("a post that is written in a browser is on every node", not wrong, wrong or "it is", "it is")
+
+    def flood(self) -> None:
+        """Many addresses attack, and everybody else is served."""
+        flood = Flood(self.site, self.faults, self.site.settings.bans.hits, PAGE)
+        self.found.append(flood.run())
+        self.promises += flood.promises
+
     def database_failover(self) -> None:
         """The database's active host loses power."""
         with self.watching("the database fails over") as watch:
@@ -110,3 +146,8 @@ class WordPressDrill(Drill):
         return self.site.on(
             node, "sh", "-c", 'curl --silent --fail --max-time 30 "http://127.0.0.1$1" | sha256sum', "sh", path
         ).split()[0]
+
+
+def browse(place: Sequence[str], what: str, errand: Errand) -> None:
+    """Send a browser on an errand; `place`: the words that run a command where it is. Raises `ToolError`."""
+    run(*place, sys.executable, "-m", "rehearsal.probe_browser", what, stdin=json.dumps(asdict(errand)), timeout=180)

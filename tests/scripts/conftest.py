@@ -1,6 +1,7 @@
-"""Real machines for the steps to run on, shared by all tests.
+"""Real machines for the steps to run on, shared by the tests of a file.
 
-The tests run inside namespaces of their own: pytest starts itself again there, so that `pytest tests/scripts` is all.
+Each file's tests run inside namespaces of their own: pytest starts itself again there, so that
+`pytest tests/scripts/test_gluster.py` is all, and two files at once do not meet.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ UNLUCKY = b"#cloud-config\npackages: [no-such-package]\n"
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if INSIDE in os.environ or (os.geteuid() and "CI" not in os.environ):
         return None
-    if not all(Path(given.split("::")[0]).resolve().is_relative_to(HERE) for given in config.args):
-        raise pytest.UsageError("tests/scripts starts pytest again in namespaces of its own: run it by itself")
+    files = {Path(given.split("::")[0]).resolve() for given in config.args}
+    if len(files) > 1 or not all(file.parent == HERE for file in files):
+        raise pytest.UsageError("each file of tests/scripts has machines of its own: `make test-scripts`, or one file")
     try:
         host.ensure()
     except host.HostError as error:

@@ -1,0 +1,112 @@
+"""A browser at one place of the network, which an author writes a post with or a reader looks at it.
+
+Standard input: one line of JSON, an `Errand`. Standard output: one line of JSON: the address of the post that was
+written, or of the page that was read. What did not happen is an exception, with what the page showed instead.
+
+Usage: python -m rehearsal.probe_browser write|read
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+PATIENCE_MS = 60_000
+"""The editor is some 200 files, none of them in a cache, and everything here shares two processors."""
+LISTENING = "DevTools listening on "
+
+
+@dataclass(frozen=True)
+class Errand:
+    """`chromium`: the words that run Debian's Chromium here. `address`: where the site's name leads, if not where the
+    name server says: to one node.
+    """
+
+    chromium: list[str]
+    url: str
+    address: str | None
+    user: str
+    password: str
+    title: str
+    text: str
+
+
+@contextmanager
+def browsing(errand: Errand) -> Iterator[Browser]:
+    """A browser that asks nobody but the site."""
+    host = urlsplit(errand.url).hostname or ""
+    chromium = subprocess.Popen(
+        [
+            *errand.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync",
+            "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+            "--no-first-run", "--ignore-certificate-errors", "--remote-debugging-port=0",
+            f"--host-resolver-rules=MAP {host} {errand.address or socket.gethostbyname(host)}",
+        ],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert chromium.stderr
+        said = []
+        for line in chromium.stderr:
+            said.append(line)
+            if line.startswith(LISTENING):
+                break
+        else:
+            raise RuntimeError(f"Chromium did not start: {''.join(said)[-2000:]}")
+        with sync_playwright() as playwright:
+            yield playwright.chromium.connect_over_cdp(said[-1].removeprefix(LISTENING).strip())
+    finally:
+        chromium.kill()
+        chromium.wait()
+
+
+def write(page: Page, errand: Errand) -> str:
+    """Log in, write a post in WordPress's editor, and publish it; returns its address."""
+    page.goto(f"{errand.url}/wp-login.php")
+    page.fill("#user_login", errand.user)
+    page.fill("#user_pass", errand.password)
+    page.click("#wp-submit")
+    expect(page.locator("#wpadminbar")).to_be_visible()
+    page.goto(f"{errand.url}/wp-admin/post-new.php")
+    title = page.get_by_role("textbox", name="Add title")
+    expect(title).to_be_visible()
+    # the editor's tour, for whoever is here for the first time
+    page.keyboard.press("Escape")
+    title.click()
+    page.keyboard.type(errand.title)
+    page.keyboard.press("Enter")
+    page.keyboard.type(errand.text)
+    page.get_by_role("button", name="Publish", exact=True).click()
+    page.get_by_label("Editor publish").get_by_role("button", name="Publish", exact=True).click()
+    address = page.locator(".post-publish-panel__postpublish-header a").get_attribute("href")
+    assert address
+    return address
+
+
+def read(page: Page, errand: Errand) -> str:
+    """Find the post on the site's first page, and read it."""
+    page.goto(errand.url)
+    page.get_by_role("link", name=errand.title).first.click()
+    expect(page.get_by_text(errand.text)).to_be_visible()
+    return page.url
+
+
+def main() -> None:
+    errand = Errand(**json.loads(sys.stdin.readline()))
+    expect.set_options(timeout=PATIENCE_MS)
+    with browsing(errand) as browser:
+        page = browser.contexts[0].new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        print(json.dumps((write if sys.argv[1] == "write" else read)(page, errand)))
+
+
+if __name__ == "__main__":
+    main()
