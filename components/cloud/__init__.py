@@ -46,6 +46,8 @@ class Service:
     """By the node's name."""
     peers: Sequence[Ports]
     """Open from node to node only."""
+    neighbours: Sequence[Ports]
+    """Open only between the nodes that a cloud's load balancer sends visitors to, where a cloud tells them apart."""
     web_port: int
     """Open from the cloud's load balancer, where it has one."""
     health_path: str

@@ -77,6 +77,8 @@ def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[
         "performance.quick-read": "on",
         "cluster.choose-local": "on",
         "cluster.shd-max-threads": "4",
+        # what a client that died left unfinished waits for the next look, and no brick's return brings that forward
+        "cluster.heal-timeout": "60",
         "cluster.favorite-child-policy": "none",  # anything else can discard a write
         "storage.owner-uid": str(owner),
         "storage.owner-gid": str(owner),

@@ -55,10 +55,9 @@ answer() {
     curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 http://127.0.0.1/healthz || true
 }
 
-# a start that fails is told below, with what Varnish says
-for service in varnish varnishncsa; do
-    as_said "$service" || systemctl restart "$service" 2>/dev/null || true
-done
+# a start that fails is told below, with what Varnish says; the log's waits for Varnish, however long that takes
+as_said varnish || systemctl restart varnish 2>/dev/null || true
+as_said varnishncsa || systemctl restart --no-block varnishncsa
 end=$((SECONDS + 40))
 until as_said varnish && as_said varnishncsa && in_force && [[ "$(answer)" =~ ^(200|503)$ ]]; do
     if [ "$SECONDS" -ge "$end" ]; then

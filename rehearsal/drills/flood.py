@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from rehearsal import progress
 from rehearsal.drills import evidence
 from rehearsal.drills.evidence import REFUSED, Bans
+from rehearsal.drills.load import Load, load
 from rehearsal.drills.site import AWAY, Site
 from rehearsal.drills.watch import RETURN_LIMIT
 from rehearsal.lab import OutsideAddresses
@@ -45,12 +46,30 @@ SLOW = 2.0
 """Seconds that an innocent's request may take."""
 FLOOD_LIMIT = 60.0
 """Seconds until all are banned."""
+CACHED_TIMES = 50
+"""Cached pages for each that is not, in the same time."""
+CACHED_P99_MS = 5.0
+LOAD_SECONDS = 2
+
+LOGIN = """
+jar=$(mktemp)
+trap 'rm "$jar"' EXIT
+ask() {
+    curl --silent --max-time 30 --output /dev/null --cookie "$jar" --cookie-jar "$jar" --header "Host: $host" "$@"
+}
+host=$1
+ask --data @- http://127.0.0.1/wp-login.php
+ask http://127.0.0.1/
+"""
 
 FIRST = int(ipaddress.ip_interface(OutsideAddresses.stranger).ip) + 1
 ADDRESSES = [str(ipaddress.ip_address(FIRST + number)) for number in range(ATTACKERS + 1 + INNOCENTS)]
 """Beside the stranger's: nobody's who is trusted."""
 EARLY, LATE, INNOCENT = ADDRESSES[:ATTACKERS], ADDRESSES[ATTACKERS], ADDRESSES[ATTACKERS + 1 :]
 THIRD_PARTY = "192.0.2.1"
+
+LOGGED_IN = "wordpress_logged_in_rehearsal=nobody"
+"""A cookie by whose name Varnish passes every request on; WordPress does not believe it."""
 
 
 class FloodFault(Fault):
@@ -64,6 +83,10 @@ class FloodFault(Fault):
     """Requests that reached PHP on a node which had banned their address."""
     wrong_bans: int
     """Addresses that are banned and attacked nobody."""
+    cached_pages_per_second: int
+    uncached_pages_per_second: float
+    cached_p99_ms: float
+    """What 99 of 100 cached pages take at most, asked for one after the other, from the node under attack."""
 
 
 class Innocent(PageProbe):
@@ -138,6 +161,7 @@ class Flood:
     def __init__(self, site: Site, faults: Faults, hits: int, page: str) -> None:
         self._site, self._faults, self._hits, self._page = site, faults, hits, page
         self._target, self._other = site.plan.web[0], site.plan.web[-1]
+        self._url = urlsplit(site.url)
         self._marks: list[tuple[float, str]] = []
         self.promises: list[Promise] = []
 
@@ -148,6 +172,7 @@ class Flood:
         """
         with progress.step("Fault: flood") as self._shown, outside_addresses(), ExitStack() as ends:
             ends.enter_context(evidence.logged(self._site))
+            self._log_in_everywhere()
             innocents = [Innocent(number, source, self._site, self._page) for number, source in enumerate(INNOCENT, 1)]
             for innocent in innocents:
                 ends.callback(innocent.stop)
@@ -168,6 +193,8 @@ class Flood:
             until = time.time()
             for innocent in innocents:
                 innocent.stop()
+            cached, one_by_one = self._load(clients=4), self._load(clients=1)
+            uncached = self._load(clients=2, cookie=LOGGED_IN)
 
             # asked before the reboot: afterwards nobody knows since when
             banned = evidence.bans(self._site)
@@ -186,11 +213,32 @@ class Flood:
             innocent_failures=sum(attempt.error is not None or attempt.seconds > SLOW for attempt in tried),
             php_hits_after_ban=len(evidence.php_after_ban(found, banned)),
             wrong_bans=len(named - {*EARLY, LATE}),
+            cached_pages_per_second=round(cached.per_second),
+            uncached_pages_per_second=round(uncached.per_second, 1),
+            cached_p99_ms=round(one_by_one.p99_seconds * 1000, 1),
             marks=[Mark(at=at - since, text=text) for at, text in self._marks],
             timeline=[innocent.lane(since) for innocent in innocents],
         )
         self._judge(fault, len(tried), refused=sum(r.status == REFUSED for attack in attacks for r in attack.requests))
         return fault
+
+    def _log_in_everywhere(self) -> None:
+        """Have every node's PHP compile what a login runs, as it has long ago where people do log in."""
+        form = urlencode({"log": self._site.outputs["admin_user"], "pwd": self._site.outputs["admin_password"]})
+        self._shown.detail("every node meets a login")
+        for node in self._site.plan.web:
+            self._site.on(node, "bash", "-euc", LOGIN, "bash", self._url.netloc, stdin=form)
+
+    def _load(self, clients: int, cookie: str = "") -> Load:
+        """Load the first page from the node under attack, as the balancer would."""
+        self._shown.detail("pages are loaded as fast as they come")
+        return load(
+            [*self._faults.beside("balancer"), *self._faults.tools()],
+            f"http://{self._faults.address(self._target)}/",
+            {"Host": self._url.netloc, "X-Forwarded-Proto": self._url.scheme} | ({"Cookie": cookie} if cookie else {}),
+            clients=clients,
+            seconds=LOAD_SECONDS,
+        )
 
     def _outside(self, addresses: Sequence[str], period: float = EARLY_PERIOD) -> list[Attacker]:
         """Visitors of the balancer, most of whom write an innocent's address or another that is not theirs."""
@@ -205,7 +253,7 @@ class Flood:
         made = []
         for number, (address, headers) in enumerate(zip(addresses, self._forged(), strict=False)):
             told = ", ".join(filter(None, [headers.get("X-Forwarded-For"), address]))
-            headers |= {"X-Forwarded-For": told, "X-Forwarded-Proto": urlsplit(self._site.url).scheme}
+            headers |= {"X-Forwarded-For": told, "X-Forwarded-Proto": self._url.scheme}
             made.append(attacker(address, number, url, None, headers, EARLY_PERIOD))
         return made
 
@@ -310,6 +358,16 @@ class Flood:
             "0",
         )
         self._promise("nobody else is banned", not fault.wrong_bans, str(fault.wrong_bans), "0")
+        self._promise(
+            "cached pages per second, and others",
+            fault.cached_pages_per_second >= CACHED_TIMES * fault.uncached_pages_per_second,
+            f"{fault.cached_pages_per_second:,} and {fault.uncached_pages_per_second}",
+            f"{CACHED_TIMES} times",
+        )
+        self._promise(
+            "99 of 100 cached pages", fault.cached_p99_ms < CACHED_P99_MS, f"{fault.cached_p99_ms} ms",
+            f"under {CACHED_P99_MS:.0f} ms",
+        )  # fmt: skip
 
     def _promise(self, name: str, held: bool, measured: str, bar: str) -> None:
         self.promises.append(Promise(name=f"flood: {name}", held=held, measured=measured, bar=bar))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rehearsal.shell import ToolError, run
@@ -16,14 +16,14 @@ class Load(NamedTuple):
     p99_seconds: float
 
 
-def load(words: Sequence[str], url: str, host: str, *, clients: int, seconds: int, cookie: str = "") -> Load:
+def load(words: Sequence[str], url: str, headers: Mapping[str, str], *, clients: int, seconds: int) -> Load:
     """Load one page as fast as `clients` at once can; `words`: what runs ab(1), and where.
 
     Raises `ToolError` when an answer was no page.
     """
     told = run(
         *words, "ab", "-q", "-l", "-t", str(seconds), "-n", "1000000", "-c", str(clients), "-s", "10",
-        "-H", f"Host: {host}", *(["-H", f"Cookie: {cookie}"] if cookie else []), "-e", "/dev/stdout", url,
+        *(word for name, value in headers.items() for word in ("-H", f"{name}: {value}")), "-e", "/dev/stdout", url,
         timeout=seconds + 30,
     )  # fmt: skip
     return parsed(told)

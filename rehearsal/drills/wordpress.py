@@ -15,7 +15,7 @@ from rehearsal import progress
 from rehearsal.deployment import Deployment
 from rehearsal.drills.doors import OPERATOR, STRANGER, Door
 from rehearsal.drills.drill import Drill
-from rehearsal.drills.flood import Flood
+from rehearsal.drills.flood import LOGGED_IN, Flood
 from rehearsal.probe_browser import Errand
 from rehearsal.probes import PageProbe, Probe
 from rehearsal.region import Faults
@@ -26,10 +26,6 @@ DATABASE_OUTAGE = 120.0
 DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """In every page of a site that works, and in none of those that say why it does not."""
-
-
-LOGGED_IN = "wordpress_logged_in_rehearsal=nobody"
-"""By its name Varnish passes every request on; WordPress does not believe it."""
 
 
 class WordPressDrill(Drill):

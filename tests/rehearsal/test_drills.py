@@ -53,8 +53,18 @@ def assert_that_a_brick_was_lost(fault: Fault) -> None:
     assert fault["heal_seconds"] > 0
 
 
+def assert_that_a_flood_was_borne(fault: Fault) -> None:
+    assert fault["name"] == "flood"
+    # counting and telling takes its time: none would mean that bans were there before
+    assert 0.01 < fault["ban_seconds"] <= 5
+    assert (fault["innocent_failures"], fault["php_hits_after_ban"], fault["wrong_bans"]) == (0, 0, 0)
+    assert fault["cached_pages_per_second"] >= 50 * fault["uncached_pages_per_second"] > 0
+    assert 0 < fault["cached_p99_ms"] < 5
+
+
 def test_aws_wordpress(tmp_path: Path) -> None:
-    report, (loss, failover, reboot) = drilled("aws-wordpress", tmp_path)
+    report, (flood, loss, failover, reboot) = drilled("aws-wordpress", tmp_path)
+    assert_that_a_flood_was_borne(flood)
     assert "aws:ec2/instance:Instance" in report["stand_ins"]
     assert_that_a_brick_was_lost(loss)
     assert failover["write_outage_seconds"] < 2
@@ -62,7 +72,8 @@ def test_aws_wordpress(tmp_path: Path) -> None:
 
 
 def test_digitalocean_wordpress(tmp_path: Path) -> None:
-    report, (first, second, arbiter, web, failover, reboot) = drilled("digitalocean-wordpress", tmp_path)
+    report, (flood, first, second, arbiter, web, failover, reboot) = drilled("digitalocean-wordpress", tmp_path)
+    assert_that_a_flood_was_borne(flood)
     assert "digitalocean:index/droplet:Droplet" in report["stand_ins"]
     for storage in (first, second, arbiter):
         assert_that_a_brick_was_lost(storage)

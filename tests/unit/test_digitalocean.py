@@ -57,15 +57,15 @@ def doors(graph: Graph) -> Iterator[str]:
 def test_only_these_doors_are_open(graph: Graph) -> None:
     anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
     assert sorted(doors(graph)) == [
+        "digitalocean-wordpress-web: tcp 5514 from Tags digitalocean-wordpress-web",
         "digitalocean-wordpress-web: tcp 80 from LoadBalancerUids id-of-balancer",
+        "digitalocean-wordpress-web: tcp 80 from Tags digitalocean-wordpress-web",
+        "digitalocean-wordpress-web: tcp 8080 from Tags digitalocean-wordpress-web",
         f"digitalocean-wordpress: icmp all to {anywhere}",
         f"digitalocean-wordpress: tcp 1-65535 to {anywhere}",
         "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24",
         "digitalocean-wordpress: tcp 24007 from Addresses 10.30.0.0/16",
         "digitalocean-wordpress: tcp 49152-49251 from Addresses 10.30.0.0/16",
-        "digitalocean-wordpress: tcp 5514 from Addresses 10.30.0.0/16",
-        "digitalocean-wordpress: tcp 80 from Addresses 10.30.0.0/16",
-        "digitalocean-wordpress: tcp 8080 from Addresses 10.30.0.0/16",
         f"digitalocean-wordpress: udp 1-65535 to {anywhere}",
     ]
 

@@ -132,7 +132,7 @@ class Network(pulumi.ComponentResource):
                     ports.range.last,
                     referenced_security_group_id=node.id,
                 )
-                for ports in service.peers
+                for ports in (*service.peers, *service.neighbours)
             ),
             *(self._let_in(f"node-ssh-{cidr}", node, 22, 22, cidr_ipv4=str(cidr)) for cidr in ssh_from),
         ]

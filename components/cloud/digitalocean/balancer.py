@@ -1,4 +1,4 @@
-"""The load balancer, and the door in the droplets that it alone comes through."""
+"""The load balancer, and the doors in the droplets behind it: its own, and theirs to each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components import cloud
-from components.cloud.digitalocean.network import Network, let_in
+from components.cloud.digitalocean.network import Network, let_in, port_range
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 
 
@@ -70,7 +70,10 @@ class Balancer(pulumi.ComponentResource):
             "web",
             name=f"{stack}-web",
             tags=[network.tags["web"]],
-            inbound_rules=[let_in(str(service.web_port), source_load_balancer_uids=[balancer.id])],
+            inbound_rules=[
+                let_in(str(service.web_port), source_load_balancer_uids=[balancer.id]),
+                *(let_in(port_range(ports.range), source_tags=[network.tags["web"]]) for ports in service.neighbours),
+            ],
             opts=child,
         )
         self.balancer = cloud.Balancer(address=balancer.ip, https=bool(certificate))

@@ -103,6 +103,7 @@ def let_in(
     *,
     protocol: str = "tcp",
     source_addresses: Sequence[pulumi.Input[str]] | None = None,
+    source_tags: Sequence[pulumi.Input[str]] | None = None,
     source_load_balancer_uids: Sequence[pulumi.Input[str]] | None = None,
 ) -> digitalocean.FirewallInboundRuleArgs:
     """A rule that lets someone in; `ports`: one, or a range such as 49152-49251."""
@@ -110,5 +111,6 @@ def let_in(
         protocol=protocol,
         port_range=ports,
         source_addresses=source_addresses,
+        source_tags=source_tags,
         source_load_balancer_uids=source_load_balancer_uids,
     )
