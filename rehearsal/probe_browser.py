@@ -1,7 +1,6 @@
-"""A browser at one place of the network, which an author writes a post with or a reader looks at it.
+"""A browser at one place of the network, which an author writes a post with, or a reader looks for it on every node.
 
-Standard input: one line of JSON, an `Errand`. Standard output: one line of JSON: the address of the post that was
-written, or of the page that was read. What did not happen is an exception, with what the page showed instead.
+Standard input: one line of JSON, an `Errand`. What did not happen is an exception, with what the page showed instead.
 
 Usage: python -m rehearsal.probe_browser write|read
 """
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 PATIENCE_MS = 60_000
 """The editor is some 200 files, none of them in a cache, and everything here shares two processors."""
@@ -26,13 +25,11 @@ LISTENING = "DevTools listening on "
 
 @dataclass(frozen=True)
 class Errand:
-    """`chromium`: the words that run Debian's Chromium here. `address`: where the site's name leads, if not where the
-    name server says: to one node.
-    """
+    """`chromium`: the words that run Debian's Chromium here. `nodes`: addresses of those that a reader asks."""
 
     chromium: list[str]
     url: str
-    address: str | None
+    nodes: list[str]
     user: str
     password: str
     title: str
@@ -48,7 +45,7 @@ def browsing(errand: Errand) -> Iterator[Browser]:
             *errand.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync",
             "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
             "--no-first-run", "--ignore-certificate-errors", "--remote-debugging-port=0",
-            f"--host-resolver-rules=MAP {host} {errand.address or socket.gethostbyname(host)}",
+            f"--host-resolver-rules=MAP {host} {socket.gethostbyname(host)}",
         ],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -68,8 +65,10 @@ def browsing(errand: Errand) -> Iterator[Browser]:
         chromium.wait()
 
 
-def write(page: Page, errand: Errand) -> str:
-    """Log in, write a post in WordPress's editor, and publish it; returns its address."""
+def write(browser: Browser, errand: Errand) -> None:
+    """Log in, write a post in WordPress's editor, and publish it."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{errand.url}/wp-login.php")
     page.fill("#user_login", errand.user)
     page.fill("#user_pass", errand.password)
@@ -84,26 +83,24 @@ def write(page: Page, errand: Errand) -> str:
     page.keyboard.type(errand.text)
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_label("Editor publish").get_by_role("button", name="Publish", exact=True).click()
-    address = page.locator(".post-publish-panel__postpublish-header a").get_attribute("href")
-    assert address
-    return address
+    expect(page.locator(".post-publish-panel__postpublish-header a")).to_be_visible()
 
 
-def read(page: Page, errand: Errand) -> str:
-    """Find the post on the site's first page, and read it."""
-    page.goto(errand.url)
-    page.get_by_role("link", name=errand.title).first.click()
-    expect(page.get_by_text(errand.text)).to_be_visible()
-    return page.url
+def read(browser: Browser, errand: Errand) -> None:
+    """Find the post on the site's first page, and read it, on each node, which is asked as a proxy is."""
+    for node in errand.nodes:
+        page = browser.new_page(proxy={"server": f"http://{node}:80"})
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(errand.url)
+        page.get_by_role("link", name=errand.title).first.click()
+        expect(page.get_by_text(errand.text)).to_be_visible()
 
 
 def main() -> None:
     errand = Errand(**json.loads(sys.stdin.readline()))
     expect.set_options(timeout=PATIENCE_MS)
     with browsing(errand) as browser:
-        page = browser.contexts[0].new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        print(json.dumps((write if sys.argv[1] == "write" else read)(page, errand)))
+        {"write": write, "read": read}[sys.argv[1]](browser, errand)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ from rehearsal.report import Fault, Mark, Promise, Seconds
 from rehearsal.shell import run
 
 ATTACKERS, INNOCENTS = 50, 20
-EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 0.8, 0.2, 1.0
+EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 1.2, 0.2, 1.0
 """Seconds between the requests of one address, and of the last attacker, who is alone."""
-RAMP = 20.0
+RAMP = 16.0
 """Seconds in which the attackers begin, one after another."""
 LOGIN_EVERY = 60
 """An innocent's requests from one login to the next: some two in 120 s, where 20 would be an attack.

@@ -9,7 +9,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from rehearsal import progress
 from rehearsal.deployment import Deployment
@@ -88,7 +88,7 @@ class WordPressDrill(Drill):
         errand = Errand(
             chromium=[*self.faults.tools(), "chromium"],
             url=self.site.url,
-            address=None,
+            nodes=[self.faults.address(node) for node in self.site.plan.web],
             user=self.site.outputs["admin_user"],
             password=self.site.outputs["admin_password"],
             title=title,
@@ -97,8 +97,7 @@ class WordPressDrill(Drill):
         with progress.step("Writing a post in a browser, reading it on every node"):
             try:
                 browse([], "write", errand)
-                for node in self.site.plan.web:
-                    browse(self.faults.beside("balancer"), "read", replace(errand, address=self.faults.address(node)))
+                browse(self.faults.beside("balancer"), "read", errand)
                 wrong = ""
             except ToolError as error:
                 wrong = str(error).splitlines()[-1]
