@@ -79,6 +79,9 @@ def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[
         "cluster.shd-max-threads": "4",
         # what a client that died left unfinished waits for the next look, and no brick's return brings that forward
         "cluster.heal-timeout": "60",
+        # a brick that lost power may lack a file that it had acknowledged (XFS keeps what is new in memory for up to
+        # 30 s), and nobody has noted its name: only a comparison of the whole directory brings it back
+        "cluster.granular-entry-heal": "off",
         "cluster.favorite-child-policy": "none",  # anything else can discard a write
         "storage.owner-uid": str(owner),
         "storage.owner-gid": str(owner),

@@ -200,6 +200,20 @@ def test_mount_comes_back_when_its_client_dies(nodes: Mapping[str, Node]) -> Non
     assert node.run("findmnt", "--noheadings", "--output", "FSTYPE", params.ROOT) == "fuse.glusterfs\n"
 
 
+def test_a_file_that_a_brick_lost_with_its_power_comes_back(nodes: Mapping[str, Node]) -> None:
+    first, last = nodes["gfs1"], nodes["gfs3"]
+    directory = f"{params.ROOT}/lost"
+    first.run("sh", "-c", f"mkdir {directory}; echo acknowledged >{directory}/file")
+    last.run("pkill", "-KILL", "glusterfsd")
+    # as if XFS had it in memory only; nobody else knows that it is missing there
+    last.run("sh", "-ec", f"cd {params.BRICK}; find .glusterfs -samefile lost/file -delete; rm lost/file")
+    first.run("sh", "-c", f"echo more >>{directory}/file; echo new >{directory}/other")
+    first.run("gluster", "--mode=script", "volume", "start", "wp", "force")
+    last.eventually("grep", "more", f"{params.BRICK}/lost/file", within=90)
+    assert last.run("cat", f"{params.BRICK}/lost/file") == "acknowledged\nmore\n"
+    first.run("rm", "-r", directory)
+
+
 def test_mount_says_that_no_brick_answers_and_goes_on_trying(nodes: Mapping[str, Node]) -> None:
     node = nodes["gfs3"]
     # glusterd may start bricks that were killed again; those of a stopped volume it does not
