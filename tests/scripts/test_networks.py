@@ -232,7 +232,7 @@ def test_a_droplets_link_comes_back_as_it_was(region: Region, droplet: Node) -> 
     faults.cut_link("droplet", "eth0")
     assert not reaches(OPERATOR, public, 22)
     faults.restore_link("droplet", "eth0")
-    eventually(lambda: reaches(OPERATOR, public, 22))
+    eventually(lambda: reaches(OPERATOR, public, 22), within=60)
 
 
 def test_a_capture_tells_which_ports_one_interface_saw(region: Region, servers: Mapping[str, Node]) -> None:
