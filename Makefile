@@ -21,9 +21,9 @@ test: lint test-unit test-scripts
 test-unit: .venv/installed
 	.venv/bin/pytest tests/unit
 
-# Three at a time, as they wait more than they work; the drills come after them and alone, as they measure.
+# Two at a time, as they wait more than they work; the drills come after them and alone, as they measure.
 test-scripts: .venv/installed
-	$(MAKE) --jobs=3 --keep-going --output-sync $(SCRIPT_TESTS)
+	$(MAKE) --jobs=2 --keep-going --output-sync $(SCRIPT_TESTS)
 
 $(SCRIPT_TESTS): .venv/installed
 	.venv/bin/pytest $@
