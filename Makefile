@@ -15,18 +15,19 @@ rehearse: .venv/installed
 	@.venv/bin/rehearse drill $(STACK) $(ARGS)
 
 test: lint test-unit test-scripts
-	.venv/bin/pytest tests/rehearsal
+	.venv/bin/pytest tests/rehearsal || .venv/bin/pytest --last-failed tests/rehearsal
 
 # What needs neither root nor Linux.
 test-unit: .venv/installed
 	.venv/bin/pytest tests/unit
 
-# Two at a time, as they wait more than they work; the drills come after them and alone, as they measure.
+# Two at a time, as they wait more than they work; the drills come after them and alone, as they measure. A machine that
+# others use as well is noisy: what fails is tried once more, and what fails twice has failed.
 test-scripts: .venv/installed
 	$(MAKE) --jobs=2 --keep-going --output-sync $(SCRIPT_TESTS)
 
 $(SCRIPT_TESTS): .venv/installed
-	.venv/bin/pytest $@
+	.venv/bin/pytest -o cache_dir=.pytest_cache/$(@F) $@ || .venv/bin/pytest -o cache_dir=.pytest_cache/$(@F) --last-failed $@
 
 lint: .venv/installed
 	.venv/bin/ruff check

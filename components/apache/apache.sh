@@ -43,13 +43,18 @@ listing() {
     find "$SITE" -printf '%P %i %C@\n' | sort | sha256sum
 }
 
+# whether or not it is mounted; one whose client has died cannot even be asked
+unmount() {
+    umount --lazy --no-canonicalize "$1" 2>/dev/null || true
+}
+
 put_back() {
     trap '' HUP INT TERM
     if [ -e "$orig" ]; then
         systemctl stop "$APACHE_SERVICE" || true
         # it is not there yet where the step came to its end before
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
-        ! mountpoint --quiet "$SITE" || umount --lazy "$SITE"
+        unmount "$SITE"
         awk -v site="$SITE" '$2 != site || $3 != "glusterfs"' /etc/fstab >"$work/fstab"
         cat "$work/fstab" >/etc/fstab
         if [ -e "$SITE" ]; then
@@ -68,7 +73,7 @@ tidy() {
         echo "Putting the old $SITE back, and starting Apache." >&2
         put_back || echo "That failed: put $orig back to $SITE by hand, and start $APACHE_SERVICE." >&2
     fi
-    ! mountpoint --quiet "$volume" || umount --lazy "$volume"
+    unmount "$volume"
     rm -rf "$work"
     exit "$status"
 }
@@ -96,6 +101,7 @@ if ! cmp -s - "$conf" <<<"$CONF"; then
 fi
 # Apache's own start waits for the first attempt to mount, as logs may be there; not for its success
 order=/etc/systemd/system/$APACHE_SERVICE.service.d/ha-wordpress.conf
+unmount "$volume"
 mkdir -p "$(dirname "$order")" "$(dirname "$moving")" "$volume"
 after=$'[Unit]\nAfter='$unit
 if ! cmp -s - "$order" <<<"$after"; then
@@ -118,7 +124,6 @@ if [ ! -e "$moving" ] && ! in_fstab; then
     [[ $health =~ ^(200|403|404) ]] ||
         fail "/healthz answers ${health%% *}: the site's own settings take that path. Nothing was changed."
 
-    ! mountpoint --quiet "$volume" || umount --lazy "$volume"
     mount -t glusterfs -o "fetch-attempts=3${BACKUPS:+,backup-volfile-servers=$BACKUPS}" "$SOURCE" "$volume" ||
         fail "The volume $SOURCE cannot be mounted. Nothing was changed."
 

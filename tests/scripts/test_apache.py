@@ -42,7 +42,7 @@ touch -d 2003-03-03 /var/www/html/images /var/www/html /var/www
 AS_BEFORE = r"""
 systemctl stop apache2
 systemctl disable --quiet --now gluster-mount@var-www.service 2>/dev/null
-for mount in /run/ha-wordpress/volume /var/www; do mountpoint --quiet $mount && umount --lazy $mount; done
+for mount in /run/ha-wordpress/volume /var/www; do umount --lazy --no-canonicalize $mount 2>/dev/null; done
 sed -i '\, /var/www glusterfs ,d' /etc/fstab
 chattr -i /var/www
 rm -rf /usr/local/sbin/* /run/faked-* /var/www /var/www.orig /var/lib/ha-wordpress
