@@ -98,6 +98,8 @@ class WordPressDrill(Drill):
             try:
                 browse([], "write", errand)
                 browse(self.faults.beside("balancer"), "read", errand)
+                # tells the caches of the edit once more: they shall not forget their pages in the middle of a flood
+                self.site.on(self.site.plan.web[0], "systemctl", "start", "wordpress-cron.service")
                 wrong = ""
             except ToolError as error:
                 wrong = str(error).splitlines()[-1]
