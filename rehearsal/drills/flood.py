@@ -29,9 +29,9 @@ from rehearsal.report import Fault, Mark, Promise, Seconds
 from rehearsal.shell import run
 
 ATTACKERS, INNOCENTS = 50, 20
-EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 1.6, 0.2, 1.0
+EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 2.4, 0.2, 1.0
 """Seconds between the requests of one address, and of the last attacker, who is alone."""
-RAMP = 16.0
+RAMP = 20.0
 """Seconds in which the attackers begin, one after another."""
 LOGIN_EVERY = 90
 """An innocent's requests from one login to the next: at most two in 120 s, where 20 would be an attack.
@@ -44,7 +44,7 @@ BAN_LIMIT = 5.0
 """Seconds from the hit that is one too many until every node refuses the address; the same for the end of a ban."""
 SLOW = 2.0
 """Seconds that an innocent's request may take."""
-FLOOD_LIMIT = 90.0
+FLOOD_LIMIT = 120.0
 """Seconds until all are banned."""
 CACHED_TIMES = 50
 """Cached pages for each that is not, in the same time."""
