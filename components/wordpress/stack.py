@@ -71,9 +71,9 @@ class WordPressStack:
                     needs=[webs[name].step],
                 ),
             )
-            self._ban(ground, name, "proxy", nginx=True, needs=[mounts[name].step, varnish.step])
+            self._ban(ground, name, "proxy", needs=[mounts[name].step, varnish.step])
         for name in plan.balancers:
-            self._ban(ground, name, "nftables", nginx=False, needs=[mounts[name].step])
+            self._ban(ground, name, "nftables", needs=[mounts[name].step])
         first = plan.web[0]
         wordpress = WordPress(
             "wordpress",
@@ -95,8 +95,6 @@ class WordPressStack:
         ground: Ground,
         name: str,
         ban_point: Literal["nftables", "proxy"],
-        *,
-        nginx: bool,
         needs: Sequence[pulumi.Resource],
     ) -> None:
         cloud = ground.cloud
@@ -107,7 +105,7 @@ class WordPressStack:
                 host=cloud.nodes[name].host,
                 others=[cloud.nodes[other].private_address for other in others],
                 ban_point=ban_point,
-                nginx=nginx,
+                nginx=name in ground.plan.web,
                 shared=f"{ROOT}/{SHARED}",
                 ignore=[cloud.network, *cloud.operators],
                 limits=Limits(**self._bans.model_dump()),

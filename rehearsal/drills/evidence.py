@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from rehearsal.drills.site import AWAY, Site
+from rehearsal.probe_flood import REFUSED
 
 LOG = "/var/log/nginx/rehearsal.log"
 NGINX = f"""\
@@ -19,7 +20,6 @@ NGINX_FILE = "/etc/nginx/conf.d/rehearsal.conf"
 BANNED = "/run/ha-wordpress/banned"
 """A file for each address that Varnish and nginx refuse, made when they are banned (components/fail2ban/apply.sh)."""
 MAPPED = "::ffff:"
-REFUSED = 429
 
 CLOCKS = 0.02
 """Seconds: nginx's clock goes by milliseconds, a file's time by the kernel's ticks, of up to 10 ms."""

@@ -17,14 +17,13 @@ from urllib.parse import urlencode, urlsplit
 
 from rehearsal import progress
 from rehearsal.drills import evidence
-from rehearsal.drills.evidence import REFUSED, Bans
+from rehearsal.drills.evidence import Bans
 from rehearsal.drills.load import Load, load
 from rehearsal.drills.site import AWAY, Site
 from rehearsal.drills.watch import RETURN_LIMIT
 from rehearsal.lab import OutsideAddresses
-from rehearsal.probe_flood import KINDS, PLACES, Attacker
+from rehearsal.probe_flood import KINDS, PLACES, REFUSED, Attacker
 from rehearsal.probes import PageProbe, worst
-from rehearsal.region import Faults
 from rehearsal.report import Fault, Mark, Promise, Seconds
 from rehearsal.shell import run
 
@@ -155,13 +154,11 @@ class Attack:
 
 
 class Flood:
-    """The fault, its figures and its promises.
+    """The fault, its figures and its promises; `page`: a text that is in the site's first page."""
 
-    `hits`: how many requests ban an address. `page`: a text that is in the site's first page.
-    """
-
-    def __init__(self, site: Site, faults: Faults, hits: int, page: str) -> None:
-        self._site, self._faults, self._hits, self._page = site, faults, hits, page
+    def __init__(self, site: Site, page: str) -> None:
+        self._site, self._faults, self._page = site, site.faults, page
+        self._hits = site.settings.bans.hits
         self._target, self._other = site.plan.web[0], site.plan.web[-1]
         self._url = urlsplit(site.url)
         self._marks: list[tuple[float, str]] = []

@@ -107,7 +107,7 @@ class WordPressDrill(Drill):
 
     def flood(self) -> None:
         """Many addresses attack, and everybody else is served."""
-        flood = Flood(self.site, self.faults, self.site.settings.bans.hits, PAGE)
+        flood = Flood(self.site, PAGE)
         self.found.append(flood.run())
         self.promises += flood.promises
 
