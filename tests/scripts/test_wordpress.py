@@ -126,11 +126,11 @@ def test_visitors_see_503_while_the_database_is_away(node: Node) -> None:
     node.run("sed", "-i", f"s/'{PASSWORD}'/'wrong'/", config)
     node.run("systemctl", "reload", "php8.2-fpm")
     page = ask(node, "/")
-    assert "503" in page.splitlines()[0]
-    assert "Retry-After: 30" in page
     node.run("cp", "--preserve", "/srv/kept.php", config)
     node.run("rm", "/srv/kept.php")
     node.run("systemctl", "reload", "php8.2-fpm")
+    assert "503" in page.splitlines()[0]
+    assert "Retry-After: 30" in page
 
 
 def test_cron_runs_on_a_timer(node: Node) -> None:
