@@ -96,6 +96,8 @@ class Region:
                 # no router advertises IPv6 here, and waiting for one takes 13 s
                 "accept-ra": False,
                 "link-local": [],
+                # networkd 252 fails for good ("Nexthop has invalid gateway") when a link is away for a moment only
+                "ignore-carrier": True,
             }
             for port in host.ports
         }
