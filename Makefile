@@ -6,29 +6,36 @@ export PYTHON
 SCRIPTS := $(shell find . -name .venv -prune -o -name "*.sh" -print) .ci/run
 
 # The longest first, so that none is left over at the end.
-SCRIPT_TESTS := $(shell ls -S tests/scripts/test_*.py)
+STEPS := $(shell ls -S tests/scripts/test_*.py)
+COMMAND := tests/rehearsal/test_command.py
+# Alone, as they load their machines and measure what comes of it; the others only wait.
+LOADED_DRILLS := tests/rehearsal/test_aws_wordpress.py tests/rehearsal/test_digitalocean_wordpress.py
+DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apache.py
+MACHINE_TESTS := $(STEPS) $(COMMAND) $(LOADED_DRILLS) $(DRILLS)
+SIDE_BY_SIDE := $(MAKE) --keep-going --output-sync
 
-.PHONY: rehearse test test-unit test-scripts lint $(SCRIPT_TESTS)
+.PHONY: rehearse test test-unit test-scripts lint $(MACHINE_TESTS)
 
 # The whole stack on machines booted here, with a drill: `make rehearse STACK=… ARGS=…`; `.venv/bin/rehearse --help` is the rest.
 rehearse: .venv/installed
 	@.venv/bin/rehearse drill $(STACK) $(ARGS)
 
-test: lint test-unit test-scripts
-	.venv/bin/pytest tests/rehearsal || .venv/bin/pytest --last-failed tests/rehearsal
+test: lint
+	$(SIDE_BY_SIDE) --jobs=3 $(STEPS) $(COMMAND) test-unit
+	$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
+	$(SIDE_BY_SIDE) --jobs=2 $(DRILLS)
 
 # What needs neither root nor Linux.
 test-unit: .venv/installed
 	.venv/bin/pytest tests/unit
 
-# Two at a time, as they wait more than they work; the drills come after them and alone, as they measure. A machine that
-# others use as well is noisy: what fails is tried once more, and what fails twice has failed.
 test-scripts: .venv/installed
-	$(MAKE) --jobs=2 --keep-going --output-sync $(SCRIPT_TESTS)
+	$(SIDE_BY_SIDE) --jobs=3 $(STEPS)
 
-# Once more is the whole file, on new machines: what failed may have stood on what came before it.
-$(SCRIPT_TESTS): PYTEST = .venv/bin/pytest -p no:cacheprovider $@
-$(SCRIPT_TESTS): .venv/installed
+# On machines booted here. One that others use as well is noisy: what fails is tried once more, and what fails twice has
+# failed. The whole file, on new machines: what failed may have stood on what came before it.
+$(MACHINE_TESTS): PYTEST = .venv/bin/pytest -p no:cacheprovider $@
+$(MACHINE_TESTS): .venv/installed
 	$(PYTEST) || $(PYTEST)
 
 lint: .venv/installed

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from rehearsal.outside import lab_of
 from rehearsal.project import REPOSITORY
 from rehearsal.residue import residue
@@ -21,11 +19,6 @@ from rehearsal.stacks import stacks
 from tests.rehearsal.command import REHEARSE, rehearse
 
 STACK = "aws-wordpress"
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 and "CI" not in os.environ, reason="a rehearsal boots machines: run as root"
-)
-
 
 PLUGIN = """\
 #!{python}
