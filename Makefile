@@ -21,7 +21,7 @@ rehearse: .venv/installed
 	@.venv/bin/rehearse drill $(STACK) $(ARGS)
 
 test: lint
-	$(SIDE_BY_SIDE) --jobs=3 $(STEPS) $(COMMAND) test-unit
+	$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) test-unit
 	$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
 	$(SIDE_BY_SIDE) --jobs=2 $(DRILLS)
 

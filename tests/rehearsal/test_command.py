@@ -57,7 +57,9 @@ def test_a_second_rehearsal_is_refused_and_a_killed_one_leaves_nothing() -> None
 
 def test_an_interrupt_takes_everything_down_and_says_so() -> None:
     lab = lab_of(STACK)
-    with subprocess.Popen([REHEARSE, "up", STACK], stderr=subprocess.PIPE, text=True) as running:
+    # whoever runs the tests in the background has it ignored, and all that they start
+    heeding = ["env", "--default-signal=INT", REHEARSE]
+    with subprocess.Popen([*heeding, "up", STACK], stderr=subprocess.PIPE, text=True) as running:
         assert until(lambda: any((lab.directory / "machines").glob("*/console.log")), 120)
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
