@@ -77,8 +77,9 @@ def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[
         "performance.quick-read": "on",
         "cluster.choose-local": "on",
         "cluster.shd-max-threads": "4",
-        # what a client that died left unfinished waits for the next look, and no brick's return brings that forward
-        "cluster.heal-timeout": "60",
+        # what a client that died left unfinished waits for the next look, and no brick's return brings that forward;
+        # a look costs next to nothing where nothing is pending
+        "cluster.heal-timeout": "10",
         # a brick that lost power may lack a file that it had acknowledged (XFS keeps what is new in memory for up to
         # 30 s), and nobody has noted its name: only a comparison of the whole directory brings it back
         "cluster.granular-entry-heal": "off",
