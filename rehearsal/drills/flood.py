@@ -20,7 +20,7 @@ from rehearsal.drills import evidence
 from rehearsal.drills.evidence import Bans
 from rehearsal.drills.load import Load, load
 from rehearsal.drills.site import AWAY, Site
-from rehearsal.drills.watch import RETURN_LIMIT
+from rehearsal.drills.watch import RETURN_LIMIT, until
 from rehearsal.lab import OutsideAddresses
 from rehearsal.probe_flood import KINDS, PLACES, REFUSED, Attacker
 from rehearsal.probes import PageProbe, worst
@@ -159,7 +159,8 @@ class Flood:
     def __init__(self, site: Site, page: str) -> None:
         self._site, self._faults, self._page = site, site.faults, page
         self._hits = site.settings.bans.hits
-        self._target, self._other = site.plan.web[0], site.plan.web[-1]
+        # of the counters, one that is not flooded
+        self._target, self._other = site.plan.web[0], [*site.plan.balancers, *site.plan.web[1:]][0]
         self._url = urlsplit(site.url)
         self._marks: list[tuple[float, str]] = []
         self.promises: list[Promise] = []
@@ -182,14 +183,16 @@ class Flood:
             attacks = [direct, Attack([], self._outside(EARLY[1::2]))]
             for attack in attacks:
                 ends.callback(attack.stop)
-            all_banned = self._wait("all are banned on every node", lambda: self._banned(EARLY), FLOOD_LIMIT)
+            self._shown.detail("until all are banned on every node")
+            # asked now and then: innocents share the nodes' processors
+            all_banned = until(lambda: self._banned(EARLY), FLOOD_LIMIT, every=1)
             self._mark("all are banned on every node" if all_banned else "not all are banned on every node")
 
             attacks.append(Attack([], self._outside([LATE], LATE_PERIOD)))
             ends.callback(attacks[-1].stop)
             self._kill_fail2ban()
             self._wait("the last one is banned", lambda: self._banned([LATE]), FLOOD_LIMIT)
-            until = time.time()
+            ended = time.time()
             for innocent in innocents:
                 innocent.stop()
             cached, one_by_one = self._load(clients=4), self._load(clients=1)
@@ -204,10 +207,10 @@ class Flood:
             found = evidence.visits(self._site)
             named = {*itertools.chain(*banned.values(), *evidence.bans(self._site).values())}
             self._unban(EARLY[0])
-        tried = [a for innocent in innocents for a in innocent.attempts if since <= a.start <= until]
+        tried = [a for innocent in innocents for a in innocent.attempts if since <= a.start <= ended]
         fault = FloodFault(
             name="flood",
-            page_outage_seconds=worst(innocents, "page", since, until),
+            page_outage_seconds=worst(innocents, "page", since, ended),
             ban_seconds=evidence.ban_seconds([*EARLY, LATE], found, banned, self._hits),
             innocent_failures=sum(attempt.error is not None for attempt in tried),
             slow_innocents=sum(attempt.error is None and attempt.seconds > SLOW for attempt in tried),
@@ -385,12 +388,7 @@ class Flood:
     def _wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT) -> bool:
         """Whether it happens within `limit` seconds; what does not shows in the figures."""
         self._shown.detail(f"until {what}")
-        end = time.monotonic() + limit
-        while not happened():
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.2)
-        return True
+        return until(happened, limit)
 
 
 def attacker(

@@ -17,6 +17,16 @@ HEAL_LIMIT = 180.0
 VERIFY_SCRIPT = (Path(__file__).parent.parent / "probe_verify.py").read_text()
 
 
+def until(happened: Callable[[], bool], limit: float, every: float = 0.2) -> bool:
+    """Whether something happens within `limit` seconds, looked for `every` so many."""
+    end = time.monotonic() + limit
+    while not happened():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(every)
+    return True
+
+
 class Watch:
     """The clients of one fault and what happened to them. `directory`: of the volume, where files are written."""
 
@@ -49,13 +59,13 @@ class Watch:
     def wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT) -> None:
         """Wait for something to happen; what never does is cut off at `limit` seconds and shows in the figures."""
         self._shown.detail(f"until {what}")
-        end = time.monotonic() + limit
-        while not happened() and time.monotonic() < end:
-            time.sleep(0.1)
+        until(happened, limit)
 
     def heal(self) -> None:
         begun = time.time()
-        self.wait("nothing is pending on any brick", lambda: self.site.pending_heals() == 0, HEAL_LIMIT)
+        self._shown.detail("until nothing is pending on any brick")
+        # asked now and then: each answer is work for all bricks, which shall heal
+        until(lambda: self.site.pending_heals() == 0, HEAL_LIMIT, every=1)
         self.heal_seconds, self.pending = time.time() - begun, self.site.pending_heals()
         self.mark("healed" if self.pending == 0 else "not healed")
 
