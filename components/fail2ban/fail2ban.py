@@ -1,9 +1,10 @@
 """Fail2ban on a machine, and bans that the whole site holds.
 
-Hits: nginx tells rsyslog of what may be an attack, rsyslog tells every node's rsyslog (rsyslog.conf), and the fail2ban
-of each node counts the site's hits. Bans: each one is a fact with an end, in a file (live.awk); nodes exchange these
-over the volume (share.sh) and apply them (apply.sh). Fail2ban has nothing of the kind upstream (fail2ban #881), and its
-own bans end at a packet filter, which sees only the balancer's address behind one (fail2ban #2258).
+Hits: nginx tells rsyslog of what may be an attack, rsyslog tells that of each counter (rsyslog.conf), and the fail2ban
+of a counter counts the site's hits, that of another machine its own. Bans: each one is a fact with an end, in a file
+(live.awk); nodes exchange these over the volume (share.sh) and apply them (apply.sh). Fail2ban has nothing of the kind
+upstream (fail2ban #881), and its own bans end at a packet filter, which sees only the balancer's address behind one
+(fail2ban #2258).
 
 For operators, on any node: `unban ADDRESS`; `fail2ban-client status wordpress` for what this node has counted;
 `nft list table inet ha-wordpress` for who is banned, and for how long still.
@@ -21,8 +22,8 @@ import pulumi
 from components.remote import RemoteHost
 
 PORT = 5514
-"""TCP port that nodes tell each other of hits on, open between the nodes only; rsyslog takes none from others. nginx
-tells its own machine on the same of UDP, which only that listens on."""
+"""TCP port that nodes tell each other of hits on, open between the nodes only; rsyslog takes none from outside of their
+network. nginx tells its own machine on the same of UDP, which only that listens on."""
 
 SHARED = ".ha-wordpress/bans"
 """Below a document root: nginx serves nothing that begins with a dot."""
@@ -82,7 +83,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Fail2banArgs:
-    """`others`: private addresses of the other machines with bans.
+    """`counters`: private addresses of the other machines that count the site's hits. Two in all are enough: one more
+    machine is then no news to the others. `network`: the address range that they take hits from.
 
     `ban_point`: "nftables" where visitors connect to this machine itself; "proxy" where a balancer that is not ours
     connects for them, and nginx and Varnish refuse (SSH is banned by nftables there too). `nginx`: this machine serves
@@ -92,7 +94,8 @@ class Fail2banArgs:
     """
 
     host: RemoteHost
-    others: Sequence[pulumi.Input[str]]
+    counters: Sequence[pulumi.Input[str]]
+    network: pulumi.Input[str]
     ban_point: Literal["nftables", "proxy"]
     nginx: bool
     shared: str
@@ -111,9 +114,17 @@ class Fail2ban(pulumi.ComponentResource):
     def __init__(self, name: str, args: Fail2banArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:fail2ban:Fail2ban", name, None, opts)
         params = pulumi.Output.all(
-            others=pulumi.Output.all(*args.others), ignore=pulumi.Output.all(*args.ignore)
+            counters=pulumi.Output.all(*args.counters), network=args.network, ignore=pulumi.Output.all(*args.ignore)
         ).apply(
-            lambda known: texts(known["others"], args.ban_point, args.nginx, args.shared, known["ignore"], args.limits)
+            lambda known: texts(
+                known["counters"],
+                known["network"],
+                args.ban_point,
+                args.nginx,
+                args.shared,
+                known["ignore"],
+                args.limits,
+            )
         )
         self.step = args.host.run(
             "fail2ban",
@@ -126,7 +137,8 @@ class Fail2ban(pulumi.ComponentResource):
 
 
 def texts(
-    others: Sequence[str],
+    counters: Sequence[str],
+    network: str,
     ban_point: Literal["nftables", "proxy"],
     nginx: bool,
     shared: str,
@@ -136,8 +148,8 @@ def texts(
     """The parameters of fail2ban.sh."""
     forward = (HERE / "rsyslog-forward.conf").read_text()
     values: Mapping[str, object] = {
-        "SENDERS": ", ".join(["127.0.0.1", *others]),
-        "FORWARDS": "".join(forward.replace("@PEER@", other) for other in others).rstrip("\n"),
+        "NETWORK": network,
+        "FORWARDS": "".join(forward.replace("@COUNTER@", counter) for counter in counters).rstrip("\n"),
         "PORT": PORT,
         "IGNORE": " ".join(ignore),
         "HITS": limits.hits,

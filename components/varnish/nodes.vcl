@@ -26,12 +26,12 @@ sub vcl_init {
     nodes.add_backend(local_unasked);
 }
 
-# where the site's balancers are: what they say of visitors is believed
+# where the site's balancers and nodes are: what they say of visitors is believed, and what they say was edited
 acl hops {
 @HOPS@
 }
 
-# who may have pages forgotten
-acl peers {
-@PEERS@
+# tells who makes a page which cache it is for, and so is to be told of edits (mu-plugins/ha-wordpress-purge.php)
+sub name_cache {
+    set bereq.http.X-Cache-Address = "@ADDRESS@";
 }

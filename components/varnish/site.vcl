@@ -5,7 +5,7 @@ vcl 4.1;
 import directors;
 import std;
 
-# acl hops, acl peers; directors `nodes` (this node first) and `neighbours`
+# acl hops; directors `nodes` (this node first) and `neighbours`; sub name_cache
 include "./nodes.vcl";
 # sub refuse_banned: ends the request of a visitor who is banned, known by X-Forwarded-For
 include "./bans.vcl";
@@ -57,9 +57,9 @@ sub vcl_recv {
         return (pass);
     }
 
-    # From a node of the site, and not through a hop of ours: pages whose path and query match X-Url are forgotten.
+    # From the site's own network, and for nobody outside of it: pages whose path and query match X-Url are forgotten.
     if (req.method == "BAN") {
-        if (client.ip !~ peers || std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ peers) {
+        if (client.ip !~ hops || std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ hops) {
             return (synth(403));
         }
         if (!std.ban("obj.http.X-Url ~ " + req.http.X-Url)) {
@@ -112,6 +112,7 @@ sub vcl_hash {
 }
 
 sub vcl_backend_fetch {
+    call name_cache;
     # the second attempt: this node has failed before its probe told
     if (bereq.retries > 0) {
         set bereq.backend = neighbours.backend();

@@ -23,15 +23,15 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class VarnishArgs:
-    """`address`: the node's own private one. `neighbours`: the other web nodes' private addresses by name; their nginx
-    answers where this node's cannot. `balancers`: address ranges that visitors' true addresses and schemes are believed
-    from. `memory_mb`: of the cache. `needs`: nginx, which must have left the port.
+    """`address`: the node's own private one. `neighbours`: private addresses by name of nodes whose nginx answers where
+    this one's cannot. `network`: the address range that visitors' true addresses and schemes are believed from, and
+    edits. `memory_mb`: of the cache. `needs`: nginx, which must have left the port.
     """
 
     host: RemoteHost
     address: pulumi.Input[str]
     neighbours: Mapping[str, pulumi.Input[str]]
-    balancers: Sequence[pulumi.Input[str]]
+    network: pulumi.Input[str]
     memory_mb: int
     needs: Sequence[pulumi.Resource]
 
@@ -45,16 +45,14 @@ class Varnish(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: VarnishArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:varnish:Varnish", name, None, opts)
-        known = pulumi.Output.all(
-            address=args.address, neighbours=dict(args.neighbours), balancers=list(args.balancers)
-        )
+        known = pulumi.Output.all(address=args.address, neighbours=dict(args.neighbours), network=args.network)
         self.step = args.host.run(
             "varnish",
             HERE / "varnish.sh",
             params={
                 "SITE": (HERE / "site.vcl").read_text(),
                 "NODES": known.apply(
-                    lambda known: nodes(args.host.name, known["address"], known["neighbours"], known["balancers"])
+                    lambda known: nodes(args.host.name, known["address"], known["neighbours"], known["network"])
                 ),
                 "BANS": (HERE / "bans.vcl").read_text(),
                 "UNIT": unit(args.memory_mb),
@@ -72,7 +70,7 @@ def unit(memory_mb: int) -> str:
     return (HERE / "varnish.conf").read_text().replace("@MEMORY_MB@", str(memory_mb))
 
 
-def nodes(own: str, address: str, neighbours: Mapping[str, str], balancers: Sequence[str]) -> str:
+def nodes(own: str, address: str, neighbours: Mapping[str, str], network: str) -> str:
     """The text of nodes.vcl; only its step knows `@VERSION@`.
 
     Each node falls back on the one after it by name, so that not all lean on the same.
@@ -86,8 +84,8 @@ def nodes(own: str, address: str, neighbours: Mapping[str, str], balancers: Sequ
         .replace("@BACKENDS@", "\n".join(backends))
         .replace("@LAST_RESORT@", backend("local_unasked", "127.0.0.1", probe=False))
         .replace("@NEIGHBOURS@", "\n".join(f"    neighbours.add_backend(node_{other});" for other in others))
-        .replace("@HOPS@", entries([*LOOPBACK, *balancers]))
-        .replace("@PEERS@", entries([*LOOPBACK, address, *neighbours.values()]))
+        .replace("@HOPS@", entries([*LOOPBACK, network]))
+        .replace("@ADDRESS@", address)
     )
 
 

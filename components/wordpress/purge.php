@@ -1,21 +1,45 @@
 <?php
 /**
  * Plugin Name: Forget what was edited
- * Description: Has the Varnish of every node (HA_WORDPRESS_CACHES in wp-config.php) forget the pages that an edit changes.
+ * Description: Has the Varnish of every node forget the pages that an edit changes.
  *
  * A post shows on its own page, in archives, feeds, searches, widgets and menus: an edit forgets the whole site, a
  * comment only its post. Each node is told at once, and once more by the next cron run (wordpress-cron.timer), for two
  * reasons: it may have been away, and a page that was being made during the edit is put into the cache after it. What a
  * node has missed stays in the database until it is told or no page of before can be left.
+ *
+ * Nodes are known by what they ask for: a Varnish says its address with each request (nodes.vcl, name_cache), and what
+ * makes a page for it notes that first. So a node that joins the site is told of edits, and one that left it is not.
  */
 
 namespace HaWordPress\Purge;
 
 const SITE = '^/';
 const ROW = 'ha_wordpress_purge_';
+const CACHE = 'ha_wordpress_cache_';
 // Seconds. The slowest page that is worth waiting for; and how long site.vcl shows a page at most.
 const MAKING = 5;
 const KEPT = 12 * 3600;
+// Seconds from one note of a cache to the next.
+const NOTED = 3600;
+
+/** Notes the cache that the page is made for; nearly always no more than a look at what WordPress has read anyway. */
+function note(string $cache): void
+{
+    if (!wp_installing() && (int) get_option(CACHE . $cache) < time() - NOTED) {
+        update_option(CACHE . $cache, time(), true);
+    }
+}
+
+/** The rows of a kind: value by name. */
+function rows(string $kind): array
+{
+    global $wpdb;
+    return array_column($wpdb->get_results($wpdb->prepare(
+        "SELECT option_name, option_value FROM $wpdb->options WHERE option_name LIKE %s",
+        $wpdb->esc_like($kind) . '%',
+    ), ARRAY_A), 'option_value', 'option_name');
+}
 
 /** What to forget when the request ends, by the pattern of path and query. */
 function pages(?string $pattern = null): array
@@ -80,7 +104,8 @@ function at_once(): void
     global $wpdb;
     $rows = [];
     foreach (pages() as $pattern) {
-        foreach (explode(' ', HA_WORDPRESS_CACHES) as $node) {
+        foreach (array_keys(rows(CACHE)) as $cache) {
+            $node = substr($cache, strlen(CACHE));
             $rows[ROW . md5("$node $pattern")] = "$node $pattern " . time();
         }
     }
@@ -96,19 +121,15 @@ function at_once(): void
     tell($rows);
 }
 
-/** What is still to be told, or to be told again. */
+/** What is still to be told, or to be told again; caches that can hold no page of before any more are let go. */
 function once_more(): void
 {
     global $wpdb;
-    $found = $wpdb->get_results($wpdb->prepare(
-        "SELECT option_name, option_value FROM $wpdb->options WHERE option_name LIKE %s",
-        $wpdb->esc_like(ROW) . '%',
-    ), ARRAY_A);
-    $due = $over = [];
-    foreach ($found as ['option_name' => $name, 'option_value' => $row]) {
-        [$node, , $since] = explode(' ', $row);
-        $age = time() - (int) $since;
-        if ($age > KEPT || !in_array($node, explode(' ', HA_WORDPRESS_CACHES), true)) {
+    $due = [];
+    $over = array_filter(rows(CACHE), fn($noted) => time() - (int) $noted > NOTED + KEPT);
+    foreach (rows(ROW) as $name => $row) {
+        $age = time() - (int) explode(' ', $row)[2];
+        if ($age > KEPT) {
             $over[$name] = $row;
         } elseif ($age >= MAKING) {
             $due[$name] = $row;
@@ -120,8 +141,8 @@ function once_more(): void
     }
 }
 
-if (!defined('HA_WORDPRESS_CACHES') || HA_WORDPRESS_CACHES === '') {
-    return;
+if (isset($_SERVER['HTTP_X_CACHE_ADDRESS'])) {
+    note($_SERVER['HTTP_X_CACHE_ADDRESS']);
 }
 
 add_action('transition_post_status', function (string $new, string $old, \WP_Post $post): void {

@@ -1,7 +1,6 @@
 #!/bin/bash
 # Configures and installs the site in ROOT, on its database DB_NAME at DB_HOST: URL, TITLE, ADMIN_USER, ADMIN_EMAIL.
 # The SQL dump IMPORT with the sum IMPORT_SHA256 is loaded, once, into an empty database.
-# CACHES: addresses of the nodes' Varnish, a space between; none where there is none.
 # WP_CONFIG, DB_ERROR, PURGE, INSTALL: the files' texts.
 # Secrets, on standard input: DB_PASSWORD, ADMIN_PASSWORD, and the keys and salts of wp-config.php.
 set -euo pipefail

@@ -23,6 +23,9 @@ ROOT = "/var/www/html"
 class WordPressStack:
     """Varnish, nginx, PHP-FPM and the same files on every web node; the first one installs the site.
 
+    Web nodes know of none but the first two, who step in for whoever is ill and count hits: one more node is no news
+    to the others.
+
     An address is banned where its packets arrive: at the balancers, where they are the site's own; where a cloud's
     balancer stands between, in Varnish and nginx, which know it.
     """
@@ -65,8 +68,8 @@ class WordPressStack:
                 VarnishArgs(
                     host=node.host,
                     address=node.private_address,
-                    neighbours={other: nodes[other].private_address for other in plan.web if other != name},
-                    balancers=[ground.cloud.network],
+                    neighbours={other: nodes[other].private_address for other in plan.web[:2] if other != name},
+                    network=ground.cloud.network,
                     memory_mb=self._cache.memory_mb,
                     needs=[webs[name].step],
                 ),
@@ -83,7 +86,6 @@ class WordPressStack:
                 root=ROOT,
                 url=ground.url,
                 database=database,
-                caches=[nodes[name].private_address for name in plan.web],
                 mounted=mounts[first].step,
                 php=[webs[first].step],
             ),
@@ -98,12 +100,13 @@ class WordPressStack:
         needs: Sequence[pulumi.Resource],
     ) -> None:
         cloud = ground.cloud
-        others = [other for other in (*ground.plan.web, *ground.plan.balancers) if other != name]
+        counters = ground.plan.balancers or ground.plan.web[:2]
         Fail2ban(
             name,
             Fail2banArgs(
                 host=cloud.nodes[name].host,
-                others=[cloud.nodes[other].private_address for other in others],
+                counters=[cloud.nodes[counter].private_address for counter in counters if counter != name],
+                network=cloud.network,
                 ban_point=ban_point,
                 nginx=name in ground.plan.web,
                 shared=f"{ROOT}/{SHARED}",

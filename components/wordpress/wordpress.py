@@ -37,7 +37,6 @@ class WordPressArgs:
     """`host`: the node that installs the site. `root`: its document root. `url`: what visitors type.
 
     `mounted`: what the code waits for. `php`: what the installation waits for beside the code and the database.
-    `caches`: private addresses of the nodes whose Varnish is told of edits.
     """
 
     host: RemoteHost
@@ -47,7 +46,6 @@ class WordPressArgs:
     database: Database
     mounted: pulumi.Resource
     php: Sequence[pulumi.Resource]
-    caches: Sequence[pulumi.Input[str]] = ()
 
 
 class Upload(NamedTuple):
@@ -109,7 +107,6 @@ class WordPress(pulumi.ComponentResource):
                 "DB_USER": database.user,
                 "IMPORT": dump.path,
                 "IMPORT_SHA256": dump.sha256,
-                "CACHES": pulumi.Output.all(*args.caches).apply(" ".join),
                 "WP_CONFIG": (HERE / "wp-config.php").read_text(),
                 "DB_ERROR": (HERE / "db-error.php").read_text(),
                 "PURGE": (HERE / "purge.php").read_text(),

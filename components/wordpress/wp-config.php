@@ -28,8 +28,6 @@ define('FORCE_SSL_ADMIN', str_starts_with(WP_HOME, 'https:'));
 define('DISALLOW_FILE_EDIT', true);
 // one node's timer runs what is due (wordpress-cron.timer)
 define('DISABLE_WP_CRON', true);
-// the nodes whose Varnish is told of edits (mu-plugins/ha-wordpress-purge.php)
-define('HA_WORDPRESS_CACHES', @CACHES@);
 
 if (!defined('ABSPATH')) {
     define('ABSPATH', __DIR__ . '/');

@@ -85,10 +85,10 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
 
 def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict[str, str]:
     """`own`: the node's name; `addresses`: all nodes', by name."""
-    neighbours = {name: address for name, address in addresses.items() if name != own}
+    neighbours = {name: addresses[name] for name in [*addresses][:2] if name != own}
     return {
         "SITE": text("varnish/site.vcl"),
-        "NODES": cache.nodes(own, addresses[own], neighbours, [NETWORK]),
+        "NODES": cache.nodes(own, addresses[own], neighbours, NETWORK),
         "BANS": text("varnish/bans.vcl"),
         "UNIT": cache.unit(memory_mb),
         "LOG_UNIT": text("varnish/varnishncsa.conf"),
@@ -108,11 +108,9 @@ def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[
 
 
 def site(
-    host: str, root: str = ROOT, *, name: str = database.NAME, moved: tuple[str, str] = ("", ""), caches: str = ""
+    host: str, root: str = ROOT, *, name: str = database.NAME, moved: tuple[str, str] = ("", "")
 ) -> dict[str, str]:
-    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import, and its sum;
-    `caches`: addresses of nodes with Varnish.
-    """
+    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import, and its sum."""
     return {
         "ROOT": root,
         "URL": "http://www.example.com",
@@ -124,7 +122,6 @@ def site(
         "DB_USER": database.NAME,
         "IMPORT": moved[0],
         "IMPORT_SHA256": moved[1],
-        "CACHES": caches,
         "WP_CONFIG": text("wordpress/wp-config.php"),
         "DB_ERROR": text("wordpress/db-error.php"),
         "PURGE": text("wordpress/purge.php"),

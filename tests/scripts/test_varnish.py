@@ -53,7 +53,7 @@ def site(
         list(pool.map(cached, mounted.values()))
     first = mounted["gfs1"]
     first.step("wordpress/code.sh", params.code())
-    given = params.site(databases[NAME], caches=" ".join(addresses.values()))
+    given = params.site(databases[NAME])
     first.step("wordpress/site.sh", given, params.site_secrets(PASSWORD))
     first.again("wordpress/site.sh", given, params.site_secrets(PASSWORD))
     yield dict(mounted)
@@ -97,6 +97,12 @@ def untold(node: Node) -> int:
     return int(php(node, f'global $wpdb; echo $wpdb->get_var("{rows}");'))
 
 
+def noted(node: Node) -> list[str]:
+    """The caches that are told of an edit."""
+    names = r"array_keys(HaWordPress\Purge\rows('ha_wordpress_cache_'))"
+    return sorted(php(node, f"echo str_replace('ha_wordpress_cache_', '', implode(' ', {names}));").split())
+
+
 def tell(node: Node, left: int) -> None:
     """Has the timer's work done until only so many are left to be told."""
     end = time.monotonic() + 30
@@ -125,7 +131,7 @@ def cached(node: Node, path: str) -> str:
 def test_rules(nodes: Mapping[str, Node], case: Path) -> None:
     # in a network of its own, where the nodes, a balancer and a visitor are addresses of the loopback interface;
     # without the probes, which a server that is told what to expect would not tell from visitors
-    text = varnish.nodes("gfs1", "10.20.1.4", {"gfs2": "10.20.2.4"}, [params.NETWORK])
+    text = varnish.nodes("gfs1", "10.20.1.4", {"gfs2": "10.20.2.4"}, params.NETWORK)
     text = re.sub(r"probe health \{.*?\n\}\n", "", text, flags=re.DOTALL).replace(" .probe = health;", "")
     files = {
         "site.vcl": params.text("varnish/site.vcl"),
@@ -302,6 +308,23 @@ def test_a_node_that_was_away_is_told_when_it_is_back(site: Mapping[str, Node]) 
     cron(editor)
     assert "Edited while away" in page(away, "/hello-world/")
     assert untold(editor) == 0
+
+
+def test_a_node_that_has_left_is_told_no_more(site: Mapping[str, Node]) -> None:
+    node = site["gfs1"]
+    assert noted(node) == sorted(node.address for node in site.values())
+    php(node, "update_option('ha_wordpress_cache_10.20.9.7', time() - 14 * HOUR_IN_SECONDS);")
+    assert "10.20.9.7" in noted(node)
+    cron(node)
+    assert noted(node) == sorted(node.address for node in site.values())
+
+
+def test_no_visitor_says_which_cache_asks(site: Mapping[str, Node]) -> None:
+    node = site["gfs1"]
+    forged = ["--header", "X-Cache-Address: 192.0.2.66"]
+    page(node, "/?forged", *forged)
+    page(node, "/", *forged, "--cookie", "wordpress_logged_in_0=x")
+    assert "192.0.2.66" not in noted(node)
 
 
 def test_nobody_outside_has_pages_forgotten(site: Mapping[str, Node]) -> None:

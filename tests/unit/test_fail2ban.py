@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench import filters
 from components.fail2ban.fail2ban import HERE, MONTH, TEXTS, Limits, texts
 
-OTHERS = ["10.20.2.4", "10.20.3.4"]
+COUNTERS = ["10.20.2.4", "10.20.3.4"]
 NOW = 1_800_000_000
 FACTS = st.frozensets(
     st.builds(
@@ -32,7 +32,8 @@ FACTS = st.frozensets(
 
 def told(**changes: object) -> dict[str, str]:
     given: dict[str, object] = {
-        "others": OTHERS,
+        "counters": COUNTERS,
+        "network": "10.20.0.0/16",
         "ban_point": "proxy",
         "nginx": True,
         "shared": "/srv/bans",
@@ -56,10 +57,10 @@ def test_every_text_is_told_and_nothing_in_it_is_left_open() -> None:
         assert not re.search(r"@[A-Z_]+@", text), name
 
 
-def test_hits_go_to_each_other_node_and_come_from_no_one_else() -> None:
+def test_hits_go_to_each_counter_and_come_from_the_nodes_network_only() -> None:
     rsyslog = told()["RSYSLOG"]
-    assert re.findall(r'target="(.*?)"', rsyslog) == OTHERS
-    assert "$AllowedSender TCP, 127.0.0.1, 10.20.2.4, 10.20.3.4\n" in rsyslog
+    assert re.findall(r'target="(.*?)"', rsyslog) == COUNTERS
+    assert "$AllowedSender TCP, 127.0.0.1, 10.20.0.0/16\n" in rsyslog
 
 
 def test_the_limits_reach_the_jail() -> None:
