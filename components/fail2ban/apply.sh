@@ -43,8 +43,10 @@ unbanned=$(awk -F, '{ last[$2] = $1 } END { for (address in last) if (last[addre
     <<<"$facts" | sort)
 told=$(cat "$run/told" 2>/dev/null || true)
 if [ "$unbanned" != "$told" ]; then
+    # each once: by now fail2ban may have banned it again, and that fact comes after those that were read here
+    new=$(comm -23 <(echo "$unbanned") <(echo "$told"))
     # shellcheck disable=SC2086 # a list of words
-    [ -z "$unbanned" ] || timeout 10 fail2ban-client unban $unbanned >/dev/null 2>&1 || exit 0
+    [ -z "$new" ] || timeout 10 fail2ban-client unban $new >/dev/null 2>&1 || exit 0
     echo "$unbanned" >"$run/told"
 fi
 
