@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -69,12 +69,11 @@ def write(browser: Browser, errand: Errand) -> None:
     """Log in, write a post in WordPress's editor, and publish it."""
     page = browser.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    page.goto(f"{errand.url}/wp-login.php")
+    editor = f"{errand.url}/wp-admin/post-new.php"
+    page.goto(f"{errand.url}/wp-login.php?{urlencode({'redirect_to': editor})}")
     page.fill("#user_login", errand.user)
     page.fill("#user_pass", errand.password)
     page.click("#wp-submit")
-    expect(page.locator("#wpadminbar")).to_be_visible()
-    page.goto(f"{errand.url}/wp-admin/post-new.php")
     # the editor's tour, for whoever is here for the first time
     page.get_by_role("button", name="Close dialog").click()
     page.get_by_role("textbox", name="Add title").click()

@@ -1,4 +1,4 @@
-"""Reads or writes files of a directory, again and again, and says how each time went. Runs on a machine by itself.
+"""Reads or writes files below a directory, again and again, and says how each time went. Runs on a machine by itself.
 
 Usage: python3 -c SCRIPT read|write DIRECTORY NAME. Each line of standard output is one attempt, in JSON:
 [start, seconds, number or null, error or null]; a written number is acknowledged: its file was flushed to disk.
@@ -12,6 +12,8 @@ import threading
 import time
 
 kind, directory, name = sys.argv[1:]
+# of its own: a directory is healed as a whole, name by name, and several side by side
+directory = f"{directory}/{name}"
 PERIOD = 0.1
 ATTEMPTS = 3000
 
@@ -21,14 +23,14 @@ def content(number: int) -> bytes:
 
 
 def write(number: int) -> None:
-    with open(f"{directory}/{name}-{number}", "wb") as file:
+    with open(f"{directory}/{number}", "wb") as file:
         file.write(content(number))
         file.flush()
         os.fsync(file.fileno())
 
 
 def read(number: int) -> None:
-    with open(f"{directory}/{name}-{number % 50}", "rb") as file:
+    with open(f"{directory}/{number % 50}", "rb") as file:
         if file.read() != content(number % 50):
             raise OSError(f"{file.name} holds something else")
 

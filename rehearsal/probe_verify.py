@@ -11,7 +11,7 @@ lost: dict[str, list[int]] = {}
 for name, numbers in json.load(sys.stdin).items():
     for number in numbers:
         try:
-            with open(f"{directory}/{name}-{number}", "rb") as file:
+            with open(f"{directory}/{name}/{number}", "rb") as file:
                 whole = file.read() == f"{name} {number}\n".encode() * (1 + number % 64)
         except OSError:
             whole = False

@@ -83,8 +83,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Fail2banArgs:
-    """`counters`: private addresses of the other machines that count the site's hits. Two in all are enough: one more
-    machine is then no news to the others. `network`: the address range that they take hits from.
+    """`counters`: private addresses of the other machines that count the site's hits. Two in all are enough; one that
+    does not count learns of a ban over the volume, a second or two later, and while a brick is being lost, when that is
+    given up. `network`: the address range that hits are taken from.
 
     `ban_point`: "nftables" where visitors connect to this machine itself; "proxy" where a balancer that is not ours
     connects for them, and nginx and Varnish refuse (SSH is banned by nftables there too). `nginx`: this machine serves

@@ -23,8 +23,8 @@ ROOT = "/var/www/html"
 class WordPressStack:
     """Varnish, nginx, PHP-FPM and the same files on every web node; the first one installs the site.
 
-    Web nodes know of none but the first two, who step in for whoever is ill and count hits: one more node is no news
-    to the others.
+    Where web nodes hold no files, they know of none but the first two, who step in for whoever is ill and count hits:
+    one more node is no news to the others. Where they do, it is: the volume grows by a brick.
 
     An address is banned where its packets arrive: at the balancers, where they are the site's own; where a cloud's
     balancer stands between, in Varnish and nginx, which know it.
@@ -57,6 +57,7 @@ class WordPressStack:
             )
             for name in (*plan.web, *plan.balancers)
         }
+        known = plan.web if {*plan.web} <= {*plan.bricks} else plan.web[:2]
         webs = {}
         for name in plan.web:
             node = nodes[name]
@@ -68,15 +69,15 @@ class WordPressStack:
                 VarnishArgs(
                     host=node.host,
                     address=node.private_address,
-                    neighbours={other: nodes[other].private_address for other in plan.web[:2] if other != name},
+                    neighbours={other: nodes[other].private_address for other in known if other != name},
                     network=ground.cloud.network,
                     memory_mb=self._cache.memory_mb,
                     needs=[webs[name].step],
                 ),
             )
-            self._ban(ground, name, "proxy", needs=[mounts[name].step, varnish.step])
+            self._ban(ground, name, "proxy", plan.balancers or known, needs=[mounts[name].step, varnish.step])
         for name in plan.balancers:
-            self._ban(ground, name, "nftables", needs=[mounts[name].step])
+            self._ban(ground, name, "nftables", plan.balancers, needs=[mounts[name].step])
         first = plan.web[0]
         wordpress = WordPress(
             "wordpress",
@@ -97,10 +98,10 @@ class WordPressStack:
         ground: Ground,
         name: str,
         ban_point: Literal["nftables", "proxy"],
+        counters: Sequence[str],
         needs: Sequence[pulumi.Resource],
     ) -> None:
         cloud = ground.cloud
-        counters = ground.plan.balancers or ground.plan.web[:2]
         Fail2ban(
             name,
             Fail2banArgs(

@@ -85,7 +85,7 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
 
 def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict[str, str]:
     """`own`: the node's name; `addresses`: all nodes', by name."""
-    neighbours = {name: addresses[name] for name in [*addresses][:2] if name != own}
+    neighbours = {name: address for name, address in addresses.items() if name != own}
     return {
         "SITE": text("varnish/site.vcl"),
         "NODES": cache.nodes(own, addresses[own], neighbours, NETWORK),

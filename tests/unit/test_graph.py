@@ -182,8 +182,8 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
         "remote.Command gfs1-peers",
         "remote.Command gfs2-peers",
         "remote.Command gfs1-volume-wp",
-        # who a mount may turn to
-        *(f"remote.Command {node}-mount" for node in NODES),
+        # who a mount may turn to, whose nginx is a fallback, and who is told of hits
+        *(f"remote.Command {node}-{step}" for node in NODES for step in ("mount", "varnish", "fail2ban")),
     }
 
 
