@@ -30,7 +30,7 @@ from rehearsal.shell import run
 ATTACKERS, INNOCENTS = 50, 20
 EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 2.4, 0.2, 1.0
 """Seconds between the requests of one address, and of the last attacker, who is alone."""
-RAMP = 20.0
+RAMP = 40.0
 """Seconds in which the attackers begin, one after another."""
 LOGIN_EVERY = 90
 """An innocent's requests from one login to the next: at most two in 120 s, where 20 would be an attack.
