@@ -32,6 +32,8 @@ class Watch:
 
     def __init__(self, site: Site, visitors: Sequence[Probe], directory: str, shown: progress.Step) -> None:
         self.site, self._shown, self._directory = site, shown, directory
+        # nobody would wait for a brick that is not back yet from the fault before
+        self._healed()
         self.probes = list(visitors)
         for node in site.plan.web:
             entering = site.faults.entering(node)
@@ -63,11 +65,14 @@ class Watch:
 
     def heal(self) -> None:
         begun = time.time()
-        self._shown.detail("until nothing is pending on any brick")
-        # asked now and then: each answer is work for all bricks, which shall heal
-        until(lambda: self.site.pending_heals() == 0, HEAL_LIMIT, every=1)
+        self._healed()
         self.heal_seconds, self.pending = time.time() - begun, self.site.pending_heals()
         self.mark("healed" if self.pending == 0 else "not healed")
+
+    def _healed(self) -> None:
+        """Wait for it; asked now and then only: each answer is work for all bricks, which shall heal."""
+        self._shown.detail("until nothing is pending on any brick")
+        until(lambda: self.site.pending_heals() == 0, HEAL_LIMIT, every=1)
 
     def stop(self) -> None:
         for probe in self.probes:
