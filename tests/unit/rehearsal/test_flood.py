@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -130,8 +130,10 @@ def server() -> Iterator[Refusing]:
 def test_attackers_come_from_their_own_addresses_write_what_they_like_and_insist_when_refused(server: Refusing) -> None:
     forged = "192.0.2.1"
     attackers = [
-        attacker("first", 0, server.url, "127.0.0.2", {}, period=0.01),
-        attacker("second", 1, server.url, "127.0.0.3", {"X-Forwarded-For": forged}, period=0.01),
+        replace(attacker(name, number, server.url, address, headers, period=0.01), delay=0)
+        for number, (name, address, headers) in enumerate(
+            [("first", "127.0.0.2", {}), ("second", "127.0.0.3", {"X-Forwarded-For": forged})]
+        )
     ]
     with subprocess.Popen(
         [sys.executable, "-m", "rehearsal.probe_flood"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
