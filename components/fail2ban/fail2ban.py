@@ -118,13 +118,7 @@ class Fail2ban(pulumi.ComponentResource):
             counters=pulumi.Output.all(*args.counters), network=args.network, ignore=pulumi.Output.all(*args.ignore)
         ).apply(
             lambda known: texts(
-                known["counters"],
-                known["network"],
-                args.ban_point,
-                args.nginx,
-                args.shared,
-                known["ignore"],
-                args.limits,
+                **known, ban_point=args.ban_point, nginx=args.nginx, shared=args.shared, limits=args.limits
             )
         )
         self.step = args.host.run(

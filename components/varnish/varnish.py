@@ -78,13 +78,14 @@ def nodes(own: str, address: str, neighbours: Mapping[str, str], network: str) -
     *others, _ = ring(sorted([*neighbours, own]), own)
     backends = [backend("local", "127.0.0.1")]
     backends += [backend(f"node_{other}", neighbours[other]) for other in others]
+    hops = map(ip_network, (*LOOPBACK, network))
     return (
         (HERE / "nodes.vcl")
         .read_text()
         .replace("@BACKENDS@", "\n".join(backends))
         .replace("@LAST_RESORT@", backend("local_unasked", "127.0.0.1", probe=False))
         .replace("@NEIGHBOURS@", "\n".join(f"    neighbours.add_backend(node_{other});" for other in others))
-        .replace("@HOPS@", entries([*LOOPBACK, network]))
+        .replace("@HOPS@", "\n".join(f'    "{hop.network_address}"/{hop.prefixlen};' for hop in hops))
         .replace("@ADDRESS@", address)
     )
 
@@ -96,9 +97,3 @@ def backend(name: str, address: str, *, probe: bool = True) -> str:
         f'backend {name} {{ .host = "{address}"; .port = "{PORT_BEHIND_CACHE}"; .connect_timeout = 1s;'
         f" .first_byte_timeout = 65s;{asked} }}"
     )
-
-
-def entries(ranges: Sequence[str]) -> str:
-    """The lines of an ACL."""
-    networks = [ip_network(range_) for range_ in ranges]
-    return "\n".join(f'    "{network.network_address}"/{network.prefixlen};' for network in networks)

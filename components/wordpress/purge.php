@@ -103,8 +103,10 @@ function at_once(): void
 {
     global $wpdb;
     $rows = [];
-    foreach (pages() as $pattern) {
-        foreach (array_keys(rows(CACHE)) as $cache) {
+    $patterns = pages();
+    $caches = $patterns ? array_keys(rows(CACHE)) : [];
+    foreach ($patterns as $pattern) {
+        foreach ($caches as $cache) {
             $node = substr($cache, strlen(CACHE));
             $rows[ROW . md5("$node $pattern")] = "$node $pattern " . time();
         }

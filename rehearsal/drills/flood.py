@@ -183,9 +183,8 @@ class Flood:
             attacks = [direct, Attack([], self._outside(EARLY[1::2]))]
             for attack in attacks:
                 ends.callback(attack.stop)
-            self._shown.detail("until all are banned on every node")
             # asked now and then: innocents share the nodes' processors
-            all_banned = until(lambda: self._banned(EARLY), FLOOD_LIMIT, every=1)
+            all_banned = self._wait("all are banned on every node", lambda: self._banned(EARLY), FLOOD_LIMIT, every=1)
             self._mark("all are banned on every node" if all_banned else "not all are banned on every node")
 
             attacks.append(Attack([], self._outside([LATE], LATE_PERIOD)))
@@ -385,10 +384,10 @@ class Flood:
         self._marks.append((time.time(), text))
         return self._marks[-1][0]
 
-    def _wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT) -> bool:
+    def _wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT, every: float = 0.2) -> bool:
         """Whether it happens within `limit` seconds; what does not shows in the figures."""
         self._shown.detail(f"until {what}")
-        return until(happened, limit)
+        return until(happened, limit, every)
 
 
 def attacker(

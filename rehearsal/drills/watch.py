@@ -17,7 +17,7 @@ HEAL_LIMIT = 180.0
 VERIFY_SCRIPT = (Path(__file__).parent.parent / "probe_verify.py").read_text()
 
 
-def until(happened: Callable[[], bool], limit: float, every: float = 0.2) -> bool:
+def until(happened: Callable[[], bool], limit: float, every: float) -> bool:
     """Whether something happens within `limit` seconds, looked for `every` so many."""
     end = time.monotonic() + limit
     while not happened():
@@ -58,10 +58,10 @@ class Watch:
         """The outage is over: what these clients saw until now is the measure."""
         self.until, self._counted = time.time(), counted
 
-    def wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT) -> None:
+    def wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT, every: float = 0.2) -> None:
         """Wait for something to happen; what never does is cut off at `limit` seconds and shows in the figures."""
         self._shown.detail(f"until {what}")
-        until(happened, limit)
+        until(happened, limit, every)
 
     def heal(self) -> None:
         begun = time.time()
@@ -71,8 +71,7 @@ class Watch:
 
     def _healed(self) -> None:
         """Wait for it; asked now and then only: each answer is work for all bricks, which shall heal."""
-        self._shown.detail("until nothing is pending on any brick")
-        until(lambda: self.site.pending_heals() == 0, HEAL_LIMIT, every=1)
+        self.wait("nothing is pending on any brick", lambda: self.site.pending_heals() == 0, HEAL_LIMIT, every=1)
 
     def stop(self) -> None:
         for probe in self.probes:
