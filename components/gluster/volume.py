@@ -68,6 +68,11 @@ def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[
         # with two copies and no arbiter, `auto` would make the first brick a single point of failure
         "cluster.quorum-type": "auto" if gluster.bricks > 2 else "none",
         "network.ping-timeout": str(gluster.ping_timeout),
+        # a brick gives a silent client up as fast as a client a silent brick: the locks of a node that lost power,
+        # a visitor's session among them, hold everybody else up for 42 s by default (#1217)
+        "server.tcp-user-timeout": str(gluster.ping_timeout),
+        "server.keepalive-time": str(gluster.ping_timeout),
+        "server.keepalive-interval": "1",
         "client.event-threads": "4",
         "server.event-threads": "4",
         "network.inode-lru-limit": "200000",  # #4176

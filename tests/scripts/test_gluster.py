@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from components.settings import Gluster
 from rehearsal.region import Region
 from tests.scripts import params
 from tests.scripts.conftest import NODES
@@ -212,6 +214,21 @@ def test_a_file_that_a_brick_lost_with_its_power_comes_back(nodes: Mapping[str, 
     last.eventually("grep", "more", f"{params.BRICK}/lost/file", within=90)
     assert last.run("cat", f"{params.BRICK}/lost/file") == "acknowledged\nmore\n"
     first.run("rm", "-r", directory)
+
+
+def test_a_lock_of_a_node_that_lost_power_is_free_when_the_node_is_given_up(nodes: Mapping[str, Node]) -> None:
+    first, last = nodes["gfs1"], nodes["gfs3"]
+    file = f"{params.ROOT}/locked"
+    last.run("systemd-run", "--quiet", "--unit=holder", "flock", file, "sleep", "infinity")
+    first.eventually("sh", "-c", f"[ -e {file} ] && ! flock --nonblock {file} true")
+    last.machine.power_off()
+    lost = time.monotonic()
+    first.run("flock", file, "true")
+    # the client that asks may itself wait for two ping timeouts
+    assert time.monotonic() - lost < 2 * Gluster().ping_timeout + 2
+    last.machine.power_on()
+    last.eventually("findmnt", "--types", "fuse.glusterfs", params.ROOT, within=120)
+    first.run("rm", file)
 
 
 def test_mount_says_that_no_brick_answers_and_goes_on_trying(nodes: Mapping[str, Node]) -> None:
