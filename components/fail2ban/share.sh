@@ -26,11 +26,11 @@ names() {
     volume find "$1" -type f -printf '%f\n' | sort
 }
 # become DIRECTORY HAS: from the facts that a directory has to those that are live; several at a time, as the volume
-# takes its time for each
+# takes its time for each. None goes before what outlasts it has come: to a reader in between, nobody would be banned.
 become() {
     local each=(xargs --no-run-if-empty --max-procs=8 --max-args=20 timeout --signal=KILL 20)
-    comm -23 <(echo "$2") <(echo "$live") | (cd "$1" && "${each[@]}" rm -f --)
     comm -13 <(echo "$2") <(echo "$live") | (cd "$1" && "${each[@]}" touch --)
+    comm -23 <(echo "$2") <(echo "$live") | (cd "$1" && "${each[@]}" rm -f --)
 }
 here=$(names "$known")
 there=
