@@ -96,7 +96,7 @@ def requests() -> tuple[list[str], list[str], list[str | None]]:
             f'127.0.0.1 - - [{when:%d/%b/%Y:%H:%M:%S %z}] "{method} {asked} HTTP/1.1" {status} '
             f'{chance.randrange(200, 60_000)} "-" "{agent}" "{visitor}"'
         )
-        ours.append(f"{when.isoformat()} {visitor} {method} {path} {status}")
+        ours.append(f"{when.timestamp():.3f} {visitor} {method} {path} {status}")
     return theirs, ours, who
 
 
