@@ -14,8 +14,9 @@ import time
 kind, directory, name = sys.argv[1:]
 # of its own: a directory is healed as a whole, name by name, and several side by side
 directory = f"{directory}/{name}"
-PERIOD = 0.1
-ATTEMPTS = 3000
+# each file that is written while a brick is away takes that a tenth of a second to heal
+PERIOD = {"read": 0.1, "write": 0.2}[kind]
+ATTEMPTS = round(300 / PERIOD)
 
 
 def content(number: int) -> bytes:

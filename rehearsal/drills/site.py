@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 from components.balancer.haproxy import OWN_PORT
+from components.hosts import host_name
 from components.settings import Settings
 from rehearsal.deployment import Deployment
 from rehearsal.region import Faults
@@ -40,7 +41,7 @@ class Site:
             return self.answers(node, "http://127.0.0.1/healthz")
         if node in self.plan.balancers and not self.answers(node, f"http://127.0.0.1:{OWN_PORT}/health"):
             return False
-        return node not in self.plan.bricks or self.pending_heals() is not None
+        return node not in self.plan.bricks or self.holds_brick(node)
 
     def answers(self, node: str, url: str) -> bool:
         """Whether a page is there, for someone on the node."""
@@ -49,6 +50,17 @@ class Site:
         except AWAY:
             return False
         return True
+
+    def holds_brick(self, node: str) -> bool:
+        """Whether a node's brick runs; its own glusterd says so, which costs the other bricks nothing."""
+        brick = f"{host_name(node)}:{self.brick(node)}"
+        try:
+            text = self.on(
+                node, "gluster", "--mode=script", "--xml", "volume", "status", self.volume, brick, timeout=10
+            )  # fmt: skip
+        except AWAY:
+            return False
+        return ElementTree.fromstring(text).findtext(".//node/status") == "1"
 
     def pending_heals(self) -> int | None:
         """Entries that some brick still owes another; None when a brick does not answer, which is not 0."""
