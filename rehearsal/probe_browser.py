@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 PATIENCE_MS = 60_000
 """The editor is some 200 files, none of them in a cache, and everything here shares two processors."""
@@ -76,10 +76,13 @@ def write(browser: Browser, errand: Errand) -> None:
     page.click("#wp-submit")
     # the editor's tour, for whoever is here for the first time
     page.get_by_role("button", name="Close dialog").click()
-    page.get_by_role("textbox", name="Add title").click()
-    page.keyboard.type(errand.title)
-    page.keyboard.press("Enter")
+    # in one piece, as the tour, when it goes, may take the focus of whoever types already
+    title = page.get_by_role("textbox", name="Add title")
+    title.fill(errand.title)
+    title.press("Enter")
     page.keyboard.type(errand.text)
+    expect(title).to_have_text(errand.title)
+    expect(page.get_by_text(errand.text)).to_be_visible()
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_label("Editor publish").get_by_role("button", name="Publish", exact=True).click()
     expect(page.locator(".post-publish-panel__postpublish-header a")).to_be_visible()
@@ -99,7 +102,11 @@ def main() -> None:
     errand = Errand(**json.loads(sys.stdin.readline()))
     expect.set_options(timeout=PATIENCE_MS)
     with browsing(errand) as browser:
-        {"write": write, "read": read}[sys.argv[1]](browser, errand)
+        try:
+            {"write": write, "read": read}[sys.argv[1]](browser, errand)
+        except (Error, AssertionError) as error:
+            shown = [f"{page.url} shows: {page.inner_text('body')}" for page in browser.contexts[-1].pages]
+            raise RuntimeError(" ".join(f"{error} {' '.join(shown)}".split())[:600]) from error
 
 
 if __name__ == "__main__":
