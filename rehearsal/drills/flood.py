@@ -355,9 +355,9 @@ class Flood:
         )
         self._promise(
             f"innocents wait no longer than {SLOW:.0f} s",
-            fault.slow_innocents <= tried / 100,
+            bool(tried) and not fault.slow_innocents,
             f"{fault.slow_innocents} of {tried:,} do",
-            "at most 1 of 100",
+            "none",
         )
         self._promise(
             "no request of a banned address reaches PHP",
