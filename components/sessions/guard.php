@@ -7,3 +7,4 @@ if (!is_dir('@SESSIONS@')) {
     header('Cache-Control: no-store');
     exit("Sessions are not available for the moment.\n");
 }
+require __DIR__ . '/sessions-in-place.php';

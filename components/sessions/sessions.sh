@@ -1,6 +1,6 @@
 #!/bin/bash
-# PHP-FPM's sessions in SESSIONS, a directory of the volume at MOUNT, with the files POOL, GUARD, COLLECT, SERVICE and
-# TIMER. PHP-FPM is reloaded only when something of its own changed.
+# PHP-FPM's sessions in SESSIONS, a directory of the volume at MOUNT, with the files POOL, GUARD, IN_PLACE, COLLECT,
+# SERVICE and TIMER. PHP-FPM is reloaded only when something of its own changed.
 set -euo pipefail
 
 version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
@@ -29,6 +29,7 @@ changed() {
 [ "$(stat --format '%U %a' "$SESSIONS" 2>/dev/null)" = "www-data 700" ] ||
     install --directory --owner=www-data --group=www-data --mode=700 "$SESSIONS"
 
+changed "$IN_PLACE" 644 /usr/local/lib/ha-wordpress/sessions-in-place.php || true
 changed "$GUARD" 644 /usr/local/lib/ha-wordpress/sessions-guard.php || true
 file=$pools/www-sessions.conf
 before=$(mktemp)

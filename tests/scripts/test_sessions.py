@@ -17,6 +17,7 @@ APP = Path(__file__).parents[1] / "sessions-app"
 ROOT = "/srv/app"
 MOUNT = "/media/sessions"
 DIRECTORY = f"{MOUNT}/php"
+GUARD = "/usr/local/lib/ha-wordpress/sessions-guard.php"
 POOL_FILE = "/etc/php/*/fpm/pool.d/www-sessions.conf"
 SETTINGS = sessions.files(MOUNT, sessions.LIFETIME)
 
@@ -133,11 +134,43 @@ def test_only_php_reads_the_sessions(pair: tuple[Node, Node]) -> None:
     visitor = Visitor()
     visitor.ask(node)
     file = f"{DIRECTORY}/sess_{visitor.cookies['PHPSESSID']}"
-    assert node.run("cat", file) == "counter|i:1;"
+    assert node.run("cat", file) == "counter|i:1;\n"
     refused = node.run("sh", "-c", f"runuser --user nobody -- cat {file} 2>&1 || true")
     assert "Permission denied" in refused
     # the command line, cron and the pool of /healthz have what Debian gives them
     assert "/var/lib/php/sessions" in node.run("php", "-r", "phpinfo();")
+
+
+def change(node: Node, visitor: Visitor, change: str, *limit: str) -> None:
+    """Have a page that is none of the application's change a session; `limit`: words that run it with less."""
+    page = "/tmp/change.php"
+    begin = f"session_id('{visitor.cookies['PHPSESSID']}'); session_start();"
+    node.run("tee", page, stdin=f"<?php {begin} {change}")
+    php = ["php", "-d", f"session.save_path={DIRECTORY}", "-d", f"auto_prepend_file={GUARD}", page]
+    node.run("sh", "-c", '"$@" 2>&1 || true', "sh", "runuser", "--user=www-data", "--", *limit, *php)
+
+
+def test_a_server_that_dies_while_it_writes_leaves_the_session_as_it_was(pair: tuple[Node, Node]) -> None:
+    node, other = pair
+    visitor = Visitor()
+    visitor.ask(node)
+    # the first byte that it writes to a file kills it
+    change(node, visitor, "$_SESSION['counter'] = 10;", "prlimit", "--fsize=0")
+    assert visitor.ask(other).json()["counter"] == 2
+    change(node, visitor, "$_SESSION['counter'] = 10;")
+    assert visitor.ask(other).json()["counter"] == 11
+
+
+def test_a_session_that_gets_shorter_holds_nothing_of_before(pair: tuple[Node, Node]) -> None:
+    node, _ = pair
+    visitor = Visitor()
+    visitor.ask(node)
+    change(node, visitor, "$_SESSION['cart'] = ['tea', 'milk'];")
+    file = f"{DIRECTORY}/sess_{visitor.cookies['PHPSESSID']}"
+    assert "milk" in node.run("cat", file)
+    change(node, visitor, "unset($_SESSION['cart']);")
+    assert node.run("cat", file).rstrip("\0") == "counter|i:1;\n"
+    assert visitor.ask(node).json()["counter"] == 2
 
 
 def test_debians_own_clean_up_does_not_come_here(pair: tuple[Node, Node]) -> None:
