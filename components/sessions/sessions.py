@@ -27,8 +27,9 @@ none did. Without write-behind a visitor is answered when his session is on the 
 """
 
 MOUNT_OPTIONS = ("attribute-timeout=0", "entry-timeout=0", "direct-io-mode=enable")
-"""Of its mounts, for the same reason: the kernel remembers a file's length for a second, and what was read from it for
-as long as its length stays."""
+"""Of its mounts, for the same reason: the kernel remembers a file's length for a second and, without stat-prefetch,
+what was read from it for as long as the length stays (#4281).
+"""
 
 HERE = Path(__file__).parent
 
