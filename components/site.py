@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.balancer.haproxy import Haproxy, HaproxyArgs
@@ -125,13 +127,15 @@ def service(settings: Settings, web: WebStack) -> Service:
             entrance=name in plan.balancers,
         )
     peers = [Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)]
-    if not plan.balancers:
-        return Service(works, peers, web.peers, web.port, web.health_path, web.database)
-    peers += web.peers
-    web_ports = PortRange(web.port, web.port)
-    if web_ports not in [ports.range for ports in peers]:
-        peers.append(Ports("web", web_ports))
-    return Service(works, peers, [], web.port, web.health_path, web.database)
+    neighbours: Sequence[Ports] = []
+    if plan.balancers:
+        peers += web.peers
+        web_ports = PortRange(web.port, web.port)
+        if web_ports not in [ports.range for ports in peers]:
+            peers.append(Ports("web", web_ports))
+    else:
+        neighbours = web.peers
+    return Service(works, peers, neighbours, web.port, web.health_path, web.database)
 
 
 def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:

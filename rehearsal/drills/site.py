@@ -57,7 +57,7 @@ class Site:
         try:
             text = self.on(
                 node, "gluster", "--mode=script", "--xml", "volume", "status", self.volume, brick, timeout=10
-            )  # fmt: skip
+            )
         except AWAY:
             return False
         return ElementTree.fromstring(text).findtext(".//node/status") == "1"
