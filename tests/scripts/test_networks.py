@@ -15,7 +15,7 @@ from rehearsal.capture import Flow
 from rehearsal.drills.doors import OPERATOR, STRANGER, reaches
 from rehearsal.existing import HandedOver, Networks, hand_over, plain_networks
 from rehearsal.existing import Node as Given
-from rehearsal.network import Group, Host, Rule
+from rehearsal.network import Group, Host, Plain, Rule
 from rehearsal.region import Faults, Region
 from tests.scripts.node import Node
 
@@ -40,6 +40,17 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
     link.send(bytes([255] * 6) + mac + bytes.fromhex("0806") + body)
 """
 """One packet: who has the virtual address, asked and answered by its owner."""
+
+FIRST_LOSS = """
+import pathlib, socket
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as news:
+    news.bind((0, 1))
+    print("listening", flush=True)
+    news.recv(65536)
+    carriers = [carrier.read_text() for carrier in pathlib.Path("/sys/class/net").glob("eth*/carrier")]
+    print(carriers.count("0\\n"), "of", len(carriers))
+"""
+"""Of a namespace: how many interfaces have lost their carrier, as soon as one has."""
 
 
 def eventually(true: Callable[[], bool], within: float = 20) -> None:
@@ -223,6 +234,23 @@ def test_a_link_flaps_and_the_machine_runs_on(region: Region, servers: Mapping[s
         faults.restore_link("server1", "eth0")
         eventually(lambda: reaches(OPERATOR, "198.18.0.11", 22))
     assert node.run("stat", "--format=%Y", "/proc/1") == born
+
+
+def test_a_host_sees_all_its_links_go_at_once(region: Region) -> None:
+    plain = Plain("hub", ipaddress.IPv4Network("10.50.0.0/24"), routed=False)
+    region.network.new_plain(plain)
+    ports = [region.network.new_plain_port(f"eth{number}", plain, f"10.50.0.{number + 1}") for number in range(24)]
+    host = Host("manifold", tuple(ports))
+    region.network.plug(host, configured=True)
+    words = ["nsenter", f"--net={host.namespace}", "unshare", "--mount", "sh", "-c"]
+    with subprocess.Popen(
+        [*words, 'mount -t sysfs sysfs /sys && exec python3 -c "$0"', FIRST_LOSS], stdout=subprocess.PIPE, text=True
+    ) as listener:
+        assert listener.stdout
+        assert listener.stdout.readline() == "listening\n"
+        region.network.cut(*ports)
+        assert listener.stdout.readline() == "24 of 24\n"
+    region.network.unplug(host)
 
 
 def test_a_droplets_link_comes_back_as_it_was(region: Region, droplet: Node) -> None:
