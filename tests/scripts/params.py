@@ -12,6 +12,7 @@ from components.hosts import host_name
 from components.settings import Gluster
 from components.varnish import varnish as cache
 from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
+from components.wordpress.stack import MOUNT_OPTIONS
 from components.wordpress.wordpress import SALT_LENGTH, SALTS
 from tests.scripts.node import COMPONENTS, Node
 
@@ -65,6 +66,7 @@ def mount(own: str, path: str = ROOT) -> dict[str, str]:
         "SOURCE": f"{first}:/wp",
         "BACKUPS": ":".join(others),
         "MOUNTPOINT": path,
+        "OPTIONS": ",".join(MOUNT_OPTIONS),
         "UNIT": text("gluster/gluster-mount@.service"),
     }
 

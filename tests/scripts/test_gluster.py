@@ -192,6 +192,15 @@ def test_mount_holds_the_same_files_on_every_node(nodes: Mapping[str, Node]) -> 
     node.again("gluster/mount.sh", params.mount("node-gfs1"))
 
 
+def test_a_file_that_was_looked_for_in_vain_is_found_ten_seconds_later(nodes: Mapping[str, Node]) -> None:
+    awaited = f"{params.ROOT}/awaited"
+    nodes["gfs2"].run("test", "!", "-e", awaited)
+    nodes["gfs1"].run("touch", awaited)
+    nodes["gfs2"].run("test", "!", "-e", awaited)
+    nodes["gfs2"].eventually("test", "-e", awaited, within=11)
+    nodes["gfs1"].run("rm", awaited)
+
+
 def test_mount_comes_back_when_its_client_dies(nodes: Mapping[str, Node]) -> None:
     node = nodes["gfs2"]
     client = f"^/usr/sbin/glusterfs .* {params.ROOT}$"

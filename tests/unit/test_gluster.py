@@ -51,5 +51,10 @@ def test_options_that_answer_wrongly_are_off(option: str) -> None:
     assert volume_options(Gluster(), 33, "*")[option] == "off"
 
 
+def test_what_was_looked_for_in_vain_is_remembered_on_every_web_node(aws_wordpress: Graph) -> None:
+    for node in ("gfs1", "gfs2", "gfs3"):
+        assert " OPTIONS=negative-timeout=10 " in aws_wordpress[f"remote.Command {node}-mount"].inputs["create"]
+
+
 def test_a_node_mounts_from_the_next_one_and_from_itself_only_as_a_last_resort() -> None:
     assert ring(["a", "b", "c", "d"], "b") == ["c", "d", "a", "b"]
