@@ -152,6 +152,7 @@ def test_import_loads_files_and_database_once(node: Node, databases: Mapping[str
         cp -rL /usr/share/wordpress /srv/old && cd /srv/old && cp {params.ROOT}/wp-config.php .
         find . -type f ! -name '*.php' -delete
         mkdir -p {PHOTO.rpartition("/")[0]} && head -c 100000 /dev/urandom >{PHOTO}
+        chmod 640 {PHOTO} && touch --date=2020-02-02 {PHOTO} && ln -s photo.jpg {PHOTO}.link
         tar -czf {TARBALL} -C /srv old
         mariadb-dump --ssl --host={host} --user={NAME} --password={PASSWORD} {NAME} |
             sed 's/`wp_/`blog_/g; s/wp_user_roles/blog_user_roles/' >{DUMP}
@@ -167,6 +168,8 @@ def test_import_loads_files_and_database_once(node: Node, databases: Mapping[str
     node.step("wordpress/code.sh", code)
     node.step("wordpress/site.sh", site, secrets)
     node.run("cmp", f"{root}/{PHOTO}", f"/srv/old/{PHOTO}")
+    assert node.run("stat", "--format=%a %y", f"{root}/{PHOTO}").startswith("640 2020-02-02 00:00:00")
+    assert node.run("readlink", f"{root}/{PHOTO}.link") == "photo.jpg\n"
     assert node.run("find", root, "!", "-user", "www-data") == ""
     blogname = "SELECT option_value FROM blog_options WHERE option_name = 'blogname'"
     assert sql(node, host, blogname, "moved") == "Changed"
@@ -175,7 +178,7 @@ def test_import_loads_files_and_database_once(node: Node, databases: Mapping[str
 
     # what happens on the new site from now on stays
     sql(node, host, "UPDATE blog_options SET option_value = 'Moved' WHERE option_name = 'blogname'", "moved")
-    node.run("rm", f"{root}/{PHOTO}")
+    node.run("rm", f"{root}/{PHOTO}", f"{root}/{PHOTO}.link")
     # with the uploads gone, as the first run leaves them; and with them there again, as a new machine has them
     node.again("wordpress/code.sh", code)
     node.again("wordpress/site.sh", site, secrets)
