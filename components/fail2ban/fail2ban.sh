@@ -87,10 +87,12 @@ systemctl start rsyslog fail2ban bans.timer
 [ -z "${reload_nginx-}" ] || ! systemctl is-active --quiet nginx || quietly systemctl reload nginx
 [ -z "${reload_varnish-}" ] || ! systemctl is-active --quiet varnish || quietly systemctl reload varnish
 
+# first what costs little, as it is asked again and again
 works() {
-    fail2ban-client status wordpress && fail2ban-client status sshd &&
+    [ -S /run/fail2ban/fail2ban.sock ] && nft list set inet ha-wordpress banned4 &&
         ss --no-header --listening --tcp "sport = :$PORT" | grep -q . &&
-        ss --no-header --listening --udp "sport = :$PORT" | grep -q . && nft list set inet ha-wordpress banned4
+        ss --no-header --listening --udp "sport = :$PORT" | grep -q . &&
+        fail2ban-client status wordpress && fail2ban-client status sshd
 }
 end=$((SECONDS + 30))
 until said=$(works 2>&1); do

@@ -32,7 +32,9 @@ Restart=on-failure
 RestartSec=1
 UNIT
 systemctl daemon-reload
-systemctl enable --quiet --now glusterd
+# asked first, as enabling takes a second or two where SysV scripts are compared
+systemctl is-enabled --quiet glusterd || systemctl enable --quiet glusterd
+systemctl start glusterd
 
 end=$((SECONDS + 60))
 until gluster --mode=script pool list >/dev/null 2>&1; do
