@@ -14,6 +14,8 @@ from rehearsal.report import Fault, Mark
 
 RETURN_LIMIT = 120.0
 HEAL_LIMIT = 180.0
+FEW = 20
+"""Entries that may be looked at, each of which the bricks lock for that: a heal of many would wait for it."""
 VERIFY_SCRIPT = (Path(__file__).parent.parent / "probe_verify.py").read_text()
 
 
@@ -70,8 +72,11 @@ class Watch:
         self.mark("healed" if self.pending == 0 else "not healed")
 
     def _healed(self) -> None:
-        """Wait for it; asked now and then only: each answer is work for all bricks, which shall heal."""
-        self.wait("nothing is pending on any brick", lambda: self.site.pending_heals() == 0, HEAL_LIMIT, every=1)
+        self.wait("nothing is pending on any brick", self._all_healed, HEAL_LIMIT, every=0.5)
+
+    def _all_healed(self) -> bool:
+        named = self.site.entries_named()
+        return named is not None and named < FEW and self.site.pending_heals() == 0
 
     def stop(self) -> None:
         for probe in self.probes:
