@@ -70,7 +70,7 @@ def write(browser: Browser, errand: Errand) -> None:
     page = browser.new_page()
     page.set_default_timeout(PATIENCE_MS)
     editor = f"{errand.url}/wp-admin/post-new.php"
-    page.goto(f"{errand.url}/wp-login.php?{urlencode({'redirect_to': editor})}")
+    page.goto(f"{errand.url}/wp-login.php?{urlencode({'redirect_to': editor})}", wait_until="domcontentloaded")
     page.fill("#user_login", errand.user)
     page.fill("#user_pass", errand.password)
     page.click("#wp-submit")
@@ -80,7 +80,7 @@ def write(browser: Browser, errand: Errand) -> None:
     title = page.get_by_role("textbox", name="Add title")
     title.fill(errand.title)
     title.press("Enter")
-    page.keyboard.type(errand.text)
+    page.keyboard.insert_text(errand.text)
     expect(title).to_have_text(errand.title)
     expect(page.get_by_text(errand.text)).to_be_visible()
     page.get_by_role("button", name="Publish", exact=True).click()
@@ -90,11 +90,13 @@ def write(browser: Browser, errand: Errand) -> None:
 
 def read(browser: Browser, errand: Errand) -> None:
     """Find the post on the site's first page, and read it, on each node, which is asked as a proxy is."""
-    for node in errand.nodes:
-        page = browser.new_page(proxy={"server": f"http://{node}:80"})
+    pages = [browser.new_page(proxy={"server": f"http://{node}:80"}) for node in errand.nodes]
+    for page in pages:
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(errand.url)
-        page.get_by_role("link", name=errand.title).first.click()
+        page.goto(errand.url, wait_until="commit")
+    for page in pages:
+        page.get_by_role("link", name=errand.title).first.click(no_wait_after=True)
+    for page in pages:
         expect(page.get_by_text(errand.text)).to_be_visible()
 
 

@@ -38,11 +38,10 @@ def reaches(source: str, address: str, port: int) -> bool:
 
 def wrong(faults: Faults, inner: Sequence[Door], outer: Sequence[Door]) -> list[str]:
     """Knock on every door, and say which are not as they should be."""
-    with progress.step("Knocking on every door"), ThreadPoolExecutor() as pool:
-        found = [
-            *pool.map(lambda door: faults.reaches(door.source, door.target, door.port), inner),
-            *pool.map(lambda door: reaches(door.source, door.target, door.port), outer),
-        ]
+    with progress.step("Knocking on every door"), ThreadPoolExecutor(len(inner) + len(outer)) as pool:
+        from_inside = pool.map(lambda door: faults.reaches(door.source, door.target, door.port), inner)
+        from_outside = pool.map(lambda door: reaches(door.source, door.target, door.port), outer)
+        found = [*from_inside, *from_outside]
     return [
         f"{door.source or 'operator'} to {door.target}:{door.port} is {'open' if is_open else 'closed'}"
         for door, is_open in zip([*inner, *outer], found, strict=True)

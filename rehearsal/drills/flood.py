@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import NamedTuple
@@ -28,7 +29,7 @@ from rehearsal.report import Fault, Mark, Promise, Seconds
 from rehearsal.shell import run
 
 ATTACKERS, INNOCENTS = 50, 20
-EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 2.4, 0.2, 1.0
+EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 1.8, 0.1, 1.0
 """Seconds between the requests of one address, and of the last attacker, who is alone."""
 RAMP = 40.0
 """Seconds in which the attackers begin, one after another."""
@@ -228,8 +229,12 @@ class Flood:
         """Have every node's PHP compile what a login runs, as it has long ago where people do log in."""
         form = urlencode({"log": self._site.outputs["admin_user"], "pwd": self._site.outputs["admin_password"]})
         self._shown.detail("every node meets a login")
-        for node in self._site.plan.web:
+
+        def log_in(node: str) -> None:
             self._site.on(node, "bash", "-euc", LOGIN, "bash", self._url.netloc, stdin=form)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(log_in, self._site.plan.web))
 
     def _load(self, clients: int, cookie: str = "") -> Load:
         """Load the first page from the node under attack, as the balancer would."""
