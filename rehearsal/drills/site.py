@@ -55,25 +55,16 @@ class Site:
     def holds_brick(self, node: str) -> bool:
         """Whether a node's brick runs; its own glusterd says so, which costs the other bricks nothing."""
         brick = f"{host_name(node)}:{self.brick(node)}"
-        try:
-            text = self.on(
-                node, "gluster", "--mode=script", "--xml", "volume", "status", self.volume, brick, timeout=10
-            )
-        except AWAY:
-            return False
-        return ElementTree.fromstring(text).findtext(".//node/status") == "1"
+        text = self._gluster(node, "--xml", "volume", "status", self.volume, brick, timeout=10)
+        return text is not None and ElementTree.fromstring(text).findtext(".//node/status") == "1"
 
     def entries_named(self) -> int | None:
         """Entries that the bricks' indices name, healed or not, which costs nothing; None when a brick does not answer.
 
         The next look of a node's self-heal daemon takes those out that are healed.
         """
-        try:
-            text = self.on(
-                self.plan.bricks[-1],
-                "gluster", "--mode=script", "volume", "heal", self.volume, "statistics", "heal-count",
-            )  # fmt: skip
-        except AWAY:
+        text = self._gluster(self.plan.bricks[-1], "volume", "heal", self.volume, "statistics", "heal-count")
+        if text is None:
             return None
         counts = re.findall(r"^Number of entries: (.*)$", text, re.MULTILINE)
         return sum(int(count) for count in counts) if all(map(str.isdigit, counts)) else None
@@ -83,12 +74,8 @@ class Site:
 
         All bricks look at every entry that an index names.
         """
-        try:
-            text = self.on(
-                self.plan.bricks[-1],
-                "gluster", "--mode=script", "--xml", "volume", "heal", self.volume, "info", "summary",
-            )  # fmt: skip
-        except AWAY:
+        text = self._gluster(self.plan.bricks[-1], "--xml", "volume", "heal", self.volume, "info", "summary")
+        if text is None:
             return None
         bricks = ElementTree.fromstring(text).findall(".//brick")
         counts = [brick.findtext("totalNumberOfEntries", "-") for brick in bricks]
@@ -101,3 +88,10 @@ class Site:
     def brick(self, node: str) -> str:
         """The directory of a node's brick."""
         return self.settings.nodes[node].brick or self.settings.gluster.brick
+
+    def _gluster(self, node: str, *words: str, timeout: float = 60) -> str | None:
+        """What gluster(8) says on a node; None when it has no answer."""
+        try:
+            return self.on(node, "gluster", "--mode=script", *words, timeout=timeout)
+        except AWAY:
+            return None
