@@ -20,9 +20,9 @@ from components.wordpress.wordpress import WordPress, WordPressArgs
 ROOT = "/var/www/html"
 
 MOUNT_OPTIONS = ("negative-timeout=10",)
-"""Of the volume's mounts. A page looks for 100 files that are not there, a theme's templates above all, and each time
-all bricks were asked: it takes half the time where the kernel remembers that. In seconds, as many as PHP's
-opcache.revalidate_freq: what was looked for here in vain, and is made on another node, is there after as many.
+"""Of the volume's mounts. A page looks 127 times for a file that is not there, a theme's templates above all, and each
+time all bricks were asked: it takes two thirds of the time where the kernel remembers that. In seconds, as many as
+PHP's opcache.revalidate_freq: what was looked for here in vain, and is made on another node, is there after as many.
 """
 
 

@@ -45,6 +45,7 @@ FIRST_LOSS = """
 import pathlib, socket
 with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as news:
     news.bind((0, 1))
+    news.settimeout(20)
     print("listening", flush=True)
     news.recv(65536)
     carriers = [carrier.read_text() for carrier in pathlib.Path("/sys/class/net").glob("eth*/carrier")]
