@@ -4,6 +4,6 @@ from components.profile import profiled
 
 with profiled():
     from components import site
-    from components.load import load
+    from components.config.loader import load
 
     site.build(load())

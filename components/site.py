@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.balancer.haproxy import Haproxy, HaproxyArgs
-from components.balancer.keepalived import Keepalived, KeepalivedArgs
-from components.choice import cloud_of, web_stack_of
-from components.cloud import Cloud, Ports, Service, Work
+from components.cloud.interface import Cloud, Ports, Service, Work
+from components.config.settings import GLUSTERD_PORT, PortRange, Settings
+from components.factory import cloud_of, web_stack_of
 from components.gluster.brick import Brick, BrickArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.peers import Peers, PeersArgs
 from components.gluster.volume import Volume, VolumeArgs
-from components.hosts import Hosts, HostsArgs, host_name
-from components.settings import GLUSTERD_PORT, PortRange, Settings
-from components.web.stack import Ground, WebStack
+from components.haproxy.haproxy import Haproxy, HaproxyArgs
+from components.keepalived.keepalived import Keepalived, KeepalivedArgs
+from components.machine.etc_hosts import Hosts, HostsArgs, host_name
+from components.web.interface import Ground, WebStack
 
 
 def build(settings: Settings) -> None:

@@ -12,13 +12,13 @@ import typer
 from rich.console import Console
 
 from rehearsal import progress
-from rehearsal.host import HostError
-from rehearsal.inside import Extent
-from rehearsal.lab import Lab, LabError
-from rehearsal.outside import RehearsalFailed, lab_of, rehearse, reports
-from rehearsal.residue import residue
-from rehearsal.shell import ToolError
-from rehearsal.stacks import stacks
+from rehearsal.deploy.stacks import stacks
+from rehearsal.session.launcher import RehearsalFailed, lab_of, rehearse, reports
+from rehearsal.session.leaks import residue
+from rehearsal.session.runner import Extent
+from rehearsal.session.sandbox import Lab, LabError
+from rehearsal.setup.host import HostError
+from rehearsal.system.shell import ToolError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -48,7 +48,7 @@ def drill(stack: Stack, keep: Keep = False, json: Json = None) -> None:
 def shell(stack: Stack, node: Annotated[str, typer.Argument(help="For example gfs1.", show_default=False)]) -> None:
     """Go into a node of a stack that is up, as root."""
     lab = existing(stack)
-    inside = [*lab.entering(), sys.executable, "-m", "rehearsal.door", str(lab.directory), node]
+    inside = [*lab.entering(), sys.executable, "-m", "rehearsal.session.enter", str(lab.directory), node]
     raise typer.Exit(subprocess.run(inside, check=False).returncode)
 
 
@@ -59,7 +59,9 @@ def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when le
     for lab in running:
         print(f"{lab.stack}: {'up' if lab.ready else 'starting'}", flush=True)
         if lab.ready:
-            subprocess.run([*lab.entering(), sys.executable, "-m", "rehearsal.door", str(lab.directory)], check=True)
+            subprocess.run(
+                [*lab.entering(), sys.executable, "-m", "rehearsal.session.enter", str(lab.directory)], check=True
+            )
     if not running:
         print(f"{stack}: not up" if stack else "no stack is up")
 

@@ -24,7 +24,7 @@ from rich.progress import Task as Row
 from rich.table import Column
 from rich.text import Text
 
-from rehearsal.shell import ToolError
+from rehearsal.system.shell import ToolError
 
 _depth: ContextVar[int] = ContextVar("depth", default=0)
 

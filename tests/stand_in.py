@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
-from rehearsal.plugins.provider import UNKNOWN, Properties, Provider, from_wire, to_wire
+from rehearsal.plugins.protocol import UNKNOWN, Properties, Provider, from_wire, to_wire
 
 
 class Rejected(Exception):

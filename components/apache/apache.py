@@ -9,8 +9,8 @@ from pathlib import Path
 import pulumi
 
 from components.gluster.mount import HERE as GLUSTER
-from components.move.move import COPY, LIMIT
-from components.remote import RemoteHost
+from components.machine.remote import RemoteHost
+from components.migrate.migrate import COPY, LIMIT
 
 PORT = 80
 """That Apache is expected to answer on."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.apache.apache import HEALTH_PATH, PORT, Apache, ApacheArgs
-from components.cloud import Ports
-from components.web.stack import Ground
+from components.cloud.interface import Ports
+from components.web.interface import Ground
 
 
 class ApacheStack:

@@ -19,7 +19,7 @@ from typing import Literal
 
 import pulumi
 
-from components.remote import RemoteHost
+from components.machine.remote import RemoteHost
 
 PORT = 5514
 """TCP port that nodes tell each other of hits on, open between the nodes only; rsyslog takes none from outside of their

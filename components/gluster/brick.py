@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import pulumi
 
-from components.cloud import Disk
-from components.remote import RemoteHost
+from components.cloud.interface import Disk
+from components.machine.remote import RemoteHost
 
 SCRIPT = Path(__file__).with_suffix(".sh")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pulumi
 
-from components.remote import RemoteHost
-from components.settings import PortRange
+from components.config.settings import PortRange
+from components.machine.remote import RemoteHost
 
 SCRIPT = Path(__file__).with_suffix(".sh")
 

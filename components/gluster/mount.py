@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pulumi
 
-from components.remote import RemoteHost
+from components.machine.remote import RemoteHost
 
 HERE = Path(__file__).parent
 

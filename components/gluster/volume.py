@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pulumi
 
-from components import settings
-from components.remote import RemoteHost
+from components.config import settings
+from components.machine.remote import RemoteHost
 
 SCRIPT = Path(__file__).with_suffix(".sh")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.remote import RemoteHost
+from components.machine.remote import RemoteHost
 
 LIFETIME = 1440
 """PHP's own default of session.gc_maxlifetime, in seconds."""

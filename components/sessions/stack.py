@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components.cloud import Ports
+from components.cloud.interface import Ports
 from components.gluster.mount import Mount, MountArgs
 from components.sessions.sessions import MOUNT_OPTIONS, VOLUME_OPTIONS, Sessions, SessionsArgs
-from components.web.stack import Ground
+from components.web.interface import Ground
 from components.web.web import HEALTH_PATH, PORT, USER_ID, Web, WebArgs
 
 ROOT = "/var/www/html"

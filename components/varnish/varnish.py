@@ -10,7 +10,7 @@ from pathlib import Path
 import pulumi
 
 from components.gluster.mount import ring
-from components.remote import RemoteHost
+from components.machine.remote import RemoteHost
 from components.web.web import PORT_BEHIND_CACHE
 
 PORT = 80

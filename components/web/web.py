@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.remote import RemoteHost
+from components.machine.remote import RemoteHost
 
 PORT = 80
 """That nginx listens on, where nothing is in front of it on the same machine."""

@@ -7,13 +7,13 @@ from typing import Literal
 
 import pulumi
 
-from components.cloud import Ports
+from components.cloud.interface import Ports
+from components.config.settings import Bans, Cache, PortRange, Site
 from components.fail2ban.fail2ban import PORT as HITS_PORT
 from components.fail2ban.fail2ban import SHARED, Fail2ban, Fail2banArgs, Limits
 from components.gluster.mount import Mount, MountArgs
-from components.settings import Bans, Cache, PortRange, Site
 from components.varnish.varnish import PORT, Varnish, VarnishArgs
-from components.web.stack import Ground
+from components.web.interface import Ground
 from components.web.web import HEALTH_PATH, PORT_BEHIND_CACHE, USER_ID, Web, WebArgs
 from components.wordpress.wordpress import WordPress, WordPressArgs
 
@@ -36,7 +36,7 @@ class WordPressStack:
     balancer stands between, in Varnish and nginx, which know it.
     """
 
-    user_data: Sequence[str] = ("web", "wordpress", "move", "varnish", "fail2ban")
+    user_data: Sequence[str] = ("web", "wordpress", "migrate", "varnish", "fail2ban")
     balancer_user_data: Sequence[str] = ("fail2ban",)
     port = PORT
     health_path = HEALTH_PATH

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pulumi
 import pulumi_random as random
 
-from components import settings
-from components.cloud import Database
-from components.move.move import Move, MoveArgs
-from components.remote import RemoteHost
+from components.cloud.interface import Database
+from components.config import settings
+from components.machine.remote import RemoteHost
+from components.migrate.migrate import Move, MoveArgs
 
 HERE = Path(__file__).parent
 

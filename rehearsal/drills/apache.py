@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import httpx
 
 from components.cloud.existing.settings import ExistingSettings
-from components.settings import GLUSTERD_PORT, Settings
-from rehearsal.capture import Flow
+from components.config.settings import GLUSTERD_PORT, Settings
 from rehearsal.drills.existing import ExistingDrill
-from rehearsal.probes import PAGE_TIMEOUT, PageProbe, Probe
+from rehearsal.probes.base import PAGE_TIMEOUT, PageProbe, Probe
+from rehearsal.region.capture import Flow
 
 PAGE = "It was here before"
 """In the first page of the site that the machines are handed over with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rehearsal import progress
-from rehearsal.drills.drill import Drill
+from rehearsal.drills.base import Drill
 
 
 class ExistingDrill(Drill):

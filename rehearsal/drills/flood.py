@@ -17,16 +17,16 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from rehearsal import progress
-from rehearsal.drills import evidence
-from rehearsal.drills.evidence import Bans
-from rehearsal.drills.load import Load, load
+from rehearsal.drills import access_logs
+from rehearsal.drills.access_logs import Bans
+from rehearsal.drills.fault_window import RETURN_LIMIT, until
+from rehearsal.drills.load_test import Load, load
 from rehearsal.drills.site import AWAY, Site
-from rehearsal.drills.watch import RETURN_LIMIT, until
-from rehearsal.lab import OutsideAddresses
-from rehearsal.probe_flood import KINDS, PLACES, REFUSED, Attacker
-from rehearsal.probes import PageProbe, worst
-from rehearsal.report import Fault, Mark, Promise, Seconds
-from rehearsal.shell import run
+from rehearsal.probes.agents.flood import KINDS, PLACES, REFUSED, Attacker
+from rehearsal.probes.base import PageProbe, worst
+from rehearsal.report.model import Fault, Mark, Promise, Seconds
+from rehearsal.session.sandbox import OutsideAddresses
+from rehearsal.system.shell import run
 
 ATTACKERS, INNOCENTS = 50, 20
 EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 1.8, 0.1, 1.0
@@ -134,7 +134,7 @@ class Attack:
     def __init__(self, place: Sequence[str], attackers: Sequence[Attacker]) -> None:
         self.requests: list[Request] = []
         self._process = subprocess.Popen(
-            [*place, sys.executable, "-m", "rehearsal.probe_flood"],
+            [*place, sys.executable, "-m", "rehearsal.probes.agents.flood"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._process.stdin
@@ -172,7 +172,7 @@ class Flood:
         Innocents are counted until that reboot: what the loss of a node costs them is another fault's figure.
         """
         with progress.step("Fault: flood") as self._shown, outside_addresses(), ExitStack() as ends:
-            ends.enter_context(evidence.logged(self._site))
+            ends.enter_context(access_logs.logged(self._site))
             self._log_in_everywhere()
             innocents = [Innocent(number, source, self._site, self._page) for number, source in enumerate(INNOCENT, 1)]
             for innocent in innocents:
@@ -199,22 +199,22 @@ class Flood:
             uncached = self._load(clients=2, cookie=LOGGED_IN)
 
             # asked before the reboot: afterwards nobody knows since when
-            banned = evidence.bans(self._site)
+            banned = access_logs.bans(self._site)
             self._reboot(direct, banned[self._target])
             for attack in attacks:
                 attack.stop()
 
-            found = evidence.visits(self._site)
-            named = {*itertools.chain(*banned.values(), *evidence.bans(self._site).values())}
+            found = access_logs.visits(self._site)
+            named = {*itertools.chain(*banned.values(), *access_logs.bans(self._site).values())}
             self._unban(EARLY[0])
         tried = [a for innocent in innocents for a in innocent.attempts if since <= a.start <= ended]
         fault = FloodFault(
             name="flood",
             page_outage_seconds=worst(innocents, "page", since, ended),
-            ban_seconds=evidence.ban_seconds([*EARLY, LATE], found, banned, self._hits),
+            ban_seconds=access_logs.ban_seconds([*EARLY, LATE], found, banned, self._hits),
             innocent_failures=sum(attempt.error is not None for attempt in tried),
             slow_innocents=sum(attempt.error is None and attempt.seconds > SLOW for attempt in tried),
-            php_hits_after_ban=len(evidence.php_after_ban(found, banned)),
+            php_hits_after_ban=len(access_logs.php_after_ban(found, banned)),
             wrong_bans=len(named - {*EARLY, LATE}),
             cached_pages_per_second=round(cached.per_second),
             uncached_pages_per_second=round(uncached.per_second, 1),
@@ -275,7 +275,7 @@ class Flood:
             yield {"X-Real-IP": innocent, "Client-IP": innocent, "Forwarded": f"for={innocent}"}
 
     def _banned(self, addresses: Sequence[str]) -> bool:
-        return all({*addresses} <= refused.keys() for refused in evidence.bans(self._site).values())
+        return all({*addresses} <= refused.keys() for refused in access_logs.bans(self._site).values())
 
     def _kill_fail2ban(self) -> None:
         """It has to come back by itself, and count what came meanwhile."""
@@ -312,7 +312,7 @@ class Flood:
         self._faults.reboot(node)
         self._wait(f"{node} is down", lambda: not self._site.healthy(node))
         serves = self._wait(f"{node} serves again", lambda: self._site.healthy(node))
-        missing = banned.keys() - evidence.bans_at(self._site, node).keys()
+        missing = banned.keys() - access_logs.bans_at(self._site, node).keys()
         back = self._mark(f"{node} serves again" if serves else f"{node} does not serve")
         self._wait("it is attacked again", lambda: any(r.start > back and r.status for r in [*attack.requests]))
         answers = {request.status for request in attack.requests if request.start > back and request.status}
@@ -329,7 +329,7 @@ class Flood:
         self._site.on(self._other, "unban", address)
         free = self._wait(
             "no node refuses it",
-            lambda: not any(address in refused for refused in evidence.bans(self._site).values()),
+            lambda: not any(address in refused for refused in access_logs.bans(self._site).values()),
         )
         seconds = time.time() - begun
         visitor = PageProbe("unbanned", self._site.url, self._page, source=address)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from rehearsal.drills.drill import PAGE_OUTAGE, WRITE_OUTAGE
+from rehearsal.drills.base import PAGE_OUTAGE, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
-from rehearsal.drills.watch import Watch
-from rehearsal.probes import AddressProbe, Probe, SessionProbe, worst
-from rehearsal.report import Fault, Seconds
+from rehearsal.drills.fault_window import Watch
+from rehearsal.probes.base import AddressProbe, Probe, SessionProbe, worst
+from rehearsal.report.model import Fault, Seconds
 
 VISITORS = 10
 ADDRESS_OUTAGE = 5.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
-from components.balancer.haproxy import OWN_PORT
-from components.hosts import host_name
-from components.settings import Settings
-from rehearsal.deployment import Deployment
-from rehearsal.region import Faults
-from rehearsal.shell import ToolError, run
+from components.config.settings import Settings
+from components.haproxy.haproxy import OWN_PORT
+from components.machine.etc_hosts import host_name
+from rehearsal.deploy.deployment import Deployment
+from rehearsal.region.faults import Faults
+from rehearsal.system.shell import ToolError, run
 
 ASK = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")
 AWAY = (ToolError, LookupError, ProcessLookupError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rehearsal.drills.doors import OPERATOR, STRANGER, Door
+from rehearsal.drills.reachability import OPERATOR, STRANGER, Door
 from rehearsal.drills.wordpress import WordPressDrill
 
 

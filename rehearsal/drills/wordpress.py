@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from rehearsal import progress
-from rehearsal.deployment import Deployment
-from rehearsal.drills.doors import OPERATOR, STRANGER, Door
-from rehearsal.drills.drill import Drill
+from rehearsal.deploy.deployment import Deployment
+from rehearsal.drills.base import Drill
 from rehearsal.drills.flood import LOGGED_IN, Flood
-from rehearsal.probe_browser import Errand
-from rehearsal.probes import PageProbe, Probe
-from rehearsal.region import Faults
-from rehearsal.shell import ToolError, run
+from rehearsal.drills.reachability import OPERATOR, STRANGER, Door
+from rehearsal.probes.agents.browser import Errand
+from rehearsal.probes.base import PageProbe, Probe
+from rehearsal.region.faults import Faults
+from rehearsal.system.shell import ToolError, run
 
 DATABASE_OUTAGE = 120.0
 """Seconds: what Amazon says a failover may take (RDS user guide, "Multi-AZ DB instance failover")."""
@@ -147,4 +147,12 @@ class WordPressDrill(Drill):
 
 def browse(place: Sequence[str], what: str, errand: Errand) -> None:
     """Send a browser on an errand; `place`: the words that run a command where it is. Raises `ToolError`."""
-    run(*place, sys.executable, "-m", "rehearsal.probe_browser", what, stdin=json.dumps(asdict(errand)), timeout=180)
+    run(
+        *place,
+        sys.executable,
+        "-m",
+        "rehearsal.probes.agents.browser",
+        what,
+        stdin=json.dumps(asdict(errand)),
+        timeout=180,
+    )

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from rehearsal.plugins.provider import Kind, Properties, Refused
-from rehearsal.region import Record, Region
+from rehearsal.plugins.protocol import Kind, Properties, Refused
+from rehearsal.region.region import Record, Region
 
 
 class CloudKind(Kind):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import asyncssh
 
-from rehearsal.plugins.provider import InputModel, Kind, Properties, Provider, Refused
+from rehearsal.plugins.protocol import InputModel, Kind, Properties, Provider, Refused
 
 
 class Connection(InputModel):

@@ -6,7 +6,7 @@ import secrets
 import string
 from typing import Any, ClassVar
 
-from rehearsal.plugins.provider import InputModel, Kind, Properties, Provider
+from rehearsal.plugins.protocol import InputModel, Kind, Properties, Provider
 
 
 class RandomPassword(Kind):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from rehearsal.plugins.provider import InputModel, Kind, Properties, Provider
+from rehearsal.plugins.protocol import InputModel, Kind, Properties, Provider
 
 
 class PrivateKey(Kind):

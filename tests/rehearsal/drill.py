@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.outside import lab_of
-from rehearsal.residue import residue
+from rehearsal.session.launcher import lab_of
+from rehearsal.session.leaks import residue
 from tests.rehearsal.command import rehearse
 
 Fault = dict[str, Any]

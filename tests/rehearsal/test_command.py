@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rehearsal.outside import lab_of
+from rehearsal.deploy.stacks import stacks
 from rehearsal.project import REPOSITORY
-from rehearsal.residue import residue
-from rehearsal.stacks import stacks
+from rehearsal.session.launcher import lab_of
+from rehearsal.session.leaks import residue
 from tests.rehearsal.command import REHEARSE, rehearse
 
 STACK = "aws-wordpress"

@@ -20,14 +20,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from components import user_data
 from components.cloud.aws.database import NAME
-from rehearsal import cache, host, image
-from rehearsal.database import Account
-from rehearsal.lab import SCRIPT, OutsideAddresses
-from rehearsal.machine import Attachment
-from rehearsal.network import Group, Host, Rule
-from rehearsal.region import Region, Settings, own_namespaces
+from components.machine import user_data
+from rehearsal.region.database import Account
+from rehearsal.region.machine import Attachment
+from rehearsal.region.network import Group, Host, Rule
+from rehearsal.region.region import Region, Settings
+from rehearsal.server import own_namespaces
+from rehearsal.session.sandbox import SCRIPT, OutsideAddresses
+from rehearsal.setup import cache, host, image
 from tests.scripts import params
 from tests.scripts.node import Node
 
@@ -59,7 +60,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     (cache.DIRECTORY / "run").mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="scripts-", dir=cache.DIRECTORY / "run"))
     directory.chmod(0o755)
-    # an interrupt is for the tests inside: they end, and lab.sh cleans up behind them
+    # an interrupt is for the tests inside: they end, and sandbox.sh cleans up behind them
     signal.signal(signal.SIGINT, lambda *_: None)
     return subprocess.run(
         [
@@ -129,8 +130,8 @@ def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
     nodes = {name: machines[name] for name in NODES}
     named = params.hosts(nodes)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: node.step("ready.sh"), nodes.values()))
-        list(pool.map(lambda node: node.step("hosts.sh", named), nodes.values()))
+        list(pool.map(lambda node: node.step("machine/ready.sh"), nodes.values()))
+        list(pool.map(lambda node: node.step("machine/etc_hosts.sh", named), nodes.values()))
     return nodes
 
 
@@ -138,8 +139,8 @@ def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
 def spare(machines: Mapping[str, Node], nodes: Mapping[str, Node]) -> Node:
     """The machine for what must fail: no part of the pool, but it knows the nodes' names."""
     spare = machines[SPARE]
-    spare.refuses("ready.sh")
-    spare.step("hosts.sh", params.hosts(nodes))
+    spare.refuses("machine/ready.sh")
+    spare.step("machine/etc_hosts.sh", params.hosts(nodes))
     return spare
 
 

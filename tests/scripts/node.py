@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.remote import assignments, command_text
-from rehearsal.machine import Machine
+from components.machine.remote import assignments, command_text
+from rehearsal.region.machine import Machine
 
 COMPONENTS = Path(__file__).parents[2] / "components"
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from components.cloud.aws import database
 from components.cloud.aws.certificates import database_ca
+from components.config.settings import Gluster
 from components.gluster.mount import ring
 from components.gluster.volume import volume_options
-from components.hosts import host_name
-from components.settings import Gluster
+from components.machine.etc_hosts import host_name
 from components.varnish import varnish as cache
 from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
 from components.wordpress.stack import MOUNT_OPTIONS

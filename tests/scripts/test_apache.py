@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from components.cloud.existing import packages
+from components.config.settings import Gluster
 from components.gluster.mount import ring
 from components.gluster.volume import volume_options
-from components.hosts import host_name
-from components.remote import command_text
-from components.settings import Gluster
-from rehearsal.machine import Attachment
-from rehearsal.region import Region
+from components.machine.etc_hosts import host_name
+from components.machine.remote import command_text
+from rehearsal.region.machine import Attachment
+from rehearsal.region.region import Region
 from tests.scripts import params
 from tests.scripts.node import COMPONENTS, Node
 
@@ -91,7 +91,7 @@ def apache(name: str) -> dict[str, str]:
         "SITE": SITE,
         "FIRST": "yes" if name == NAMES[0] else "",
         "CONF": params.text("apache/apache.conf").replace("@SITE@", SITE),
-        "COPY": params.text("move/copy.sh"),
+        "COPY": params.text("migrate/copy.sh"),
         "MOUNT": params.text("gluster/mount.sh"),
         "UNIT": params.text("gluster/gluster-mount@.service"),
     }
@@ -137,7 +137,7 @@ def machines(region: Region) -> Iterator[dict[str, Node]]:
         node.run("systemctl", "disable", "--quiet", "--now", "nginx")
         node.run("systemctl", "enable", "--quiet", "apache2")
         node.step("cloud/existing/packages.sh", packages.params(["gluster", "apache"]))
-        node.step("hosts.sh", params.hosts(made))
+        node.step("machine/etc_hosts.sh", params.hosts(made))
         node.step("gluster/glusterd.sh", params.GLUSTERD)
         node.step("gluster/brick.sh", params.brick(node.disk))
 

@@ -18,10 +18,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from components.balancer import haproxy, keepalived
-from rehearsal.network import Plain, ip
-from rehearsal.region import Region
-from rehearsal.shell import run
+from components.haproxy import haproxy
+from components.keepalived import keepalived
+from rehearsal.region.network import Plain, ip
+from rehearsal.region.region import Region
+from rehearsal.system.shell import run
 from tests.scripts.node import Node
 
 VISITORS = Plain("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
@@ -169,7 +170,7 @@ def all_well(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
 
 
 def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], *names: str) -> dict[str, str]:
-    """Of balancer/haproxy.sh on the balancer `own`, in front of the web nodes of these names."""
+    """Of haproxy/haproxy.sh on the balancer `own`, in front of the web nodes of these names."""
     others = {name: node.address for name, node in balancers.items() if name != own}
     targets = {name: webs[name].address for name in names or ("web1", "web2")}
     return {
@@ -192,12 +193,12 @@ def again(node: Node, script: str, given: Mapping[str, str], secrets: Mapping[st
 
 def test_haproxy_sends_visitors_to_the_web_nodes(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
     for name, node in balancers.items():
-        node.step("balancer/haproxy.sh", balancing(name, balancers, webs))
+        node.step("haproxy/haproxy.sh", balancing(name, balancers, webs))
     node = balancers["lb1"]
     public = node.machine.host.ports[0].address
     answers = [json.loads(ask(public)[1])["name"] for _ in range(10)]
     assert Counter(answers) == {"web1": 5, "web2": 5}
-    again(node, "balancer/haproxy.sh", balancing("lb1", balancers, webs))
+    again(node, "haproxy/haproxy.sh", balancing("lb1", balancers, webs))
 
 
 def test_haproxy_believes_nothing_that_a_visitor_says_of_himself(balancers: Mapping[str, Node]) -> None:
@@ -294,7 +295,7 @@ def test_haproxy_takes_a_new_web_node_without_dropping_a_connection(
         visitor.start()
     try:
         eventually(lambda: any("GET /slow" in web.asked for web in webs.values()), within=5)
-        node.step("balancer/haproxy.sh", balancing("lb1", balancers, webs, "web1", "web2", "web3"))
+        node.step("haproxy/haproxy.sh", balancing("lb1", balancers, webs, "web1", "web2", "web3"))
         eventually(lambda: bool(webs["web3"].asked), within=5)
     finally:
         end.set()
@@ -303,7 +304,7 @@ def test_haproxy_takes_a_new_web_node_without_dropping_a_connection(
     assert not failed
     assert slow == [(200, "." * 10)]
     assert node.run("systemctl", "show", "--property", "MainPID", "haproxy") == main
-    node.step("balancer/haproxy.sh", balancing("lb1", balancers, webs))
+    node.step("haproxy/haproxy.sh", balancing("lb1", balancers, webs))
 
 
 def test_haproxy_goes_on_as_it_was_when_the_configuration_is_wrong(
@@ -312,10 +313,10 @@ def test_haproxy_goes_on_as_it_was_when_the_configuration_is_wrong(
     node = balancers["lb1"]
     given = balancing("lb1", balancers, webs)
     said = node.refuses(
-        "balancer/haproxy.sh", given | {"CONFIG": given["CONFIG"].replace(f"{webs['web1'].address}:", "nowhere:")}
+        "haproxy/haproxy.sh", given | {"CONFIG": given["CONFIG"].replace(f"{webs['web1'].address}:", "nowhere:")}
     )
     assert "could not resolve address 'nowhere'" in said
-    again(node, "balancer/haproxy.sh", given)
+    again(node, "haproxy/haproxy.sh", given)
 
 
 def test_haproxy_names_who_has_its_port(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
@@ -323,14 +324,14 @@ def test_haproxy_names_who_has_its_port(balancers: Mapping[str, Node], webs: Map
     node.run("systemctl", "stop", "haproxy")
     node.run("systemctl", "start", "nginx")
     try:
-        assert '"nginx"' in node.refuses("balancer/haproxy.sh", balancing("lb2", balancers, webs))
+        assert '"nginx"' in node.refuses("haproxy/haproxy.sh", balancing("lb2", balancers, webs))
     finally:
         node.run("systemctl", "stop", "nginx")
-    node.step("balancer/haproxy.sh", balancing("lb2", balancers, webs))
+    node.step("haproxy/haproxy.sh", balancing("lb2", balancers, webs))
 
 
 def failing_over(own: str, balancers: Mapping[str, Node], *, entrance: str = ENTRANCE) -> dict[str, str]:
-    """Of balancer/keepalived.sh on the balancer `own`, where it holds the address itself."""
+    """Of keepalived/keepalived.sh on the balancer `own`, where it holds the address itself."""
     address = balancers[own].address
     peers = [node.address for name, node in balancers.items() if name != own]
     return {
@@ -382,7 +383,7 @@ def silence(region: Region, during: Callable[[], object], within: float) -> floa
 def holder(balancers: Mapping[str, Node]) -> tuple[Node, Node]:
     """The balancer that has the address, and the other one, which could take it over."""
     for name, node in balancers.items():
-        node.step("balancer/keepalived.sh", failing_over(name, balancers))
+        node.step("keepalived/keepalived.sh", failing_over(name, balancers))
     (name,) = holders(balancers)
     (other,) = set(balancers) - {name}
     return balancers[name], balancers[other]
@@ -390,23 +391,23 @@ def holder(balancers: Mapping[str, Node]) -> tuple[Node, Node]:
 
 def test_keepalived_gives_the_address_to_one_balancer(balancers: Mapping[str, Node]) -> None:
     for name, node in balancers.items():
-        node.step("balancer/keepalived.sh", failing_over(name, balancers))
+        node.step("keepalived/keepalived.sh", failing_over(name, balancers))
     eventually(lambda: len(holders(balancers)) == 1, within=10)
     assert ask(ENTRANCE)[0] == 200
     for name, node in balancers.items():
-        again(node, "balancer/keepalived.sh", failing_over(name, balancers))
+        again(node, "keepalived/keepalived.sh", failing_over(name, balancers))
 
 
 def test_keepalived_tells_every_mistake_at_once(balancers: Mapping[str, Node]) -> None:
     node = balancers["lb1"]
     before = node.state()
     given = failing_over("lb1", balancers, entrance="192.0.2.77")
-    said = node.refuses("balancer/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
+    said = node.refuses("keepalived/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
     assert "does not have the address 10.99.0.1" in said
     assert "192.0.2.77, which is to fail over, is in no network" in said
     own = node.machine.host.ports[0].address
     assert "is this machine's own address" in node.refuses(
-        "balancer/keepalived.sh", failing_over("lb1", balancers, entrance=own)
+        "keepalived/keepalived.sh", failing_over("lb1", balancers, entrance=own)
     )
     assert node.state() == before
 

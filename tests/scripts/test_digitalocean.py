@@ -15,11 +15,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from rehearsal.drills.doors import OPERATOR, STRANGER, reaches
-from rehearsal.machine import Machine
+from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
 from rehearsal.plugins import digitalocean
-from rehearsal.region import Region
-from rehearsal.shell import ToolError
+from rehearsal.region.machine import Machine
+from rehearsal.region.region import Region
+from rehearsal.system.shell import ToolError
 from tests.stand_in import Engine, Rejected, Resource
 
 SERVE = """

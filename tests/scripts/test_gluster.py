@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from components.settings import Gluster
-from rehearsal.region import Region
+from components.config.settings import Gluster
+from rehearsal.region.region import Region
 from tests.scripts import params
 from tests.scripts.conftest import NODES
 from tests.scripts.node import Node

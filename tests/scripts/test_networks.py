@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.capture import Flow
-from rehearsal.drills.doors import OPERATOR, STRANGER, reaches
-from rehearsal.existing import HandedOver, Networks, hand_over, plain_networks
-from rehearsal.existing import Node as Given
-from rehearsal.network import Group, Host, Plain, Rule
-from rehearsal.region import Faults, Region
+from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
+from rehearsal.region.capture import Flow
+from rehearsal.region.faults import Faults
+from rehearsal.region.network import Group, Host, Plain, Rule
+from rehearsal.region.preexisting import HandedOver, Networks, hand_over, plain_networks
+from rehearsal.region.preexisting import Node as Given
+from rehearsal.region.region import Region
 from tests.scripts.node import Node
 
 ANYWHERE = ipaddress.IPv4Network("0.0.0.0/0")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.cloud.existing import packages
-from components.remote import command_text
+from components.machine.remote import command_text
 from tests.scripts.node import COMPONENTS, Node
 
 STEP = "cloud/existing/packages.sh"

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from rehearsal.drills.doors import OPERATOR, STRANGER, reaches
-from rehearsal.network import Group, Host, Rule
-from rehearsal.region import Faults, Region
-from rehearsal.shell import ToolError
+from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
+from rehearsal.region.faults import Faults
+from rehearsal.region.network import Group, Host, Rule
+from rehearsal.region.region import Region
+from rehearsal.system.shell import ToolError
 from tests.scripts.node import Node
 
 

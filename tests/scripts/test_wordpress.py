@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from components.cloud.aws.database import NAME
-from rehearsal.shell import ToolError
+from rehearsal.system.shell import ToolError
 from tests.scripts import params
 from tests.scripts.conftest import FOREIGN_CA, NO_TLS, PASSWORD
 from tests.scripts.node import Node

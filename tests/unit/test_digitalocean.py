@@ -11,7 +11,7 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks
 
-from components.cloud.digitalocean.link import on_the_link
+from components.cloud.digitalocean.vxlan_tunnel import on_the_link
 from tests.unit import graph as recorded
 from tests.unit.graph import Graph, Secret, build, committed, run, text
 from tests.unit.test_safety import shown

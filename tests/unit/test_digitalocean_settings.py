@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.load import parse
-from components.mistakes import Mistakes
+from components.config.errors import Mistakes
+from components.config.loader import parse
 from tests.unit.graph import text
 
 LEAST: dict[str, Any] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from components.config.settings import Gluster
 from components.gluster.mount import ring
 from components.gluster.volume import volume_options
-from components.settings import Gluster
 from tests.unit.graph import Graph, build
 
 TWO = {"gfs1": {"zone": "us-east-1b"}, "gfs2": {"zone": "us-east-1c"}}

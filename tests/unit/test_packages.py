@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components import user_data
 from components.cloud.existing import packages
+from components.machine import user_data
 
 
 def test_the_packages_are_those_of_the_parts_each_once() -> None:
     gluster = yaml.safe_load((user_data.PARTS / "gluster.yaml").read_text())["packages"]
     moved = yaml.safe_load((user_data.PARTS / "apache.yaml").read_text())["packages"]
-    assert packages.params(["gluster", "apache", "move"])["PACKAGES"].split() == [*gluster, *moved]
+    assert packages.params(["gluster", "apache", "migrate"])["PACKAGES"].split() == [*gluster, *moved]
 
 
 def test_the_files_of_the_parts_come_with_their_paths() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.remote import END, assignments, command_text
+from components.machine.remote import END, assignments, command_text
 from tests.unit.graph import ROOT
 
 AWKWARD = 'it\'s $HOME, `id`; "quoted" \\ and\nmore'

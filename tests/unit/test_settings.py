@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from components.cloud.aws.settings import AwsSettings
-from components.load import CLOUDS, parse
-from components.mistakes import Mistakes
-from components.settings import PortRange, Settings
+from components.config.errors import Mistakes
+from components.config.loader import CLOUDS, parse
+from components.config.settings import PortRange, Settings
 from tests.unit.graph import ROOT, build, committed, text
 
 LEAST: dict[str, Any] = {

@@ -8,8 +8,8 @@ from email.message import Message
 import pytest
 import yaml
 
-from components import user_data
-from components.user_data import LIMIT, render
+from components.machine import user_data
+from components.machine.user_data import LIMIT, render
 from tests.unit.graph import ROOT
 
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"

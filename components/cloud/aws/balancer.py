@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import lb
 
-from components import cloud
+from components.cloud import interface
 from components.cloud.aws import settings
 from components.cloud.aws.network import Network
 from components.cloud.aws.node import Node
@@ -20,7 +20,7 @@ class BalancerArgs:
 
     balancer: settings.Balancer
     network: Network
-    service: cloud.Service
+    service: interface.Service
     nodes: Mapping[str, Node]
 
 
@@ -92,5 +92,5 @@ class Balancer(pulumi.ComponentResource):
                 default_actions=[forward],
                 opts=child,
             )
-        self.balancer = cloud.Balancer(address=balancer.dns_name, https=bool(certificate))
+        self.balancer = interface.Balancer(address=balancer.dns_name, https=bool(certificate))
         self.register_outputs({"address": balancer.dns_name})

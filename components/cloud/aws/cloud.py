@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components import cloud
+from components.cloud import interface
 from components.cloud.aws.balancer import Balancer, BalancerArgs
 from components.cloud.aws.database import Database, DatabaseArgs
-from components.cloud.aws.entrance import SCRIPT, Entrance
-from components.cloud.aws.login import Login
 from components.cloud.aws.network import Network, NetworkArgs, entrance_address
 from components.cloud.aws.node import Node, NodeArgs
 from components.cloud.aws.settings import AwsSettings
+from components.cloud.aws.ssh_key import Login
+from components.cloud.aws.virtual_ip import SCRIPT, Entrance
 
 
 class Aws:
     """What `components.cloud.Cloud` describes, rented from Amazon."""
 
-    def __init__(self, settings: AwsSettings, service: cloud.Service) -> None:
+    def __init__(self, settings: AwsSettings, service: interface.Service) -> None:
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, service))
         login = Login("login")
@@ -32,20 +32,20 @@ class Aws:
         self.network = network.cidr
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.login_key: pulumi.Output[str] | None = login.private_key
-        self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
+        self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
         self.database = Database("database", DatabaseArgs(settings, network)).database if service.database else None
         self.balancer = (
             Balancer("balancer", BalancerArgs(settings.balancer, network, service, nodes)).balancer
             if service.balanced
             else None
         )
-        self.entrance: cloud.Entrance | None = None
+        self.entrance: interface.Entrance | None = None
         if entrance:
-            self.entrance = cloud.Entrance(
+            self.entrance = interface.Entrance(
                 address=entrance.address.public_ip,
                 peers={name: self.nodes[name].private_address for name in service.entrances},
                 needs=[],
-                move=cloud.Move(
+                move=interface.Move(
                     script=SCRIPT.read_text(),
                     params={
                         name: {

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_aws import rds
 
-from components import cloud
+from components.cloud import interface
 from components.cloud.aws.certificates import database_ca
 from components.cloud.aws.network import Network
 from components.cloud.aws.settings import AwsSettings
@@ -67,7 +67,7 @@ class Database(pulumi.ComponentResource):
             tags={"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()},
             opts=pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect),
         )
-        self.database = cloud.Database(
+        self.database = interface.Database(
             address=instance.address,
             port=instance.port,
             name=NAME,

@@ -9,8 +9,8 @@ from ipaddress import IPv4Network
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from components.cloud import Service
 from components.cloud.aws import settings
+from components.cloud.interface import Service
 
 ANYWHERE = "0.0.0.0/0"
 

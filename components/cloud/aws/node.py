@@ -9,13 +9,13 @@ import pulumi
 import pulumi_tls as tls
 from pulumi_aws import ebs, ec2
 
-from components import cloud
-from components.cloud.aws.entrance import Entrance
-from components.cloud.aws.login import Login
+from components.cloud import interface
 from components.cloud.aws.network import Network, entrance_address
 from components.cloud.aws.settings import AwsSettings
-from components.remote import RemoteHost
-from components.user_data import render
+from components.cloud.aws.ssh_key import Login
+from components.cloud.aws.virtual_ip import Entrance
+from components.machine.remote import RemoteHost
+from components.machine.user_data import render
 
 DEBIAN = "136693071363"
 """Debian's own account (wiki.debian.org/Cloud/AmazonEC2Image)."""
@@ -32,7 +32,7 @@ class NodeArgs:
     network: Network
     login: Login
     entrance: Entrance | None
-    work: cloud.Work
+    work: interface.Work
 
 
 class Node(pulumi.ComponentResource):
@@ -91,7 +91,7 @@ class Node(pulumi.ComponentResource):
             opts=child,
         )
         self.instance = instance
-        self.node = cloud.Node(
+        self.node = interface.Node(
             name=name,
             zone=zone,
             host=host,
@@ -101,7 +101,7 @@ class Node(pulumi.ComponentResource):
         )
         self.register_outputs({"private_address": instance.private_ip, "public_address": instance.public_ip})
 
-    def _disk(self, name: str, settings: AwsSettings, size_gb: int, tags: dict[str, str]) -> cloud.Disk:
+    def _disk(self, name: str, settings: AwsSettings, size_gb: int, tags: dict[str, str]) -> interface.Disk:
         volume = ebs.Volume(
             f"{name}-data",
             availability_zone=settings.nodes[name].zone,
@@ -124,7 +124,7 @@ class Node(pulumi.ComponentResource):
         )
         # Nitro's udev rule: NVMe serial numbers are volume ids without the hyphen
         path = volume.id.apply(lambda id_: f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{id_.replace('-', '')}")
-        return cloud.Disk(path, size_gb, [attachment])
+        return interface.Disk(path, size_gb, [attachment])
 
 
 def newest_debian(parent: pulumi.Resource) -> pulumi.Output[str]:

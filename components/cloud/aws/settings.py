@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from components import settings
-from components.mistakes import Given
-from components.settings import Name, Range, Section, Settings, matching
+from components.config import settings
+from components.config.errors import Given
+from components.config.settings import Name, Range, Section, Settings, matching
 
 Region = Annotated[str, matching(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
 MachineType = Annotated[str, matching(r"[a-z0-9-]+\.[a-z0-9]+", "a machine type; write one such as t3.small")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from components import cloud
+from components.cloud import interface
 from components.cloud.digitalocean.network import Network, let_in, port_range
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 
@@ -18,7 +18,7 @@ class BalancerArgs:
 
     settings: DigitalOceanSettings
     network: Network
-    service: cloud.Service
+    service: interface.Service
 
 
 class Balancer(pulumi.ComponentResource):
@@ -76,5 +76,5 @@ class Balancer(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        self.balancer = cloud.Balancer(address=balancer.ip, https=bool(certificate))
+        self.balancer = interface.Balancer(address=balancer.ip, https=bool(certificate))
         self.register_outputs({"address": balancer.ip})

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components import cloud
+from components.cloud import interface
 from components.cloud.digitalocean.balancer import Balancer, BalancerArgs
 from components.cloud.digitalocean.database import Database, DatabaseArgs
-from components.cloud.digitalocean.entrance import Entrance, EntranceArgs
-from components.cloud.digitalocean.login import Login
 from components.cloud.digitalocean.network import Network, NetworkArgs
 from components.cloud.digitalocean.node import Node, NodeArgs
 from components.cloud.digitalocean.settings import DigitalOceanSettings
+from components.cloud.digitalocean.ssh_key import Login
+from components.cloud.digitalocean.virtual_ip import Entrance, EntranceArgs
 
 
 class DigitalOcean:
@@ -23,7 +23,7 @@ class DigitalOcean:
     Raises pulumi.RunError for a stack whose name DigitalOcean does not take in the names of things.
     """
 
-    def __init__(self, settings: DigitalOceanSettings, service: cloud.Service) -> None:
+    def __init__(self, settings: DigitalOceanSettings, service: interface.Service) -> None:
         stack = pulumi.get_stack()
         # what VPCs, firewalls, load balancers and tags all take
         if not re.fullmatch(r"[a-zA-Z0-9-]+", stack):
@@ -37,14 +37,14 @@ class DigitalOcean:
         self.network = network.cidr
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.login_key: pulumi.Output[str] | None = login.private_key
-        self.nodes: Mapping[str, cloud.Node] = {name: node.node for name, node in nodes.items()}
-        self.database: cloud.Database | None = None
+        self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
+        self.database: interface.Database | None = None
         if service.database:
             self.database = Database("database", DatabaseArgs(settings, network)).database
-        self.balancer: cloud.Balancer | None = None
+        self.balancer: interface.Balancer | None = None
         if service.balanced:
             self.balancer = Balancer("balancer", BalancerArgs(settings, network, service)).balancer
-        self.entrance: cloud.Entrance | None = None
+        self.entrance: interface.Entrance | None = None
         if service.entrances:
             balancers = {name: nodes[name] for name in service.entrances}
             self.entrance = Entrance("entrance", EntranceArgs(settings, balancers)).entrance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from components import cloud
+from components.cloud import interface
 from components.cloud.digitalocean.network import Network
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 
@@ -58,7 +58,7 @@ class Database(pulumi.ComponentResource):
         authority = digitalocean.get_database_ca_output(
             cluster_id=cluster.id, opts=pulumi.InvokeOutputOptions(parent=self)
         )
-        self.database = cloud.Database(
+        self.database = interface.Database(
             address=cluster.private_host,
             port=cluster.port,
             name=NAME,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from components.cloud import Service, Work
-from components.cloud.digitalocean.link import PORT as LINK
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.settings import PortRange
+from components.cloud.digitalocean.vxlan_tunnel import PORT as LINK
+from components.cloud.interface import Service, Work
+from components.config.settings import PortRange
 
 ANYWHERE = ["0.0.0.0/0", "::/0"]
 

@@ -8,12 +8,12 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 import pulumi_tls as tls
 
-from components import cloud
-from components.cloud.digitalocean.login import Login
+from components.cloud import interface
 from components.cloud.digitalocean.network import Network
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.remote import RemoteHost
-from components.user_data import render
+from components.cloud.digitalocean.ssh_key import Login
+from components.machine.remote import RemoteHost
+from components.machine.user_data import render
 
 USER = "root"
 """That DigitalOcean's images let in."""
@@ -26,7 +26,7 @@ class NodeArgs:
     settings: DigitalOceanSettings
     network: Network
     login: Login
-    work: cloud.Work
+    work: interface.Work
 
 
 class Node(pulumi.ComponentResource):
@@ -77,7 +77,7 @@ class Node(pulumi.ComponentResource):
             reachable=network.firewalls,
             opts=self._child,
         )
-        self.node = cloud.Node(
+        self.node = interface.Node(
             name=name,
             # droplets have none below the region
             zone=settings.region,
@@ -90,7 +90,7 @@ class Node(pulumi.ComponentResource):
             {"private_address": self.droplet.ipv4_address_private, "public_address": self.droplet.ipv4_address}
         )
 
-    def _disk(self, name: str, args: NodeArgs, size_gb: int) -> cloud.Disk:
+    def _disk(self, name: str, args: NodeArgs, size_gb: int) -> interface.Disk:
         protect = args.settings.protect_data
         volume = digitalocean.Volume(
             # Without a name of ours: names are unique in a region, and a disk that an earlier life of the stack has
@@ -108,4 +108,4 @@ class Node(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         path = volume.name.apply(lambda given: f"/dev/disk/by-id/scsi-0DO_Volume_{given}")
-        return cloud.Disk(path=path, size_gb=size_gb, attached=[attachment])
+        return interface.Disk(path=path, size_gb=size_gb, attached=[attachment])

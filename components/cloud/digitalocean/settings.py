@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 
-from components import settings
-from components.mistakes import Given
-from components.settings import Name, Range, Section, Settings, matching
+from components.config import settings
+from components.config.errors import Given
+from components.config.settings import Name, Range, Section, Settings, matching
 
 Region = Annotated[str, matching(r"[a-z]{3}\d", "a region; write one such as nyc3")]
 Size = Annotated[str, matching(r"[a-z][a-z0-9_]*(-[a-z0-9.]+)+", "a size; write one such as s-1vcpu-2gb")]

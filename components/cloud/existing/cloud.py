@@ -6,34 +6,34 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components import cloud
+from components.cloud import interface
 from components.cloud.existing import packages
 from components.cloud.existing.settings import ExistingSettings
-from components.remote import RemoteHost, Step
+from components.machine.remote import RemoteHost, Step
 
 
 class Existing:
     """What `components.cloud.Cloud` describes, of machines that nobody has to rent."""
 
-    def __init__(self, settings: ExistingSettings, service: cloud.Service) -> None:
+    def __init__(self, settings: ExistingSettings, service: interface.Service) -> None:
         self.operators: Sequence[str] = []
         self.network = pulumi.Output.from_input(str(settings.network.private))
         self.login_key: pulumi.Output[str] | None = None
-        self.nodes: Mapping[str, cloud.Node] = {
+        self.nodes: Mapping[str, interface.Node] = {
             name: self._node(name, settings, work) for name, work in sorted(service.works.items())
         }
-        self.database: cloud.Database | None = None
-        self.balancer: cloud.Balancer | None = None
-        self.entrance: cloud.Entrance | None = None
+        self.database: interface.Database | None = None
+        self.balancer: interface.Balancer | None = None
+        self.entrance: interface.Entrance | None = None
         if service.entrances:
-            self.entrance = cloud.Entrance(
+            self.entrance = interface.Entrance(
                 address=pulumi.Output.from_input(str(settings.network.virtual_ip)),
                 peers={name: self.nodes[name].private_address for name in service.entrances},
                 needs=[],
                 move=None,
             )
 
-    def _node(self, name: str, settings: ExistingSettings, work: cloud.Work) -> cloud.Node:
+    def _node(self, name: str, settings: ExistingSettings, work: interface.Work) -> interface.Node:
         given = settings.nodes[name]
         host = RemoteHost(
             name,
@@ -46,11 +46,11 @@ class Existing:
             first=Step("packages", packages.SCRIPT, packages.params(work.user_data), timeout=900),
             opts=pulumi.ResourceOptions(),
         )
-        return cloud.Node(
+        return interface.Node(
             name=name,
             zone="",
             host=host,
             private_address=pulumi.Output.from_input(str(given.private)),
             public_address=pulumi.Output.from_input(str(given.public)),
-            disk=cloud.Disk(given.disk, work.disk_gb, attached=[]) if given.disk and work.disk_gb else None,
+            disk=interface.Disk(given.disk, work.disk_gb, attached=[]) if given.disk and work.disk_gb else None,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from components.user_data import PARTS
+from components.machine.user_data import PARTS
 
 SCRIPT = Path(__file__).with_suffix(".sh")
 

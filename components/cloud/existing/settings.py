@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from components import settings
-from components.mistakes import Given
-from components.settings import Name, Range, Section, Settings, matching
+from components.config import settings
+from components.config.errors import Given
+from components.config.settings import Name, Range, Section, Settings, matching
 
 
 def _address(given: object) -> IPv4Address:

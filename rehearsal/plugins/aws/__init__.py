@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rehearsal.plugins.aws import balancer, compute, database, network
-from rehearsal.plugins.provider import Provider
-from rehearsal.region import Region
+from rehearsal.plugins.protocol import Provider
+from rehearsal.region.region import Region
 
 
 def provider(region: Region) -> Provider:

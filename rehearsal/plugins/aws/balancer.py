@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import Any, Literal
 
-from rehearsal.balancer import Balancer, HealthCheck, Listener, TargetGroup
-from rehearsal.network import Host
-from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags
+from rehearsal.plugins.aws.resource_type import AwsKind, InputModel, Properties, Refused, Tags
+from rehearsal.region.load_balancer import Balancer, HealthCheck, Listener, TargetGroup
+from rehearsal.region.network import Host
 
 
 class LoadBalancer(AwsKind):

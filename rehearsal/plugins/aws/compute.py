@@ -7,8 +7,8 @@ import fnmatch
 import hashlib
 from typing import Any, Literal
 
-from rehearsal.machine import Attachment
-from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.plugins.aws.resource_type import AwsKind, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 16384
 DEBIAN = "debian-12-amd64-20261103-2288"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import Any, Literal
 
-from rehearsal.database import Account
-from rehearsal.network import Host
-from rehearsal.plugins.aws.kind import AwsKind, InputModel, Properties, Refused, Tags
+from rehearsal.plugins.aws.resource_type import AwsKind, InputModel, Properties, Refused, Tags
+from rehearsal.region.database import Account
+from rehearsal.region.network import Host
 
 PORT = 3306
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from rehearsal.network import Group, Rule
-from rehearsal.plugins.aws.kind import ACCOUNT, AwsKind, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsKind, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.region.network import Group, Rule
 
 
 class Vpc(AwsKind):

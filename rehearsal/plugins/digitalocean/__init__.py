@@ -7,8 +7,8 @@ is made from; what the API refuses, as in its documentation.
 from __future__ import annotations
 
 from rehearsal.plugins.digitalocean import balancer, compute, database, firewall, network
-from rehearsal.plugins.provider import Provider
-from rehearsal.region import Region
+from rehearsal.plugins.protocol import Provider
+from rehearsal.region.region import Region
 
 
 def provider(region: Region) -> Provider:

@@ -8,10 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rehearsal.balancer import HealthCheck, Listener, TargetGroup
-from rehearsal.network import Host
 from rehearsal.plugins.digitalocean import firewall
-from rehearsal.plugins.digitalocean.kind import (
+from rehearsal.plugins.digitalocean.resource_type import (
     DigitalOceanKind,
     InputModel,
     Name,
@@ -20,7 +18,9 @@ from rehearsal.plugins.digitalocean.kind import (
     RegionSlug,
     Tag,
 )
-from rehearsal.region import Region
+from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
+from rehearsal.region.network import Host
+from rehearsal.region.region import Region
 
 DROPLET = "digitalocean:index/droplet:Droplet"
 REDIRECT = 307

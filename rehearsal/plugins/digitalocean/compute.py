@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rehearsal.machine import Attachment
 from rehearsal.plugins.digitalocean import balancer, firewall
-from rehearsal.plugins.digitalocean.kind import (
+from rehearsal.plugins.digitalocean.resource_type import (
     DigitalOceanKind,
     DropletSize,
     InputModel,
@@ -25,6 +24,7 @@ from rehearsal.plugins.digitalocean.kind import (
     matching,
     now,
 )
+from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 64 << 10
 ROOT_LOGS_IN = b"#cloud-config\ndisable_root: false\n"

@@ -9,10 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rehearsal.database import Account
-from rehearsal.network import Group, Host, Rule
 from rehearsal.plugins.digitalocean import firewall
-from rehearsal.plugins.digitalocean.kind import (
+from rehearsal.plugins.digitalocean.resource_type import (
     DatabaseSize,
     DigitalOceanKind,
     InputModel,
@@ -22,6 +20,8 @@ from rehearsal.plugins.digitalocean.kind import (
     Tag,
     matching,
 )
+from rehearsal.region.database import Account
+from rehearsal.region.network import Group, Host, Rule
 
 CA = "digitalocean:index/getDatabaseCa:getDatabaseCa"
 PORT = 25060

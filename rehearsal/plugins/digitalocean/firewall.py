@@ -14,8 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-from rehearsal.network import Group, Rule
-from rehearsal.plugins.digitalocean.kind import (
+from rehearsal.plugins.digitalocean.resource_type import (
     DigitalOceanKind,
     InputModel,
     Name,
@@ -25,7 +24,8 @@ from rehearsal.plugins.digitalocean.kind import (
     matching,
     now,
 )
-from rehearsal.region import Region
+from rehearsal.region.network import Group, Rule
+from rehearsal.region.region import Region
 
 ANYONE = Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
 OPEN = "open"

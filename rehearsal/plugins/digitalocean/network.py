@@ -5,9 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from rehearsal.network import Group
 from rehearsal.plugins.digitalocean.firewall import ANYONE, OPEN
-from rehearsal.plugins.digitalocean.kind import (
+from rehearsal.plugins.digitalocean.resource_type import (
     DigitalOceanKind,
     InputModel,
     Name,
@@ -17,6 +16,7 @@ from rehearsal.plugins.digitalocean.kind import (
     Tag,
     now,
 )
+from rehearsal.region.network import Group
 
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 

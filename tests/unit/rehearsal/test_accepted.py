@@ -8,8 +8,8 @@ from unittest.mock import Mock
 import pytest
 
 from rehearsal.plugins import aws, digitalocean
-from rehearsal.plugins.provider import schema_faults
-from rehearsal.region import Region
+from rehearsal.plugins.protocol import schema_faults
+from rehearsal.region.region import Region
 from tests.unit.graph import Secret, build
 
 PROVIDERS = {"aws": aws, "digitalocean": digitalocean}

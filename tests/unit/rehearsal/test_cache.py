@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import cache
-from rehearsal.shell import ToolError
+from rehearsal.setup import cache
+from rehearsal.system.shell import ToolError
 
 
 @pytest.fixture(autouse=True)

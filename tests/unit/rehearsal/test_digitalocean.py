@@ -13,10 +13,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from rehearsal.network import PUBLIC, Host, Port, Rule
 from rehearsal.plugins import digitalocean
-from rehearsal.plugins.provider import UNKNOWN
-from rehearsal.region import Region
+from rehearsal.plugins.protocol import UNKNOWN
+from rehearsal.region.network import PUBLIC, Host, Port, Rule
+from rehearsal.region.region import Region
 from tests.stand_in import Engine, Rejected, Resource
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJnq0q6jGpBvSOmtq6bQmGNrXV0pZvKBq7LQXqUXvAbc"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from components.settings import Settings
-from rehearsal.drills.choice import DRILLS
+from components.config.settings import Settings
+from rehearsal.deploy.stacks import stack_settings, stacks
+from rehearsal.drills.factory import DRILLS
 from rehearsal.project import PROJECT
-from rehearsal.stacks import stack_settings, stacks
 
 
 @pytest.mark.parametrize("stack", stacks())

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import cache, engine
-from rehearsal.shell import ToolError
+from rehearsal.setup import cache, engine
+from rehearsal.system.shell import ToolError
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rehearsal.drills import evidence
-from rehearsal.drills.evidence import CLOCKS, Visit
+from rehearsal.drills import access_logs
+from rehearsal.drills.access_logs import CLOCKS, Visit
 from rehearsal.drills.flood import ADDRESSES, EARLY, INNOCENT, LATE, attacker
-from rehearsal.lab import OutsideAddresses
-from rehearsal.network import router_side
-from rehearsal.probe_flood import INSISTENT, PLACES
+from rehearsal.probes.agents.flood import INSISTENT, PLACES
+from rehearsal.region.network import router_side
+from rehearsal.session.sandbox import OutsideAddresses
 
 BANNED = {"web1": {"a": 102.5}, "web2": {"a": 104.0}}
 
@@ -29,7 +29,7 @@ def visit(address: str, end: float, *, node: str = "web1", status: int = 200, se
 
 def test_what_nginx_logs_is_read() -> None:
     log = "1700000000.250 0.250 198.51.100.7 200 127.0.0.1:9000\n1700000001.000 0.000 2001:db8::7 429 -\n"
-    assert list(evidence.parsed_visits("web1", log)) == [
+    assert list(access_logs.parsed_visits("web1", log)) == [
         Visit("web1", "198.51.100.7", 1700000000.0, 1700000000.25, 200, True),
         Visit("web1", "2001:db8::7", 1700000001.0, 1700000001.0, 429, False),
     ]
@@ -37,22 +37,25 @@ def test_what_nginx_logs_is_read() -> None:
 
 def test_a_mapped_address_is_nobody_else() -> None:
     listed = "198.51.100.7 1700000000.1234567890\n::ffff:198.51.100.7 1700000000.1234567890\n2001:db8::7 1700000001.5\n"
-    assert evidence.parsed_bans(listed) == {"198.51.100.7": pytest.approx(1700000000.123), "2001:db8::7": 1700000001.5}
+    assert access_logs.parsed_bans(listed) == {
+        "198.51.100.7": pytest.approx(1700000000.123),
+        "2001:db8::7": 1700000001.5,
+    }
 
 
 def test_a_ban_is_timed_from_the_sites_last_needed_hit_to_the_last_node() -> None:
     hits = [visit("a", 100), visit("a", 101, node="web2"), visit("a", 102), visit("a", 103), visit("b", 90)]
-    assert evidence.ban_seconds(["a"], hits, BANNED, hits=3) == 2.0
+    assert access_logs.ban_seconds(["a"], hits, BANNED, hits=3) == 2.0
 
 
 def test_the_longest_ban_counts() -> None:
     banned = {node: {**refused, "b": 200.0} for node, refused in BANNED.items()}
-    assert evidence.ban_seconds(["a", "b"], [visit("a", 103), visit("b", 195)], banned, hits=1) == 5.0
+    assert access_logs.ban_seconds(["a", "b"], [visit("a", 103), visit("b", 195)], banned, hits=1) == 5.0
 
 
 def test_a_refused_request_is_no_hit() -> None:
     hits = [visit("a", 100), visit("a", 101, status=429), visit("a", 103)]
-    assert evidence.ban_seconds(["a"], hits, BANNED, hits=2) == 1.0
+    assert access_logs.ban_seconds(["a"], hits, BANNED, hits=2) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -66,11 +69,11 @@ def test_a_refused_request_is_no_hit() -> None:
 def test_a_ban_that_is_nowhere_or_not_everywhere_has_no_time(
     hits: list[Visit], banned: dict[str, dict[str, float]]
 ) -> None:
-    assert evidence.ban_seconds(["a"], hits, banned, hits=2) is None
+    assert access_logs.ban_seconds(["a"], hits, banned, hits=2) is None
 
 
 def test_nobody_attacked() -> None:
-    assert evidence.ban_seconds([], [], BANNED, hits=2) is None
+    assert access_logs.ban_seconds([], [], BANNED, hits=2) is None
 
 
 def test_what_reaches_php_after_the_nodes_own_ban_is_found() -> None:
@@ -81,7 +84,7 @@ def test_what_reaches_php_after_the_nodes_own_ban_is_found() -> None:
     refused = visit("a", 105, status=429)
     innocent = visit("b", 105)
     found = [after, begun_before, within_clocks, elsewhere, refused, innocent]
-    assert evidence.php_after_ban(found, BANNED) == [after]
+    assert access_logs.php_after_ban(found, BANNED) == [after]
 
 
 def test_everybody_has_an_address_of_the_strangers_network() -> None:
@@ -136,7 +139,10 @@ def test_attackers_come_from_their_own_addresses_write_what_they_like_and_insist
         )
     ]
     with subprocess.Popen(
-        [sys.executable, "-m", "rehearsal.probe_flood"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "rehearsal.probes.agents.flood"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdin
         assert process.stdout

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import host
-from rehearsal.shell import ToolError
+from rehearsal.setup import host
+from rehearsal.system.shell import ToolError
 
 Calls = list[tuple[str, ...]]
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import cache, image
+from rehearsal.setup import cache, image
 
 RELEASE = "Origin: Debian\nDate: {day} Nov 2026 00:12:41 UTC\nValid-Until: Sat, 28 Nov 2026 00:12:41 UTC\n"
 FRIDAY, SATURDAY = RELEASE.format(day="Fri, 20"), RELEASE.format(day="Sat, 21")

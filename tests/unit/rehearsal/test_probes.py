@@ -18,8 +18,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from rehearsal import probes
-from rehearsal.probes import AddressProbe, SessionProbe
+from rehearsal.probes import base
+from rehearsal.probes.base import AddressProbe, SessionProbe
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Shop:
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr(probes, "SESSION_PERIOD", 0.01)
+    monkeypatch.setattr(base, "SESSION_PERIOD", 0.01)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

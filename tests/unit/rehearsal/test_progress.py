@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from rehearsal.progress import Steps, duration
-from rehearsal.shell import ToolError
+from rehearsal.system.shell import ToolError
 
 
 def steps(*, terminal: bool = False) -> tuple[Steps, io.StringIO]:

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from rehearsal.plugins.provider import UNKNOWN, InputModel, Kind, Properties, Provider, Refused, from_wire, to_wire
+from rehearsal.plugins.protocol import UNKNOWN, InputModel, Kind, Properties, Provider, Refused, from_wire, to_wire
 
 URN = "urn:pulumi:stack::project::ha-wordpress:aws:Node$test:index/disk:Disk::gfs1"
 

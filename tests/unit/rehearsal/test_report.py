@@ -13,19 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rehearsal.axis import Axis
-from rehearsal.report import (
-    PAUSE,
-    Attempt,
-    Fault,
-    GraphNode,
-    Lane,
-    Mark,
-    PathStep,
-    Promise,
-    Report,
-    stretches,
-)
+from rehearsal.report.model import PAUSE, Attempt, Fault, GraphNode, Lane, Mark, PathStep, Promise, Report, stretches
+from rehearsal.report.timeline import Axis
 
 
 class Flood(Fault):

@@ -29,8 +29,8 @@ from pulumi._types import input_type_types
 from pydantic import BaseModel
 
 from rehearsal.plugins import aws, digitalocean
-from rehearsal.plugins.provider import InputModel, Kind
-from rehearsal.region import Region
+from rehearsal.plugins.protocol import InputModel, Kind
+from rehearsal.region.region import Region
 
 SAYS_REPLACED = re.compile(r"forces (a )?(new|replacement)|recreate", re.IGNORECASE)
 OF_ANOTHER = {"userDataReplaceOnChange"}

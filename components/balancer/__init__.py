@@ -1,1 +1,0 @@
-"""The site's own load balancers: HAProxy, and one address that fails over between them."""

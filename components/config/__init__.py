@@ -1,0 +1,1 @@
+"""The settings of a stack: their models, their checks, the nodes' roles."""

@@ -1,0 +1,1 @@
+"""HAProxy on the site's own load balancers."""

@@ -1,0 +1,1 @@
+"""Deployment of a stack by the real Pulumi engine."""

@@ -1,0 +1,49 @@
+"""Ports: who gets a connection to what."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from rehearsal import progress
+from rehearsal.region.faults import Faults
+from rehearsal.session.sandbox import OutsideAddresses
+
+OPERATOR, STRANGER = "", OutsideAddresses.stranger.split("/")[0]
+"""Addresses to knock from: the operator's own, and one that no security group lets in."""
+
+
+class Door(NamedTuple):
+    """A port of a target and whether it shall be open to a source.
+
+    Both are hosts of the region, by name; or, from outside, one of this side's addresses to a public one.
+    """
+
+    source: str
+    target: str
+    port: int
+    open: bool
+
+
+def reaches(source: str, address: str, port: int) -> bool:
+    """Whether a TCP connection comes about from one of this side's addresses."""
+    try:
+        socket.create_connection((address, port), timeout=2, source_address=(source, 0)).close()
+    except OSError:
+        return False
+    return True
+
+
+def wrong(faults: Faults, inner: Sequence[Door], outer: Sequence[Door]) -> list[str]:
+    """Knock on every door, and say which are not as they should be."""
+    with progress.step("Knocking on every door"), ThreadPoolExecutor(len(inner) + len(outer)) as pool:
+        from_inside = pool.map(lambda door: faults.reaches(door.source, door.target, door.port), inner)
+        from_outside = pool.map(lambda door: reaches(door.source, door.target, door.port), outer)
+        found = [*from_inside, *from_outside]
+    return [
+        f"{door.source or 'operator'} to {door.target}:{door.port} is {'open' if is_open else 'closed'}"
+        for door, is_open in zip([*inner, *outer], found, strict=True)
+        if is_open != door.open
+    ]

@@ -1,0 +1,44 @@
+"""What every AWS kind has in common: ids, ARNs, zones and tags."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator
+
+from rehearsal.plugins.cloud import CloudKind
+from rehearsal.plugins.protocol import InputModel, Properties, Refused
+
+REFERENCE = re.compile(r"(vpc|subnet|sg|sgr|igw|rtb|i|vol|eipalloc)-[0-9a-f]{17}|arn:aws:elasticloadbalancing:\S+")
+ACCOUNT = "123456789012"
+
+
+def _zone(zone: str) -> str:
+    letters = "abcdef" if zone.startswith("us-east-1") else "abc"
+    if not re.fullmatch(rf"[a-z]{{2}}(-[a-z]+)+-\d[{letters}]", zone):
+        raise ValueError(f"InvalidParameterValue: availability zone {zone} does not exist")
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Tags = dict[str, str]
+
+
+class AwsKind(CloudKind):
+    """A kind of AWS resource."""
+
+    reference = REFERENCE
+    in_place = frozenset({"tags"})
+    prefix: ClassVar[str]
+    """Of its ids: `vpc` for vpc-0123456789abcdef0."""
+
+    def new_id(self, inputs: Any) -> str:
+        return f"{self.prefix}-0{secrets.token_hex(8)}"
+
+    def arn(self, service: str, rest: str) -> str:
+        return f"arn:aws:{service}:{self.region.name}:{ACCOUNT}:{rest}"
+
+
+__all__ = ["ACCOUNT", "AwsKind", "InputModel", "Properties", "Refused", "Tags", "Zone"]

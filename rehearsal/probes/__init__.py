@@ -1,0 +1,1 @@
+"""Probes: clients that read, write and fetch pages while a drill breaks things."""

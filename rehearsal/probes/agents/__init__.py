@@ -1,0 +1,1 @@
+"""Programs that a probe starts on a machine or beside it."""

@@ -1,0 +1,1 @@
+"""The report: its data, the terminal table, the page."""

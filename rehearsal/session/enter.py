@@ -1,0 +1,29 @@
+"""The way into a running rehearsal's machines. Usage: python -m rehearsal.session.enter DIRECTORY [NODE]."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rehearsal.region.control import connect
+
+
+def main() -> None:
+    """List the machines, or become a shell on one of them."""
+    control = connect(Path(sys.argv[1]))
+    machines = control.machines()
+    if len(sys.argv) == 2:
+        for name, running in sorted(machines.items()):
+            print(f"  {name}: {'running' if running else 'off'} {control.address(name)}")
+        return
+    node = sys.argv[2]
+    if not machines.get(node):
+        known = ", ".join(sorted(name for name, running in machines.items() if running))
+        sys.exit(f"no running node is called {node}; there are: {known}")
+    words = [*control.entering(node), "bash", "--login"]
+    os.execvp(words[0], words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Preparation of this host: tools, the engine, the machine image, the cache."""

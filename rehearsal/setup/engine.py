@@ -1,0 +1,79 @@
+"""The real Pulumi engine: the one on PATH, or one built from its Go module."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from rehearsal import progress
+from rehearsal.setup import cache
+from rehearsal.system.shell import ToolError, run
+
+OLDEST = (3, 259, 0)
+MODULE = Path(__file__).parents[2] / "tools" / "pulumi"
+PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+"""The variable that the engine tells its version from, and that Pulumi's own releases set."""
+
+
+def ensure() -> Path:
+    """A `pulumi` that is `OLDEST` or newer; building one takes some three minutes, once.
+
+    Raises `ToolError` when it cannot be built.
+    """
+    found = shutil.which("pulumi")
+    if found and version(run(found, "version")) >= OLDEST:
+        return Path(found)
+    modules = hashlib.sha256((MODULE / "go.sum").read_bytes()).hexdigest()
+    return cache.once(f"engine-{_pinned()}-{modules[:12]}", _build) / "pulumi"
+
+
+def version(text: str) -> tuple[int, ...]:
+    """The first version number in what a program says of itself: `(1, 25, 11)` of `go1.25.11`.
+
+    Raises `ToolError` when there is none.
+    """
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    if found is None:
+        raise ToolError(f"no version number in {text!r}")
+    return tuple(int(part or 0) for part in found.groups())
+
+
+def _pinned() -> str:
+    """The engine's version in our Go module: `v3.259.0`."""
+    found = re.search(r"github.com/pulumi/pulumi/pkg/v3 (v\S+)", (MODULE / "go.mod").read_text())
+    if found is None:
+        raise ToolError(f"{MODULE / 'go.mod'} names no engine")
+    return found[1]
+
+
+def _build(directory: Path) -> None:
+    with progress.step("Building the Pulumi engine") as step:
+        go = _go(directory / "go")
+        step.detail("fetching its modules")
+        # GOTOOLCHAIN: this Go or none, never another one fetched by itself
+        environment = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
+        flags = f"-ldflags=-s -w -X {VERSION}={_pinned()}"
+        step.follow(
+            go, "build", "-v", "-trimpath", flags, "-o", directory / "pulumi", PACKAGE,
+            cwd=MODULE, env=environment, timeout=1800,
+        )  # fmt: skip
+        version(run(directory / "pulumi", "version"))
+        shutil.rmtree(directory / "go", ignore_errors=True)
+
+
+def _go(directory: Path) -> Path:
+    """The Go on PATH if it is new enough for the module, else a pinned one, put into `directory`."""
+    needed = version((MODULE / "go.mod").read_text())
+    found = shutil.which("go")
+    if found and version(run("env", "GOTOOLCHAIN=local", found, "version")) >= needed:
+        return Path(found)
+    with progress.step("Fetching Go"):
+        run(
+            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+            "--require-hashes", "--target", directory, "-r", MODULE / "requirements.txt", timeout=600,
+        )  # fmt: skip
+    return directory / "go" / "bin" / "go"

@@ -1,0 +1,1 @@
+"""Thin wrappers of the host's own commands and files."""

@@ -1,0 +1,191 @@
+"""migrate/migrate.sh: a tree of files onto a mounted volume."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from components.machine.remote import command_text
+from tests.scripts import params
+from tests.scripts.node import COMPONENTS, Node
+
+SOURCE = "/srv/site"
+TARGET = f"{params.ROOT}/moved"
+MOVE = {"SOURCE": SOURCE, "TARGET": TARGET, "ASIDE": "", "COPY": params.text("migrate/copy.sh")}
+
+TREE = r"""
+mkdir -p "$1/uploads/leer und mehr" "$1/cache"
+echo page >"$1/index.php"; ln "$1/index.php" "$1/hard.php"; ln -s index.php "$1/soft.php"; ln -s /nowhere "$1/dangling"
+printf 'täg\n' >"$1/uploads/leer und mehr/Ünïcode #1.txt"
+truncate -s 64M "$1/sparse.img"; printf end >>"$1/sparse.img"
+head -c 3000000 /dev/urandom >"$1/uploads/photo.jpg"
+setfattr -n user.origin -v camera "$1/uploads/photo.jpg"; setfattr -n user.kept -v yes "$1/cache"
+echo '#' >"$1/#hash"; echo secret >"$1/secret"; chmod 0640 "$1/secret"; chmod 4755 "$1/hard.php"; chmod 2775 "$1/cache"
+chown -h 1234:33 "$1/secret" "$1/soft.php"; chown 33:33 "$1/uploads"
+touch -d '2001-02-03 04:05:06.789' "$1/secret" "$1/uploads/photo.jpg"; touch -h -d 2002-02-02 "$1"/{soft.php,dangling}
+touch -d 2003-03-03 "$1"{/uploads/*/,/uploads/,/cache/,/}
+"""
+"""Links and directories with times of long ago: rsync leaves theirs as it is where it is less than a second off."""
+
+TOLD = r"""
+cd "$1"
+find . -path ./.ha-wordpress -prune -o ! -type d -printf '%P %y %m %U %G %T@ %n %l\n' | sort
+find . -path ./.ha-wordpress -prune -o -type d -printf '%P %m %U %G %T@\n' | sort
+find . -path ./.ha-wordpress -prune -o -type f -exec sha256sum {} + | sort
+getfattr --absolute-names --recursive --physical --dump . | grep -v '^$'
+stat --format '%i' index.php hard.php | uniq | wc -l
+"""
+
+
+BROKEN = r"""
+cp -a "$1" "$2"
+mkdir "$2/.ha-wordpress"
+echo "moved from $(hostname):$1" >"$2/.ha-wordpress/copying"
+printf X | dd of="$2/uploads/photo.jpg" bs=1 seek=1000 conv=notrunc status=none
+touch -r "$1/uploads/photo.jpg" "$2/uploads/photo.jpg"
+"""
+
+
+@pytest.fixture
+def node(mounted: Mapping[str, Node]) -> Iterator[Node]:
+    """A node with the volume, a tree to move, and no trace of an earlier test."""
+    node = mounted["gfs2"]
+    node.run("bash", "-euc", TREE, "bash", SOURCE)
+    yield node
+    node.run("bash", "-c", f"rm -rf {SOURCE} {SOURCE}.orig-* {TARGET} /usr/local/sbin/rsync")
+
+
+def told(node: Node, tree: str) -> str:
+    return node.run("bash", "-euc", TOLD, "bash", tree)
+
+
+def aside(node: Node) -> list[str]:
+    return node.run("bash", "-c", f"ls -d {SOURCE}.orig-* 2>/dev/null || true").split()
+
+
+def test_everything_of_a_tree_arrives_and_the_old_one_stays_under_a_dated_name(node: Node) -> None:
+    before = told(node, SOURCE)
+    move = MOVE | {"ASIDE": "yes"}
+    # bans are shared as soon as the volume is mounted
+    node.run("mkdir", "-p", f"{TARGET}/.ha-wordpress/bans")
+    node.step("migrate/migrate.sh", move)
+    assert told(node, TARGET) == before
+    [old] = aside(node)
+    assert told(node, old) == before
+    node.run("test", "!", "-e", SOURCE)
+    blocks = int(node.run("stat", "--format", "%b", f"{TARGET}/sparse.img"))
+    assert blocks * 512 < 1 << 20, "the holes were filled"
+
+    # a site that lives on is not touched by a second run, nor a directory that took the old name
+    node.run("bash", "-c", f"echo changed >{TARGET}/index.php; mkdir {SOURCE}; echo other >{SOURCE}/index.php")
+    lives = told(node, TARGET)
+    node.again("migrate/migrate.sh", move)
+    assert told(node, TARGET) == lives
+    assert aside(node) == [old]
+
+
+def test_the_old_tree_stays_where_nobody_asks_to_rename_it(node: Node) -> None:
+    node.step("migrate/migrate.sh", MOVE)
+    assert aside(node) == []
+    assert told(node, TARGET) == told(node, SOURCE)
+    # asked later
+    node.step("migrate/migrate.sh", MOVE | {"ASIDE": "yes"})
+    assert len(aside(node)) == 1
+
+
+def test_a_move_that_was_killed_goes_on_where_it_stopped(node: Node) -> None:
+    node.run("bash", "-c", f"head -c 200000000 /dev/urandom >{SOURCE}/uploads/video.mp4")
+    text = command_text(COMPONENTS / "migrate/migrate.sh", MOVE, timeout=180)
+    running = subprocess.Popen([*node.machine.entering(), "bash", "-c", text])
+    node.eventually("bash", "-c", f"(($(du --summarize --block-size=1M {TARGET} | cut -f1) > 40))")
+    node.run("bash", "-c", "kill -TERM $(pgrep -x timeout | tail -n 1)")
+    assert running.wait(timeout=30) != 0
+    assert node.run("cat", f"{TARGET}/.ha-wordpress/copying").startswith("moved from ")
+    node.eventually("test", "-s", f"{TARGET}/.ha-wordpress/partial/video.mp4")
+    node.step("migrate/migrate.sh", MOVE)
+    assert told(node, TARGET) == told(node, SOURCE)
+    assert node.run("ls", "-A", f"{TARGET}/.ha-wordpress").split() == ["code"]
+
+
+def test_a_site_that_is_there_is_not_overwritten(node: Node) -> None:
+    node.run("bash", "-c", f"mkdir {TARGET}; echo theirs >{TARGET}/index.php")
+    before = told_files(node)
+    said = node.refuses("migrate/migrate.sh", MOVE | {"ASIDE": "yes"})
+    assert f"The volume holds files that {SOURCE} did not bring, such as {TARGET}/index.php" in said
+    assert told_files(node) == before
+    node.run("test", "-d", SOURCE)
+
+
+def told_files(node: Node) -> str:
+    return node.run("bash", "-c", f"find {TARGET} -printf '%P %T@ %i\n'; cat {TARGET}/index.php")
+
+
+def test_a_file_that_is_newer_on_the_volume_is_left_and_named(node: Node) -> None:
+    node.run("bash", "-c", f"mkdir -p {TARGET}/.ha-wordpress; echo newer >{TARGET}/secret; echo extra >{TARGET}/extra")
+    node.run("bash", "-c", f"echo moved from $(hostname):{SOURCE} >{TARGET}/.ha-wordpress/copying")
+    said = node.refuses("migrate/migrate.sh", MOVE | {"ASIDE": "yes"})
+    assert "they change, or are newer there" in said
+    assert "\nsecret\n" in said
+    assert node.run("cat", f"{TARGET}/secret") == "newer\n"
+    assert aside(node) == []
+    # what the tree does not have is out of the way, but not lost
+    assert node.run("cat", f"{TARGET}/.ha-wordpress/replaced/extra") == "extra\n"
+
+
+def test_a_tree_that_changes_without_a_pause_is_not_called_moved(node: Node) -> None:
+    node.run("bash", "-c", f"for i in {{1..300}}; do echo $i >{SOURCE}/cache/$i; done")
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            node.run("bash", "-c", f"date +%N >{SOURCE}/cache/1; date +%N >{SOURCE}/index.php")
+            time.sleep(0.05)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        said = node.refuses("migrate/migrate.sh", MOVE | {"ASIDE": "yes"})
+    finally:
+        over.set()
+        writer.join()
+    assert "After 3 passes these are not the same" in said
+    assert "\ncache/1\n" in said
+    assert aside(node) == []
+    node.step("migrate/migrate.sh", MOVE)
+    assert told(node, TARGET) == told(node, SOURCE)
+
+
+def test_what_arrives_broken_is_found_by_its_checksum(node: Node) -> None:
+    # the same size and time as the original's, as after a fault that nobody noticed
+    node.run("bash", "-euc", BROKEN, "bash", SOURCE, TARGET)
+    said = node.refuses("migrate/migrate.sh", MOVE)
+    assert "\nuploads/photo.jpg\n" in said
+    node.run("test", "!", "-e", f"{TARGET}/.ha-wordpress/code")
+
+
+@pytest.mark.parametrize("given", ["setfacl --modify user:1234:r", "setcap cap_net_bind_service+ep"])
+def test_what_a_volume_cannot_take_is_not_dropped(node: Node, given: str) -> None:
+    node.run("sh", "-c", f"{given} {SOURCE}/secret")
+    said = node.refuses("migrate/migrate.sh", MOVE | {"ASIDE": "yes"})
+    assert "Operation not supported" in said
+    assert "setfacl --remove-all and setcap -r take them off" in said
+    assert aside(node) == []
+    node.run("sh", "-c", f"setfacl --remove-all {SOURCE}/secret; setcap -r {SOURCE}/secret || true")
+    node.step("migrate/migrate.sh", MOVE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"SOURCE": "/srv/none"}, "/srv/none is not a directory of this machine"),
+        ({"TARGET": "/srv/volume"}, "/srv/volume is not on a GlusterFS volume"),
+        ({"SOURCE": "/var/www"}, f"{TARGET} is inside of /var/www itself"),
+    ],
+)
+def test_what_cannot_be_moved_is_refused(node: Node, changed: dict[str, str], said: str) -> None:
+    assert said in node.refuses("migrate/migrate.sh", MOVE | changed)
+    node.run("rm", "-rf", "/srv/volume")

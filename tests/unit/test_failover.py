@@ -1,0 +1,157 @@
+"""components/cloud/digitalocean/failover.sh, with a stand-in for the part of DigitalOcean's API that it uses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "components" / "cloud" / "digitalocean" / "failover.sh"
+ADDRESS = "203.0.113.80"
+TOKEN = "dop_v1_0123456789abcdef"
+OURS, OTHER = 41, 42
+
+
+class Api(ThreadingHTTPServer):
+    """Stand-in for DigitalOcean's API: one reserved IP."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.holder: int | None = OTHER
+        self.pending = 0
+        """Attempts until an earlier action is over: they are answered 422."""
+        self.late = 0
+        """Questions after which an assignment is seen."""
+        self.silent = False
+        self.token = TOKEN
+        self.assigned: list[int] = []
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Api
+
+    def do_GET(self) -> None:
+        if self._welcome(f"/v2/reserved_ips/{ADDRESS}"):
+            if self.server.assigned:
+                self.server.late -= 1
+                if self.server.late < 0:
+                    self.server.holder = self.server.assigned[-1]
+            droplet = {"id": self.server.holder, "name": "lb"} if self.server.holder else None
+            self._answer(200, {"reserved_ip": {"ip": ADDRESS, "droplet": droplet, "locked": False}})
+
+    def do_POST(self) -> None:
+        if self._welcome(f"/v2/reserved_ips/{ADDRESS}/actions"):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert asked["type"] == "assign"
+            if self.server.pending or self.server.assigned:
+                self.server.pending = max(self.server.pending - 1, 0)
+                self._answer(422, {"id": "unprocessable_entity", "message": "The IP has a pending event."})
+                return
+            self.server.assigned.append(asked["droplet_id"])
+            self._answer(201, {"action": {"id": 1, "status": "in-progress", "type": "assign_ip"}})
+
+    def _welcome(self, path: str) -> bool:
+        if self.server.silent:
+            threading.Event().wait(10)
+            return False
+        if self.headers["Authorization"] != f"Bearer {self.server.token}":
+            self._answer(401, {"id": "unauthorized", "message": "Unable to authenticate you"})
+        elif self.path != path:
+            self._answer(404, {"id": "not_found", "message": "The resource you requested could not be found."})
+        else:
+            return True
+        return False
+
+    def _answer(self, status: int, body: object) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the test tells what it saw."""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    api.shutdown()
+    api.server_close()
+
+
+def move(api: Api, limit: int = 20) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "ADDRESS": ADDRESS,
+        "DROPLET": str(OURS),
+        "API": api.url,
+        "LIMIT": str(limit),
+        "PATH": "/usr/bin:/bin",
+    }
+    return subprocess.run(
+        ["bash", str(SCRIPT)], check=False, env=environment, input=f"TOKEN={TOKEN}\n", capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("before", [OTHER, None])
+def test_the_address_comes_from_another_droplet_or_from_none(api: Api, before: int | None) -> None:
+    api.holder = before
+    done = move(api)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+    assert api.holder == OURS
+    assert api.assigned == [OURS]
+
+
+def test_an_address_that_is_here_already_is_not_asked_for(api: Api) -> None:
+    api.holder = OURS
+    assert move(api).returncode == 0
+    assert not api.assigned
+
+
+def test_it_waits_until_the_address_is_here(api: Api) -> None:
+    api.late = 2
+    assert move(api).returncode == 0
+    assert api.holder == OURS
+    assert api.assigned == [OURS]
+
+
+def test_a_move_that_is_under_way_is_waited_for(api: Api) -> None:
+    api.pending = 2
+    assert move(api).returncode == 0
+    assert api.holder == OURS
+
+
+def test_a_token_that_is_refused_is_told_at_once(api: Api) -> None:
+    api.token = "another"
+    start = time.monotonic()
+    done = move(api)
+    assert time.monotonic() - start < 5
+    assert done.returncode == 1
+    assert f"DigitalOcean refuses to move {ADDRESS} to droplet {OURS}: 401" in done.stderr
+    assert TOKEN not in done.stderr
+
+
+def test_an_interface_that_never_answers_is_given_up(api: Api) -> None:
+    api.silent = True
+    done = move(api, limit=2)
+    assert done.returncode == 1
+    assert "did not come to droplet 41 within 2 s; DigitalOcean's last answer: 000" in done.stderr
+
+
+def test_a_move_that_never_ends_is_given_up(api: Api) -> None:
+    api.pending = 100
+    done = move(api, limit=3)
+    assert done.returncode == 1
+    assert "The IP has a pending event." in done.stderr

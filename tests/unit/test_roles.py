@@ -1,0 +1,201 @@
+"""Which node does what, and that a site moves between clouds, topologies and web stacks by one setting each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components.config.errors import Mistakes
+from components.config.loader import parse
+from components.config.roles import Plan, plan
+from tests.unit.graph import Graph, Secret, build, text
+
+AWS: dict[str, Any] = {
+    "aws:region": "us-east-1",
+    "network": {"ssh_from": ["203.0.113.0/24"]},
+    "site": {"admin_email": "editor@example.com"},
+}
+HOST_KEY = f"ssh-ed25519 {'A' * 68}"
+EXISTING: dict[str, Any] = {
+    "cloud": "existing",
+    "topology": "balancers",
+    "web": "sessions",
+    "ssh_private_key": "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+    "network": {"private": "10.0.0.0/24", "virtual_ip": "192.0.2.10"},
+    "nodes": {
+        name: {
+            "role": role,
+            "public": f"192.0.2.{at}",
+            "private": f"10.0.0.{at}",
+            "host_key": HOST_KEY,
+            "disk": "/dev/vdb",
+        }
+        for at, (name, role) in enumerate(
+            {"lb1": "balancer", "lb2": "balancer", "php1": "web", "php2": "web"}.items(), start=11
+        )
+    },
+}
+
+
+def mistakes(least: dict[str, Any], **changes: Any) -> list[str]:
+    with pytest.raises(Mistakes) as told:
+        parse({name: text(value) for name, value in (least | changes).items()})
+    return [line.strip() for line in str(told.value).splitlines()[1:]]
+
+
+def test_in_a_converged_site_every_node_does_everything() -> None:
+    assert plan("converged", {"gfs2": None, "gfs1": None}, 0) == Plan(["gfs1", "gfs2"], ["gfs1", "gfs2"], [])
+
+
+def test_a_converged_site_may_have_balancers_in_front() -> None:
+    roles = {"server01": None, "server02": None, "lb1": "balancer", "lb2": "balancer"}
+    assert plan("converged", roles, 0) == Plan(["server01", "server02"], ["server01", "server02"], ["lb1", "lb2"])  # type: ignore[arg-type]
+
+
+def test_in_a_separate_site_the_last_storage_node_is_the_arbiter() -> None:
+    roles = {"app1": "web", "gfs1": "storage", "gfs3": "storage", "gfs2": "storage"}
+    assert plan("separate", roles, 1) == Plan(["gfs1", "gfs2", "gfs3"], ["app1"], [])  # type: ignore[arg-type]
+
+
+def test_balancers_hold_the_files_and_the_first_web_node_is_the_arbiter() -> None:
+    roles = {"php2": "web", "php1": "web", "lb1": "balancer", "lb2": "balancer"}
+    assert plan("balancers", roles, 1) == Plan(["lb1", "lb2", "php1"], ["php1", "php2"], ["lb1", "lb2"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cloud", ["aws", "digitalocean"])
+@pytest.mark.parametrize("topology", ["converged", "separate", "balancers"])
+@pytest.mark.parametrize("web", ["wordpress", "sessions"])
+def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -> None:
+    changes: dict[str, Any] = {"cloud": cloud, "topology": topology, "web": web, "nodes": {}, "gluster": {}}
+    if web == "sessions":
+        changes["site"] = {}
+    if cloud == "digitalocean":
+        changes |= {"database": {}, "balancer_token": "token"}
+    graph = build("aws-wordpress", **changes)
+    bought = {resource.type.split(":")[0] for resource in graph.resources.values()} & {"aws", "digitalocean"}
+    assert bought == {cloud}
+    assert bool(list(graph.of_type("balancer.Keepalived"))) == (topology == "balancers")
+    assert bool(list(graph.of_type("sessions.Sessions"))) == (web == "sessions")
+    assert graph.outputs["url"].startswith("http://")
+
+
+@pytest.mark.parametrize(
+    ("line", "least", "changes"),
+    [
+        (
+            "topology: must be 'converged', 'separate' or 'balancers'; it is \"star\"",
+            AWS,
+            {"topology": "star", "nodes": {"a": {"zone": "us-east-1a"}}},
+        ),
+        (
+            "web: apache is for servers that run it already; set cloud: existing, or another web",
+            AWS,
+            {"web": "apache", "site": {}},
+        ),
+        (
+            "web: wordpress needs a managed database, and machines that exist have none; set another web or cloud",
+            EXISTING,
+            {"web": "wordpress", "site": {"admin_email": "a@b.example"}},
+        ),
+        (
+            "site: is WordPress's; leave it out with web: sessions",
+            EXISTING,
+            {"site": {"admin_email": "a@b.example"}},
+        ),
+        (
+            "nodes.php1.role: is 'storage'; topology balancers has: balancer, web",
+            EXISTING,
+            {
+                "nodes": EXISTING["nodes"] | {"php1": EXISTING["nodes"]["php1"] | {"role": "storage"}},
+                "gluster": {"replica": 2, "arbiter": 1},
+            },
+        ),
+        (
+            "nodes.lb1.role: is missing; topology balancers has: balancer, web",
+            EXISTING,
+            {
+                "nodes": EXISTING["nodes"]
+                | {"lb1": {key: value for key, value in EXISTING["nodes"]["lb1"].items() if key != "role"}}
+                | {"lb3": EXISTING["nodes"]["lb2"] | {"public": "192.0.2.9", "private": "10.0.0.9"}}
+            },
+        ),
+        (
+            "nodes.lb1.disk: is missing, and the node holds a brick; name its spare disk",
+            EXISTING,
+            {
+                "nodes": EXISTING["nodes"]
+                | {"lb1": {key: value for key, value in EXISTING["nodes"]["lb1"].items() if key != "disk"}}
+            },
+        ),
+        (
+            "network.virtual_ip: is missing, and the balancers need one to share; add it",
+            EXISTING,
+            {"network": {"private": "10.0.0.0/24"}},
+        ),
+        (
+            "nodes.lb1.public: '192.0.2' is not an address; write one such as 192.0.2.10",
+            EXISTING,
+            {"nodes": EXISTING["nodes"] | {"lb1": EXISTING["nodes"]["lb1"] | {"public": "192.0.2"}}},
+        ),
+        (
+            (
+                "nodes.lb1.host_key: 'ssh-ed25519' is not a host key; write the type and the key that `ssh-keyscan` "
+                "prints, without the address"
+            ),
+            EXISTING,
+            {"nodes": EXISTING["nodes"] | {"lb1": EXISTING["nodes"]["lb1"] | {"host_key": "ssh-ed25519"}}},
+        ),
+        (
+            (
+                "ssh_private_key: is not a private key in OpenSSH's form; set it: "
+                "pulumi config set --secret ssh_private_key"
+            ),
+            EXISTING,
+            {"ssh_private_key": "hunter2"},
+        ),
+        ("ssh_private_key: is missing; add it", EXISTING, {"ssh_private_key": ""}),
+        (
+            "nodes: lb1, lb2 share a zone; give each balancer a zone of its own",
+            AWS,
+            {
+                "topology": "balancers",
+                "nodes": {
+                    "lb1": {"zone": "us-east-1b", "role": "balancer"},
+                    "lb2": {"zone": "us-east-1b", "role": "balancer"},
+                    "app1": {"zone": "us-east-1c", "role": "web"},
+                },
+                "gluster": {"replica": 2, "arbiter": 1, "accept_shared_zones": True},
+            },
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_the_reason(
+    line: str, least: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    assert line in mistakes(least, **changes)
+
+
+def test_the_secret_key_of_existing_machines_is_in_no_message() -> None:
+    assert "hunter2" not in "".join(mistakes(EXISTING, ssh_private_key="hunter2"))
+
+
+@pytest.fixture(scope="module")
+def aws_balancers() -> Graph:
+    return build("aws-wordpress", topology="balancers", nodes={}, gluster={})
+
+
+def test_a_balancer_on_amazon_may_move_the_sites_address_and_no_other(aws_balancers: Graph) -> None:
+    assert "ALLOCATION" in aws_balancers["remote.Command lb1-keepalived"].inputs["create"]
+    assert aws_balancers["ec2.Instance lb1"].inputs["secondaryPrivateIps"] == ["10.20.1.250"]
+    assert aws_balancers["ec2.Instance php1"].inputs.get("iamInstanceProfile") is None
+    assert "iam.RolePolicy entrance" in aws_balancers.after("ec2.Instance lb1")
+    assert not list(aws_balancers.of_type("lb.LoadBalancer"))
+
+
+def test_existing_machines_are_known_by_their_host_key() -> None:
+    graph = build("php-sessions")
+    step = graph["remote.Command lb1-packages"]
+    assert step.deleted_with == ""
+    assert step.inputs["triggers"][0].startswith("ssh-ed25519 ")
+    assert not isinstance(step.inputs["triggers"][0], Secret)
