@@ -16,7 +16,7 @@ from components.gluster.volume import Volume, VolumeArgs
 from components.haproxy.haproxy import Haproxy, HaproxyArgs
 from components.keepalived.keepalived import Keepalived, KeepalivedArgs
 from components.machine.etc_hosts import Hosts, HostsArgs, host_name
-from components.web.interface import Ground, WebStack
+from components.web.interface import WebContext, WebStack
 
 
 def build(settings: Settings) -> None:
@@ -81,7 +81,7 @@ def build(settings: Settings) -> None:
         )
     url = address_of(settings, cloud)
     told = web.serve(
-        Ground(
+        WebContext(
             plan=plan,
             cloud=cloud,
             volume=settings.gluster.volume,

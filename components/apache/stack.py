@@ -8,7 +8,7 @@ import pulumi
 
 from components.apache.apache import HEALTH_PATH, PORT, Apache, ApacheArgs
 from components.cloud.interface import Ports
-from components.web.interface import Ground
+from components.web.interface import WebContext
 
 
 class ApacheStack:
@@ -24,18 +24,18 @@ class ApacheStack:
     database = False
     peers: Sequence[Ports] = ()
 
-    def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
+    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
         filled: list[pulumi.Resource] = []
         own: dict[str, pulumi.Input[str]] = {}
-        for name in ground.plan.web:
+        for name in context.plan.web:
             apache = Apache(
                 name,
                 ApacheArgs(
-                    host=ground.cloud.nodes[name].host,
-                    volume=ground.volume,
-                    servers=ground.servers(name),
-                    first=name == ground.plan.web[0],
-                    needs=[*ground.mountable[name], *filled],
+                    host=context.cloud.nodes[name].host,
+                    volume=context.volume,
+                    servers=context.servers(name),
+                    first=name == context.plan.web[0],
+                    needs=[*context.mountable[name], *filled],
                 ),
             )
             filled = filled or [apache.step]

@@ -9,7 +9,7 @@ import pulumi
 from components.cloud.interface import Ports
 from components.gluster.mount import Mount, MountArgs
 from components.sessions.sessions import MOUNT_OPTIONS, VOLUME_OPTIONS, Sessions, SessionsArgs
-from components.web.interface import Ground
+from components.web.interface import WebContext
 from components.web.web import HEALTH_PATH, PORT, USER_ID, Web, WebArgs
 
 ROOT = "/var/www/html"
@@ -28,14 +28,14 @@ class SessionsStack:
     database = False
     peers: Sequence[Ports] = ()
 
-    def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
-        cloud = ground.cloud
-        for name in ground.plan.web:
+    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
+        cloud = context.cloud
+        for name in context.plan.web:
             host = cloud.nodes[name].host
             path = SessionsArgs.mount
             mount = Mount(
                 name,
-                MountArgs(host, ground.volume, ground.servers(name), path, ground.mountable[name], MOUNT_OPTIONS),
+                MountArgs(host, context.volume, context.servers(name), path, context.mountable[name], MOUNT_OPTIONS),
             )
             web = Web(name, WebArgs(host, ROOT, path, cloud.network))
             Sessions(name, SessionsArgs(host, [mount.step, web.step]))

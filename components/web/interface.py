@@ -15,7 +15,7 @@ from components.machine.etc_hosts import host_name
 
 
 @dataclass(frozen=True)
-class Ground:
+class WebContext:
     """Nodes, and a volume that can be mounted on them.
 
     `mountable`: what a mount waits for, by the node's name. `url`: what visitors type.
@@ -52,5 +52,5 @@ class WebStack(Protocol):
     peers: Sequence[Ports]
     """Open from node to node only."""
 
-    def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
+    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
         """Make it, on every web node; returns what the operator is told."""

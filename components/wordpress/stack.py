@@ -13,7 +13,7 @@ from components.fail2ban.fail2ban import PORT as HITS_PORT
 from components.fail2ban.fail2ban import SHARED, Fail2ban, Fail2banArgs, Limits
 from components.gluster.mount import Mount, MountArgs
 from components.varnish.varnish import PORT, Varnish, VarnishArgs
-from components.web.interface import Ground
+from components.web.interface import WebContext
 from components.web.web import HEALTH_PATH, PORT_BEHIND_CACHE, USER_ID, Web, WebArgs
 from components.wordpress.wordpress import WordPress, WordPressArgs
 
@@ -53,14 +53,19 @@ class WordPressStack:
     def __init__(self, site: Site, bans: Bans, cache: Cache) -> None:
         self._site, self._bans, self._cache = site, bans, cache
 
-    def serve(self, ground: Ground) -> Mapping[str, pulumi.Input[str]]:
-        plan, nodes, database = ground.plan, ground.cloud.nodes, ground.cloud.database
+    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
+        plan, nodes, database = context.plan, context.cloud.nodes, context.cloud.database
         assert database
         mounts = {
             name: Mount(
                 name,
                 MountArgs(
-                    nodes[name].host, ground.volume, ground.servers(name), ROOT, ground.mountable[name], MOUNT_OPTIONS
+                    nodes[name].host,
+                    context.volume,
+                    context.servers(name),
+                    ROOT,
+                    context.mountable[name],
+                    MOUNT_OPTIONS,
                 ),
             )
             for name in (*plan.web, *plan.balancers)
@@ -70,7 +75,7 @@ class WordPressStack:
         for name in plan.web:
             node = nodes[name]
             webs[name] = Web(
-                name, WebArgs(node.host, ROOT, ROOT, ground.cloud.network, database.ca, node.private_address)
+                name, WebArgs(node.host, ROOT, ROOT, context.cloud.network, database.ca, node.private_address)
             )
             varnish = Varnish(
                 name,
@@ -78,14 +83,14 @@ class WordPressStack:
                     host=node.host,
                     address=node.private_address,
                     neighbours={other: nodes[other].private_address for other in known if other != name},
-                    network=ground.cloud.network,
+                    network=context.cloud.network,
                     memory_mb=self._cache.memory_mb,
                     needs=[webs[name].step],
                 ),
             )
-            self._ban(ground, name, "proxy", plan.balancers or known, needs=[mounts[name].step, varnish.step])
+            self._ban(context, name, "proxy", plan.balancers or known, needs=[mounts[name].step, varnish.step])
         for name in plan.balancers:
-            self._ban(ground, name, "nftables", plan.balancers, needs=[mounts[name].step])
+            self._ban(context, name, "nftables", plan.balancers, needs=[mounts[name].step])
         first = plan.web[0]
         wordpress = WordPress(
             "wordpress",
@@ -93,7 +98,7 @@ class WordPressStack:
                 host=nodes[first].host,
                 site=self._site,
                 root=ROOT,
-                url=ground.url,
+                url=context.url,
                 database=database,
                 mounted=mounts[first].step,
                 php=[webs[first].step],
@@ -103,13 +108,13 @@ class WordPressStack:
 
     def _ban(
         self,
-        ground: Ground,
+        context: WebContext,
         name: str,
         ban_point: Literal["nftables", "proxy"],
         counters: Sequence[str],
         needs: Sequence[pulumi.Resource],
     ) -> None:
-        cloud = ground.cloud
+        cloud = context.cloud
         Fail2ban(
             name,
             Fail2banArgs(
@@ -117,7 +122,7 @@ class WordPressStack:
                 counters=[cloud.nodes[counter].private_address for counter in counters if counter != name],
                 network=cloud.network,
                 ban_point=ban_point,
-                nginx=name in ground.plan.web,
+                nginx=name in context.plan.web,
                 shared=f"{ROOT}/{SHARED}",
                 ignore=[cloud.network, *cloud.operators],
                 limits=Limits(**self._bans.model_dump()),
