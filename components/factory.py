@@ -7,26 +7,26 @@ from __future__ import annotations
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.existing.settings import ExistingSettings
-from components.cloud.interface import Cloud, Service
+from components.cloud.interface import Cloud, SiteSpec
 from components.config.settings import Settings
 from components.web.interface import WebStack
 
 
-def cloud_of(settings: Settings, service: Service) -> Cloud:
+def cloud_of(settings: Settings, site: SiteSpec) -> Cloud:
     """The machines and what is rented with them, made."""
     match settings:
         case AwsSettings():
             from components.cloud.aws.cloud import Aws
 
-            return Aws(settings, service)
+            return Aws(settings, site)
         case DigitalOceanSettings():
             from components.cloud.digitalocean.cloud import DigitalOcean
 
-            return DigitalOcean(settings, service)
+            return DigitalOcean(settings, site)
         case ExistingSettings():
             from components.cloud.existing.cloud import Existing
 
-            return Existing(settings, service)
+            return Existing(settings, site)
         case _:
             raise TypeError(f"no cloud is made of {type(settings).__name__}")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.cloud.interface import Cloud, Ports, Service, Work
+from components.cloud.interface import Cloud, MachineSpec, Ports, SiteSpec
 from components.config.settings import GLUSTERD_PORT, PortRange, Settings
 from components.factory import cloud_of, web_stack_of
 from components.gluster.brick import Brick, BrickArgs
@@ -23,7 +23,7 @@ def build(settings: Settings) -> None:
     """A site on several nodes, its files on a volume that outlives any one of them."""
     plan = settings.plan
     web = web_stack_of(settings)
-    cloud = cloud_of(settings, service(settings, web))
+    cloud = cloud_of(settings, site_spec(settings, web))
     nodes = cloud.nodes
 
     addresses = {host_name(name): nodes[name].private_address for name in plan.bricks}
@@ -108,10 +108,10 @@ def build(settings: Settings) -> None:
         pulumi.export("ssh_private_key", cloud.login_key)
 
 
-def service(settings: Settings, web: WebStack) -> Service:
+def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
     """What the machines run, in a cloud's words."""
     plan = settings.plan
-    works = {}
+    machines = {}
     for name in settings.nodes:
         own: list[str] = []
         if name in plan.balancers:
@@ -120,7 +120,7 @@ def service(settings: Settings, web: WebStack) -> Service:
             own += web.user_data
         client = name in plan.web or (name in plan.balancers and web.balancer_user_data)
         user_data = ["base", *(["gluster"] if name in plan.bricks else ["gluster-client"] if client else []), *own]
-        works[name] = Work(
+        machines[name] = MachineSpec(
             user_data=user_data,
             disk_gb=settings.gluster.disk_gb if name in plan.bricks else None,
             balanced=name in plan.web and not plan.balancers,
@@ -135,7 +135,7 @@ def service(settings: Settings, web: WebStack) -> Service:
             peers.append(Ports("web", web_ports))
     else:
         neighbours = web.peers
-    return Service(works, peers, neighbours, web.port, web.health_path, web.database)
+    return SiteSpec(machines, peers, neighbours, web.port, web.health_path, web.database)
 
 
 def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:

@@ -25,7 +25,7 @@ class Ports:
 
 
 @dataclass(frozen=True)
-class Work:
+class MachineSpec:
     """What one machine does, as far as a cloud has to know it."""
 
     user_data: Sequence[str]
@@ -39,10 +39,10 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Service:
+class SiteSpec:
     """What the machines run."""
 
-    works: Mapping[str, Work]
+    machines: Mapping[str, MachineSpec]
     """By the node's name."""
     peers: Sequence[Ports]
     """Open from node to node only."""
@@ -58,12 +58,12 @@ class Service:
     @property
     def balanced(self) -> list[str]:
         """The nodes that the cloud's load balancer sends visitors to."""
-        return [name for name, work in self.works.items() if work.balanced]
+        return [name for name, machine in self.machines.items() if machine.balanced]
 
     @property
     def entrances(self) -> list[str]:
         """The nodes that visitors connect to."""
-        return [name for name, work in self.works.items() if work.entrance]
+        return [name for name, machine in self.machines.items() if machine.entrance]
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from components.cloud.aws.node import Node
 
 @dataclass(frozen=True)
 class BalancerArgs:
-    """`service`: the port it sends visitors to, and the path that it asks for health."""
+    """`site`: the port it sends visitors to, and the path that it asks for health."""
 
     balancer: settings.Balancer
     network: Network
-    service: interface.Service
+    site: interface.SiteSpec
     nodes: Mapping[str, Node]
 
 
@@ -47,12 +47,12 @@ class Balancer(pulumi.ComponentResource):
         targets = lb.TargetGroup(
             "nodes",
             vpc_id=network.vpc,
-            port=args.service.web_port,
+            port=args.site.web_port,
             protocol="HTTP",
             target_type="instance",
             # as short as Amazon lets a check be: a lost node is left after two misses
             health_check=lb.TargetGroupHealthCheckArgs(
-                path=args.service.health_path,
+                path=args.site.health_path,
                 matcher="200",
                 interval=5,
                 timeout=4,
@@ -62,7 +62,7 @@ class Balancer(pulumi.ComponentResource):
             deregistration_delay=15,
             opts=child,
         )
-        for node in args.service.balanced:
+        for node in args.site.balanced:
             lb.TargetGroupAttachment(
                 node, target_group_arn=targets.arn, target_id=args.nodes[node].instance.id, opts=child
             )

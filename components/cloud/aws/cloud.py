@@ -19,31 +19,31 @@ from components.cloud.aws.virtual_ip import SCRIPT, Entrance
 class Aws:
     """What `components.cloud.Cloud` describes, rented from Amazon."""
 
-    def __init__(self, settings: AwsSettings, service: interface.Service) -> None:
+    def __init__(self, settings: AwsSettings, site: interface.SiteSpec) -> None:
         zones = {node.zone for node in settings.nodes.values()}
-        network = Network("network", NetworkArgs(settings.network, zones, service))
+        network = Network("network", NetworkArgs(settings.network, zones, site))
         login = Login("login")
-        entrance = Entrance("entrance") if service.entrances else None
+        entrance = Entrance("entrance") if site.entrances else None
         nodes = {
-            name: Node(name, NodeArgs(settings, network, login, entrance, work))
-            for name, work in sorted(service.works.items())
+            name: Node(name, NodeArgs(settings, network, login, entrance, machine))
+            for name, machine in sorted(site.machines.items())
         }
 
         self.network = network.cidr
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.login_key: pulumi.Output[str] | None = login.private_key
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
-        self.database = Database("database", DatabaseArgs(settings, network)).database if service.database else None
+        self.database = Database("database", DatabaseArgs(settings, network)).database if site.database else None
         self.balancer = (
-            Balancer("balancer", BalancerArgs(settings.balancer, network, service, nodes)).balancer
-            if service.balanced
+            Balancer("balancer", BalancerArgs(settings.balancer, network, site, nodes)).balancer
+            if site.balanced
             else None
         )
         self.entrance: interface.Entrance | None = None
         if entrance:
             self.entrance = interface.Entrance(
                 address=entrance.address.public_ip,
-                peers={name: self.nodes[name].private_address for name in service.entrances},
+                peers={name: self.nodes[name].private_address for name in site.entrances},
                 needs=[],
                 move=interface.Move(
                     script=SCRIPT.read_text(),
@@ -54,7 +54,7 @@ class Aws:
                             "PRIVATE": entrance_address(settings.network.cidr, settings.nodes[name].zone),
                             "REGION": settings.region,
                         }
-                        for name in service.entrances
+                        for name in site.entrances
                     },
                     secrets={},
                 ),

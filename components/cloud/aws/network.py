@@ -10,7 +10,7 @@ import pulumi
 from pulumi_aws import ec2, vpc
 
 from components.cloud.aws import settings
-from components.cloud.interface import Service
+from components.cloud.interface import SiteSpec
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -23,11 +23,11 @@ VRRP = "112"
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`zones`: those that have a node. `service`: which ports are open between whom."""
+    """`zones`: those that have a node. `site`: which ports are open between whom."""
 
     network: settings.Network
     zones: Iterable[str]
-    service: Service
+    site: SiteSpec
 
 
 def subnet_range(cidr: IPv4Network, zone: str) -> IPv4Network:
@@ -65,12 +65,12 @@ class Network(pulumi.ComponentResource):
             self._make(args.network.cidr, zones)
 
         self.node_group = self._group("node", "The nodes: web from the load balancer, storage from each other.")
-        self._admit_operators_and_peers(args.network.ssh_from, args.service)
-        if args.service.balanced:
-            self._admit_visitors_by_balancer(args.service.web_port)
-        if args.service.entrances:
+        self._admit_operators_and_peers(args.network.ssh_from, args.site)
+        if args.site.balanced:
+            self._admit_visitors_by_balancer(args.site.web_port)
+        if args.site.entrances:
             self._admit_visitors()
-        if args.service.database:
+        if args.site.database:
             self._admit_nodes_to_database()
 
         self.register_outputs({"vpc": self.vpc, "subnets": self.subnets})
@@ -120,7 +120,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _admit_operators_and_peers(self, ssh_from: Iterable[IPv4Network], service: Service) -> None:
+    def _admit_operators_and_peers(self, ssh_from: Iterable[IPv4Network], site: SiteSpec) -> None:
         """Whatever has no rule here or below is closed."""
         node = self.node_group
         self.node_rules: list[pulumi.Resource] = [
@@ -132,7 +132,7 @@ class Network(pulumi.ComponentResource):
                     ports.range.last,
                     referenced_security_group_id=node.id,
                 )
-                for ports in (*service.peers, *service.neighbours)
+                for ports in (*site.peers, *site.neighbours)
             ),
             *(self._let_in(f"node-ssh-{cidr}", node, 22, 22, cidr_ipv4=str(cidr)) for cidr in ssh_from),
         ]

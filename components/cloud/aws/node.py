@@ -26,13 +26,13 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`entrance`: for a machine that visitors connect to. `work`: what the machine is made of, and its data disk."""
+    """`entrance`: for a machine that visitors connect to. `machine`: what the machine is made of, and its data disk."""
 
     settings: AwsSettings
     network: Network
     login: Login
     entrance: Entrance | None
-    work: interface.Work
+    machine: interface.MachineSpec
 
 
 class Node(pulumi.ComponentResource):
@@ -47,8 +47,8 @@ class Node(pulumi.ComponentResource):
 
         key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=child)
         public_key = key.public_key_openssh.apply(str.strip)
-        entrance = args.entrance if args.work.entrance else None
-        parts = [*args.work.user_data, "elastic-ip"] if entrance else args.work.user_data
+        entrance = args.entrance if args.machine.entrance else None
+        parts = [*args.machine.user_data, "elastic-ip"] if entrance else args.machine.user_data
         # a secret, as the key in it is one
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
             lambda keys: base64.b64encode(render(parts, *keys).encode()).decode()
@@ -97,7 +97,7 @@ class Node(pulumi.ComponentResource):
             host=host,
             private_address=instance.private_ip,
             public_address=instance.public_ip,
-            disk=self._disk(name, settings, args.work.disk_gb, tags) if args.work.disk_gb else None,
+            disk=self._disk(name, settings, args.machine.disk_gb, tags) if args.machine.disk_gb else None,
         )
         self.register_outputs({"private_address": instance.private_ip, "public_address": instance.public_ip})
 

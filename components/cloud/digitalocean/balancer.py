@@ -14,11 +14,11 @@ from components.cloud.digitalocean.settings import DigitalOceanSettings
 
 @dataclass(frozen=True)
 class BalancerArgs:
-    """`service`: the port it sends visitors to, and the path that it asks for health."""
+    """`site`: the port it sends visitors to, and the path that it asks for health."""
 
     settings: DigitalOceanSettings
     network: Network
-    service: interface.Service
+    site: interface.SiteSpec
 
 
 class Balancer(pulumi.ComponentResource):
@@ -30,7 +30,7 @@ class Balancer(pulumi.ComponentResource):
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Balancer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings, network, service, stack = args.settings, args.network, args.service, pulumi.get_stack()
+        settings, network, site, stack = args.settings, args.network, args.site, pulumi.get_stack()
         certificate = settings.balancer.certificate_name
 
         entries = [("http", 80, None)] + ([("https", 443, certificate)] if certificate else [])
@@ -47,7 +47,7 @@ class Balancer(pulumi.ComponentResource):
                     entry_protocol=protocol,
                     entry_port=port,
                     target_protocol="http",
-                    target_port=service.web_port,
+                    target_port=site.web_port,
                     certificate_name=shown,
                 )
                 for protocol, port, shown in entries
@@ -57,8 +57,8 @@ class Balancer(pulumi.ComponentResource):
             # is left after two misses
             healthcheck=digitalocean.LoadBalancerHealthcheckArgs(
                 protocol="http",
-                port=service.web_port,
-                path=service.health_path,
+                port=site.web_port,
+                path=site.health_path,
                 check_interval_seconds=3,
                 response_timeout_seconds=3,
                 healthy_threshold=2,
@@ -71,8 +71,8 @@ class Balancer(pulumi.ComponentResource):
             name=f"{stack}-web",
             tags=[network.tags["web"]],
             inbound_rules=[
-                let_in(str(service.web_port), source_load_balancer_uids=[balancer.id]),
-                *(let_in(port_range(ports.range), source_tags=[network.tags["web"]]) for ports in service.neighbours),
+                let_in(str(site.web_port), source_load_balancer_uids=[balancer.id]),
+                *(let_in(port_range(ports.range), source_tags=[network.tags["web"]]) for ports in site.neighbours),
             ],
             opts=child,
         )

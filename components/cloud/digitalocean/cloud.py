@@ -23,28 +23,30 @@ class DigitalOcean:
     Raises pulumi.RunError for a stack whose name DigitalOcean does not take in the names of things.
     """
 
-    def __init__(self, settings: DigitalOceanSettings, service: interface.Service) -> None:
+    def __init__(self, settings: DigitalOceanSettings, site: interface.SiteSpec) -> None:
         stack = pulumi.get_stack()
         # what VPCs, firewalls, load balancers and tags all take
         if not re.fullmatch(r"[a-zA-Z0-9-]+", stack):
             raise pulumi.RunError(
                 f"{stack!r} is part of names on DigitalOcean; name the stack with a-z, 0-9 and - only"
             )
-        network = Network("network", NetworkArgs(settings, service))
+        network = Network("network", NetworkArgs(settings, site))
         login = Login("login")
-        nodes = {name: Node(name, NodeArgs(settings, network, login, work)) for name, work in service.works.items()}
+        nodes = {
+            name: Node(name, NodeArgs(settings, network, login, machine)) for name, machine in site.machines.items()
+        }
 
         self.network = network.cidr
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.login_key: pulumi.Output[str] | None = login.private_key
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
         self.database: interface.Database | None = None
-        if service.database:
+        if site.database:
             self.database = Database("database", DatabaseArgs(settings, network)).database
         self.balancer: interface.Balancer | None = None
-        if service.balanced:
-            self.balancer = Balancer("balancer", BalancerArgs(settings, network, service)).balancer
+        if site.balanced:
+            self.balancer = Balancer("balancer", BalancerArgs(settings, network, site)).balancer
         self.entrance: interface.Entrance | None = None
-        if service.entrances:
-            balancers = {name: nodes[name] for name in service.entrances}
+        if site.entrances:
+            balancers = {name: nodes[name] for name in site.entrances}
             self.entrance = Entrance("entrance", EntranceArgs(settings, balancers)).entrance

@@ -10,7 +10,7 @@ import pulumi_digitalocean as digitalocean
 
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.vxlan_tunnel import PORT as LINK
-from components.cloud.interface import Service, Work
+from components.cloud.interface import MachineSpec, SiteSpec
 from components.config.settings import PortRange
 
 ANYWHERE = ["0.0.0.0/0", "::/0"]
@@ -18,10 +18,10 @@ ANYWHERE = ["0.0.0.0/0", "::/0"]
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`service`: which ports are open between whom."""
+    """`site`: which ports are open between whom."""
 
     settings: DigitalOceanSettings
-    service: Service
+    site: SiteSpec
 
 
 class Network(pulumi.ComponentResource):
@@ -35,7 +35,7 @@ class Network(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings, service, stack = args.settings, args.service, pulumi.get_stack()
+        settings, site, stack = args.settings, args.site, pulumi.get_stack()
 
         made = digitalocean.Vpc(
             name, name=stack, region=settings.region, ip_range=str(settings.network.cidr), opts=child
@@ -43,9 +43,9 @@ class Network(pulumi.ComponentResource):
         self.vpc = made.id
         self.cidr = made.ip_range
         tags = {"site": stack}
-        if service.balanced:
+        if site.balanced:
             tags["web"] = f"{stack}-web"
-        if service.entrances:
+        if site.entrances:
             tags["entrance"] = f"{stack}-entrance"
         self.tags = {name: digitalocean.Tag(name, name=tag, opts=child).name for name, tag in tags.items()}
 
@@ -59,7 +59,7 @@ class Network(pulumi.ComponentResource):
                     # By range and not by tag: a tag stands for the public addresses of its droplets as well. The VPC
                     # is this stack's own: no machine of anybody else has an address in it.
                     let_in(port_range(ports.range), source_addresses=[self.cidr])
-                    for ports in service.peers
+                    for ports in site.peers
                 ),
             ],
             outbound_rules=[
@@ -73,7 +73,7 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
         self.firewalls: list[pulumi.Resource] = [nodes]
-        if service.entrances:
+        if site.entrances:
             entrance = digitalocean.Firewall(
                 "entrance",
                 name=f"{stack}-entrance",
@@ -87,9 +87,9 @@ class Network(pulumi.ComponentResource):
             self.firewalls.append(entrance)
         self.register_outputs({"vpc": self.vpc, "cidr": self.cidr})
 
-    def tags_for(self, work: Work) -> list[pulumi.Output[str]]:
+    def tags_for(self, machine: MachineSpec) -> list[pulumi.Output[str]]:
         """The tags of a droplet that does this work."""
-        wanted = {"site": True, "web": work.balanced, "entrance": work.entrance}
+        wanted = {"site": True, "web": machine.balanced, "entrance": machine.entrance}
         return [tag for name, tag in self.tags.items() if wanted[name]]
 
 

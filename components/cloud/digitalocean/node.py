@@ -21,12 +21,12 @@ USER = "root"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`work`: what the droplet is made of, whether it needs a data disk, and who may reach it."""
+    """`machine`: what the droplet is made of, whether it needs a data disk, and who may reach it."""
 
     settings: DigitalOceanSettings
     network: Network
     login: Login
-    work: interface.Work
+    machine: interface.MachineSpec
 
 
 class Node(pulumi.ComponentResource):
@@ -41,7 +41,7 @@ class Node(pulumi.ComponentResource):
         public_key = key.public_key_openssh.apply(str.strip)
         # a secret, as the key in it is one
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
-            lambda keys: render(args.work.user_data, *keys)
+            lambda keys: render(args.machine.user_data, *keys)
         )
         self.droplet = digitalocean.Droplet(
             name,
@@ -54,7 +54,7 @@ class Node(pulumi.ComponentResource):
             user_data=user_data,
             # what clients have written and not yet sent gets its time
             graceful_shutdown=True,
-            tags=network.tags_for(args.work),
+            tags=network.tags_for(args.machine),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # it is behind its firewalls from its first moment
@@ -66,7 +66,7 @@ class Node(pulumi.ComponentResource):
                 ignore_changes=["image", "user_data"],
             ),
         )
-        disk = self._disk(f"{name}-data", args, args.work.disk_gb) if args.work.disk_gb else None
+        disk = self._disk(f"{name}-data", args, args.machine.disk_gb) if args.machine.disk_gb else None
         host = RemoteHost(
             name,
             address=self.droplet.ipv4_address,

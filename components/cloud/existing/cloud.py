@@ -15,25 +15,25 @@ from components.machine.remote import RemoteHost, Step
 class Existing:
     """What `components.cloud.Cloud` describes, of machines that nobody has to rent."""
 
-    def __init__(self, settings: ExistingSettings, service: interface.Service) -> None:
+    def __init__(self, settings: ExistingSettings, site: interface.SiteSpec) -> None:
         self.operators: Sequence[str] = []
         self.network = pulumi.Output.from_input(str(settings.network.private))
         self.login_key: pulumi.Output[str] | None = None
         self.nodes: Mapping[str, interface.Node] = {
-            name: self._node(name, settings, work) for name, work in sorted(service.works.items())
+            name: self._node(name, settings, machine) for name, machine in sorted(site.machines.items())
         }
         self.database: interface.Database | None = None
         self.balancer: interface.Balancer | None = None
         self.entrance: interface.Entrance | None = None
-        if service.entrances:
+        if site.entrances:
             self.entrance = interface.Entrance(
                 address=pulumi.Output.from_input(str(settings.network.virtual_ip)),
-                peers={name: self.nodes[name].private_address for name in service.entrances},
+                peers={name: self.nodes[name].private_address for name in site.entrances},
                 needs=[],
                 move=None,
             )
 
-    def _node(self, name: str, settings: ExistingSettings, work: interface.Work) -> interface.Node:
+    def _node(self, name: str, settings: ExistingSettings, machine: interface.MachineSpec) -> interface.Node:
         given = settings.nodes[name]
         host = RemoteHost(
             name,
@@ -43,7 +43,7 @@ class Existing:
             host_key=pulumi.Output.from_input(given.host_key),
             machine=None,
             reachable=[],
-            first=Step("packages", packages.SCRIPT, packages.params(work.user_data), timeout=900),
+            first=Step("packages", packages.SCRIPT, packages.params(machine.user_data), timeout=900),
             opts=pulumi.ResourceOptions(),
         )
         return interface.Node(
@@ -52,5 +52,5 @@ class Existing:
             host=host,
             private_address=pulumi.Output.from_input(str(given.private)),
             public_address=pulumi.Output.from_input(str(given.public)),
-            disk=interface.Disk(given.disk, work.disk_gb, attached=[]) if given.disk and work.disk_gb else None,
+            disk=interface.Disk(given.disk, machine.disk_gb, attached=[]) if given.disk and machine.disk_gb else None,
         )
