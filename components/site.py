@@ -66,17 +66,17 @@ def build(settings: Settings) -> None:
                 balancers={other: nodes[other].private_address for other in others},
             ),
         )
-        entrance = cloud.entrance
-        assert entrance
+        virtual_ip = cloud.virtual_ip
+        assert virtual_ip
         Keepalived(
             name,
             KeepalivedArgs(
                 host=nodes[name].host,
                 node=name,
-                address=entrance.peers[name],
-                peers=[entrance.peers[other] for other in others],
-                entrance=entrance,
-                needs=[haproxy.step, *entrance.needs],
+                address=virtual_ip.peers[name],
+                peers=[virtual_ip.peers[other] for other in others],
+                virtual_ip=virtual_ip,
+                needs=[haproxy.step, *virtual_ip.needs],
             ),
         )
     url = address_of(settings, cloud)
@@ -124,7 +124,7 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
             user_data=user_data,
             disk_gb=settings.gluster.disk_gb if name in plan.bricks else None,
             balanced=name in plan.web and not plan.balancers,
-            entrance=name in plan.balancers,
+            virtual_ip=name in plan.balancers,
         )
     peers = [Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)]
     neighbours: Sequence[Ports] = []
@@ -143,7 +143,7 @@ def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
     front: pulumi.Input[str] = cloud.nodes[settings.plan.web[0]].public_address
     if cloud.balancer:
         front = cloud.balancer.address
-    elif cloud.entrance:
-        front = cloud.entrance.address
+    elif cloud.virtual_ip:
+        front = cloud.virtual_ip.address
     scheme = "https" if cloud.balancer and cloud.balancer.https else "http"
     return pulumi.Output.format("{0}://{1}", scheme, (settings.site and settings.site.domain) or front)

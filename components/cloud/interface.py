@@ -34,7 +34,7 @@ class MachineSpec:
     """Size of its data disk in GB; None where it has none."""
     balanced: bool
     """The cloud's load balancer sends visitors to it."""
-    entrance: bool
+    virtual_ip: bool
     """Visitors connect to it, and it sends them on."""
 
 
@@ -61,9 +61,9 @@ class SiteSpec:
         return [name for name, machine in self.machines.items() if machine.balanced]
 
     @property
-    def entrances(self) -> list[str]:
+    def virtual_ip_nodes(self) -> list[str]:
         """The nodes that visitors connect to."""
-        return [name for name, machine in self.machines.items() if machine.entrance]
+        return [name for name, machine in self.machines.items() if machine.virtual_ip]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Entrance:
+class VirtualIp:
     """One address that one of several nodes answers at. `move`: None where a node can take it by itself.
 
     `peers`: by the node's name, the address that the others watch it at, by VRRP; they can once `needs` are made.
@@ -152,5 +152,5 @@ class Cloud(Protocol):
     """None where the service asks for none."""
     balancer: Balancer | None
     """None where the service has no balanced nodes, or the cloud no load balancer."""
-    entrance: Entrance | None
+    virtual_ip: VirtualIp | None
     """None where the service has no entrances."""

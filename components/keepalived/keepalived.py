@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.cloud.interface import Entrance
+from components.cloud.interface import VirtualIp
 from components.haproxy.haproxy import OWN_PORT
 from components.machine.remote import RemoteHost, assignments
 
@@ -20,14 +20,14 @@ HERE = Path(__file__).parent
 class KeepalivedArgs:
     """`node`: this balancer's name. `address`: its private address. `peers`: the other balancers' private addresses.
 
-    `entrance`: the address that fails over. `needs`: HAProxy on this node.
+    `virtual_ip`: the address that fails over. `needs`: HAProxy on this node.
     """
 
     host: RemoteHost
     node: str
     address: pulumi.Input[str]
     peers: Sequence[pulumi.Input[str]]
-    entrance: Entrance
+    virtual_ip: VirtualIp
     needs: Sequence[pulumi.Resource]
 
 
@@ -38,22 +38,22 @@ class Keepalived(pulumi.ComponentResource):
     They watch each other over their private addresses by unicast VRRP. A balancer that falls silent is given up after
     3.2 s at most, one that leaves in good order at once; who is back does not take the address back. Where the network
     is plain, the holder has the address on its interface and tells the neighbours by gratuitous ARP; in a cloud, it
-    runs the script that moves it (`Entrance.move`) until that succeeds, as entrance.service. The script gets `params`
+    runs the script that moves it (`VirtualIp.move`) until that succeeds, as failover.service. The script gets `params`
     as its environment, and `secrets` as shell assignments on standard input, from a file that only root reads.
     """
 
     def __init__(self, name: str, args: KeepalivedArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:balancer:Keepalived", name, None, opts)
-        move = args.entrance.move
+        move = args.virtual_ip.move
         self.step = args.host.run(
             "keepalived",
             HERE / "keepalived.sh",
             params={
                 "CONFIG": pulumi.Output.all(
-                    address=args.address, peers=list(args.peers), entrance=args.entrance.address
+                    address=args.address, peers=list(args.peers), virtual_ip=args.virtual_ip.address
                 ).apply(lambda known: config(known["address"], known["peers"], None if move else known["entrance"])),
                 "ADDRESS": args.address,
-                "ENTRANCE": args.entrance.address,
+                "VIRTUAL_IP": args.virtual_ip.address,
                 "MOVE": move.script if move else "",
                 "ENVIRONMENT": pulumi.Output.all(**move.params[args.node]).apply(assignments) if move else "",
                 "UNIT": (HERE / "failover.service").read_text() if move else "",
@@ -74,7 +74,7 @@ def config(address: str, peers: Sequence[str], held: str | None) -> str:
     return (
         (HERE / "keepalived.conf")
         .read_text()
-        .replace("@HOLD@", hold.replace("@ENTRANCE@", held or ""))
+        .replace("@HOLD@", hold.replace("@VIRTUAL_IP@", held or ""))
         .replace("@PRIORITY@", str(priority(address, peers)))
         .replace("@ADDRESS@", address)
         .replace("@PEERS@", "\n".join(f"        {peer}" for peer in peers))

@@ -1,6 +1,6 @@
 #!/bin/bash
 # keepalived with the configuration CONFIG, which is the same on every network: interfaces are found here. ADDRESS: this
-# node's, that it speaks to the other balancers with. ENTRANCE: the address that fails over. Where a cloud moves it:
+# node's, that it speaks to the other balancers with. VIRTUAL_IP: the address that fails over. Where a cloud moves it:
 # MOVE, a script, ENVIRONMENT, its environment, and UNIT, which runs it; its secrets come on standard input.
 set -euo pipefail
 
@@ -15,13 +15,13 @@ having() {
 interface=$(having "$ADDRESS")
 [ -n "$interface" ] || wrong+=("This machine does not have the address $ADDRESS that the other balancers know it by.")
 if [ -z "$MOVE" ]; then
-    entrance_interface=$(
-        ip -4 route show match "$ENTRANCE/32" proto kernel scope link | sed -nE '1s/.* dev ([^ ]+).*/\1/p'
+    virtual_ip_interface=$(
+        ip -4 route show match "$VIRTUAL_IP/32" proto kernel scope link | sed -nE '1s/.* dev ([^ ]+).*/\1/p'
     )
-    [ -n "$entrance_interface" ] ||
-        wrong+=("$ENTRANCE, which is to fail over, is in no network that this machine has an interface in.")
-    if [ -n "$(having "$ENTRANCE")" ] && ! grep -qsF " $ENTRANCE dev " "$conf"; then
-        wrong+=("$ENTRANCE, which is to fail over, is this machine's own address.")
+    [ -n "$virtual_ip_interface" ] ||
+        wrong+=("$VIRTUAL_IP, which is to fail over, is in no network that this machine has an interface in.")
+    if [ -n "$(having "$VIRTUAL_IP")" ] && ! grep -qsF " $VIRTUAL_IP dev " "$conf"; then
+        wrong+=("$VIRTUAL_IP, which is to fail over, is this machine's own address.")
     fi
 fi
 if [ "${#wrong[@]}" -gt 0 ]; then
@@ -46,14 +46,14 @@ RestartSec=1
 changed "$retry" 644 /etc/systemd/system/keepalived.service.d/retry.conf && reload_units=yes
 if [ -n "$MOVE" ]; then
     changed "$MOVE" 755 /usr/libexec/keepalived/move && move_again=yes
-    changed "$ENVIRONMENT" 600 /etc/keepalived/entrance.env && move_again=yes
-    changed "$(cat)" 600 /etc/keepalived/entrance.secrets && move_again=yes
-    changed "$UNIT" 644 /etc/systemd/system/entrance.service && reload_units=yes move_again=yes
+    changed "$ENVIRONMENT" 600 /etc/keepalived/failover.env && move_again=yes
+    changed "$(cat)" 600 /etc/keepalived/failover.secrets && move_again=yes
+    changed "$UNIT" 644 /etc/systemd/system/failover.service && reload_units=yes move_again=yes
 fi
 [ -z "${reload_units-}" ] || systemctl daemon-reload
 
 text=${CONFIG//@INTERFACE@/$interface}
-text=${text//@ENTRANCE_INTERFACE@/${entrance_interface-}}
+text=${text//@VIRTUAL_IP_INTERFACE@/${virtual_ip_interface-}}
 next=$(mktemp)
 trap 'rm -f "$next"' EXIT
 printf '%s' "$text" >"$next"
@@ -69,14 +69,14 @@ if [ -n "${reload-}" ] && systemctl is-active --quiet keepalived; then
 fi
 systemctl start keepalived
 # only on the node that has the address
-[ -z "${move_again-}" ] || systemctl try-restart --no-block entrance.service
+[ -z "${move_again-}" ] || systemctl try-restart --no-block failover.service
 
 # by this node or another, and be it with a 503
 end=$((SECONDS + 60))
-until curl --silent --output /dev/null --max-time 2 "http://$ENTRANCE/"; do
+until curl --silent --output /dev/null --max-time 2 "http://$VIRTUAL_IP/"; do
     if [ "$SECONDS" -ge "$end" ]; then
-        echo "Nobody answers at $ENTRANCE, which fails over between the balancers." >&2
-        journalctl --no-pager --lines=20 --unit=keepalived --unit=entrance >&2
+        echo "Nobody answers at $VIRTUAL_IP, which fails over between the balancers." >&2
+        journalctl --no-pager --lines=20 --unit=keepalived --unit=failover >&2
         exit 1
     fi
     sleep 0.2

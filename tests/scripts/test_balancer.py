@@ -27,7 +27,7 @@ from tests.scripts.node import Node
 
 VISITORS = Plain("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
 STORAGE = Plain("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
-ENTRANCE = "198.18.1.100"
+VIRTUAL_IP = "198.18.1.100"
 WEB_PORT = 8080
 STATS = f"http://127.0.0.1:{haproxy.OWN_PORT}/;csv"
 
@@ -330,14 +330,14 @@ def test_haproxy_names_who_has_its_port(balancers: Mapping[str, Node], webs: Map
     node.step("haproxy/haproxy.sh", balancing("lb2", balancers, webs))
 
 
-def failing_over(own: str, balancers: Mapping[str, Node], *, entrance: str = ENTRANCE) -> dict[str, str]:
+def failing_over(own: str, balancers: Mapping[str, Node], *, virtual_ip: str = VIRTUAL_IP) -> dict[str, str]:
     """Of keepalived/keepalived.sh on the balancer `own`, where it holds the address itself."""
     address = balancers[own].address
     peers = [node.address for name, node in balancers.items() if name != own]
     return {
-        "CONFIG": keepalived.config(address, peers, entrance),
+        "CONFIG": keepalived.config(address, peers, virtual_ip),
         "ADDRESS": address,
-        "ENTRANCE": entrance,
+        "VIRTUAL_IP": virtual_ip,
         "MOVE": "",
         "ENVIRONMENT": "",
         "UNIT": "",
@@ -346,7 +346,7 @@ def failing_over(own: str, balancers: Mapping[str, Node], *, entrance: str = ENT
 
 def holders(balancers: Mapping[str, Node]) -> list[str]:
     """The balancers that have the address on an interface."""
-    asked = ["ip", "-oneline", "-4", "address", "show", "to", f"{ENTRANCE}/32"]
+    asked = ["ip", "-oneline", "-4", "address", "show", "to", f"{VIRTUAL_IP}/32"]
     return [name for name, node in balancers.items() if node.machine.running and node.run(*asked)]
 
 
@@ -361,7 +361,7 @@ def silence(region: Region, during: Callable[[], object], within: float) -> floa
     worker.start()
     while worker.is_alive() or not gap or in_a_row < 5:
         assert time.monotonic() < since + within, f"{gap:.1f} s, and no more answers than {in_a_row} in a row"
-        connection = HTTPConnection(ENTRANCE, timeout=0.1)
+        connection = HTTPConnection(VIRTUAL_IP, timeout=0.1)
         try:
             connection.request("GET", "/")
             connection.getresponse().read()
@@ -393,7 +393,7 @@ def test_keepalived_gives_the_address_to_one_balancer(balancers: Mapping[str, No
     for name, node in balancers.items():
         node.step("keepalived/keepalived.sh", failing_over(name, balancers))
     eventually(lambda: len(holders(balancers)) == 1, within=10)
-    assert ask(ENTRANCE)[0] == 200
+    assert ask(VIRTUAL_IP)[0] == 200
     for name, node in balancers.items():
         again(node, "keepalived/keepalived.sh", failing_over(name, balancers))
 
@@ -401,13 +401,13 @@ def test_keepalived_gives_the_address_to_one_balancer(balancers: Mapping[str, No
 def test_keepalived_tells_every_mistake_at_once(balancers: Mapping[str, Node]) -> None:
     node = balancers["lb1"]
     before = node.state()
-    given = failing_over("lb1", balancers, entrance="192.0.2.77")
+    given = failing_over("lb1", balancers, virtual_ip="192.0.2.77")
     said = node.refuses("keepalived/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
     assert "does not have the address 10.99.0.1" in said
     assert "192.0.2.77, which is to fail over, is in no network" in said
     own = node.machine.host.ports[0].address
     assert "is this machine's own address" in node.refuses(
-        "keepalived/keepalived.sh", failing_over("lb1", balancers, entrance=own)
+        "keepalived/keepalived.sh", failing_over("lb1", balancers, virtual_ip=own)
     )
     assert node.state() == before
 
@@ -461,4 +461,4 @@ def test_address_is_given_back_when_keepalived_is_killed(
     node, _ = holder
     node.run("systemctl", "kill", "--signal", "KILL", "keepalived")
     node.eventually("systemctl", "is-active", "--quiet", "keepalived", within=10)
-    eventually(lambda: len(holders(balancers)) == 1 and ask(ENTRANCE)[0] == 200, within=15)
+    eventually(lambda: len(holders(balancers)) == 1 and ask(VIRTUAL_IP)[0] == 200, within=15)

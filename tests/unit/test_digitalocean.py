@@ -276,8 +276,8 @@ def test_the_doors_of_a_site_with_balancers_of_its_own(balancers: Graph) -> None
     ]
     tags = {droplet.name: droplet.inputs["tags"] for droplet in balancers.of_type("digitalocean.Droplet")}
     site = ["digitalocean-wordpress"]
-    entrance = [*site, "digitalocean-wordpress-entrance"]
-    assert tags == {"lb1": entrance, "lb2": entrance, "php1": site, "php2": site}
+    virtual_ip = [*site, "digitalocean-wordpress-entrance"]
+    assert tags == {"lb1": virtual_ip, "lb2": virtual_ip, "php1": site, "php2": site}
 
 
 def test_balancers_of_the_sites_own_take_the_load_balancers_place(balancers: Graph) -> None:

@@ -9,11 +9,11 @@ import pulumi
 from components.cloud import interface
 from components.cloud.aws.balancer import Balancer, BalancerArgs
 from components.cloud.aws.database import Database, DatabaseArgs
-from components.cloud.aws.network import Network, NetworkArgs, entrance_address
+from components.cloud.aws.network import Network, NetworkArgs, virtual_ip_address
 from components.cloud.aws.node import Node, NodeArgs
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.aws.ssh_key import Login
-from components.cloud.aws.virtual_ip import SCRIPT, Entrance
+from components.cloud.aws.virtual_ip import SCRIPT, VirtualIp
 
 
 class Aws:
@@ -23,9 +23,9 @@ class Aws:
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, site))
         login = Login("login")
-        entrance = Entrance("entrance") if site.entrances else None
+        virtual_ip = VirtualIp("entrance") if site.virtual_ip_nodes else None
         nodes = {
-            name: Node(name, NodeArgs(settings, network, login, entrance, machine))
+            name: Node(name, NodeArgs(settings, network, login, virtual_ip, machine))
             for name, machine in sorted(site.machines.items())
         }
 
@@ -39,22 +39,22 @@ class Aws:
             if site.balanced
             else None
         )
-        self.entrance: interface.Entrance | None = None
-        if entrance:
-            self.entrance = interface.Entrance(
-                address=entrance.address.public_ip,
-                peers={name: self.nodes[name].private_address for name in site.entrances},
+        self.virtual_ip: interface.VirtualIp | None = None
+        if virtual_ip:
+            self.virtual_ip = interface.VirtualIp(
+                address=virtual_ip.address.public_ip,
+                peers={name: self.nodes[name].private_address for name in site.virtual_ip_nodes},
                 needs=[],
                 move=interface.Move(
                     script=SCRIPT.read_text(),
                     params={
                         name: {
-                            "ALLOCATION": entrance.address.allocation_id,
+                            "ALLOCATION": virtual_ip.address.allocation_id,
                             "INSTANCE": nodes[name].instance.id,
-                            "PRIVATE": entrance_address(settings.network.cidr, settings.nodes[name].zone),
+                            "PRIVATE": virtual_ip_address(settings.network.cidr, settings.nodes[name].zone),
                             "REGION": settings.region,
                         }
-                        for name in site.entrances
+                        for name in site.virtual_ip_nodes
                     },
                     secrets={},
                 ),

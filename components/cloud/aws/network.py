@@ -14,7 +14,7 @@ from components.cloud.interface import SiteSpec
 
 ANYWHERE = "0.0.0.0/0"
 
-ENTRANCE = 250
+VIRTUAL_IP = 250
 """Place of a balancer's second private address in its zone's subnet; Amazon gives out others from the beginning."""
 
 VRRP = "112"
@@ -39,9 +39,9 @@ def subnet_range(cidr: IPv4Network, zone: str) -> IPv4Network:
     return IPv4Network((int(cidr.network_address) + (ord(zone[-1]) - ord("a")) * 256, 24))
 
 
-def entrance_address(cidr: IPv4Network, zone: str) -> str:
+def virtual_ip_address(cidr: IPv4Network, zone: str) -> str:
     """The private address that a balancer in a zone has for the site's elastic IP, beside its own."""
-    return str(subnet_range(cidr, zone)[ENTRANCE])
+    return str(subnet_range(cidr, zone)[VIRTUAL_IP])
 
 
 class Network(pulumi.ComponentResource):
@@ -68,7 +68,7 @@ class Network(pulumi.ComponentResource):
         self._admit_operators_and_peers(args.network.ssh_from, args.site)
         if args.site.balanced:
             self._admit_visitors_by_balancer(args.site.web_port)
-        if args.site.entrances:
+        if args.site.virtual_ip_nodes:
             self._admit_visitors()
         if args.site.database:
             self._admit_nodes_to_database()
@@ -162,13 +162,13 @@ class Network(pulumi.ComponentResource):
         )
 
     def _admit_visitors(self) -> None:
-        self.entrance_group = self._group("entrance", "The balancers: HTTP and HTTPS from anywhere.")
+        self.virtual_ip_group = self._group("entrance", "The balancers: HTTP and HTTPS from anywhere.")
         for scheme, port in (("http", 80), ("https", 443)):
-            self._let_in(f"entrance-{scheme}", self.entrance_group, port, port, cidr_ipv4=ANYWHERE)
+            self._let_in(f"entrance-{scheme}", self.virtual_ip_group, port, port, cidr_ipv4=ANYWHERE)
         vpc.SecurityGroupIngressRule(
             "entrance-vrrp",
-            security_group_id=self.entrance_group.id,
-            referenced_security_group_id=self.entrance_group.id,
+            security_group_id=self.virtual_ip_group.id,
+            referenced_security_group_id=self.virtual_ip_group.id,
             ip_protocol=VRRP,
             opts=self._child,
         )

@@ -10,10 +10,10 @@ import pulumi_tls as tls
 from pulumi_aws import ebs, ec2
 
 from components.cloud import interface
-from components.cloud.aws.network import Network, entrance_address
+from components.cloud.aws.network import Network, virtual_ip_address
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.aws.ssh_key import Login
-from components.cloud.aws.virtual_ip import Entrance
+from components.cloud.aws.virtual_ip import VirtualIp
 from components.machine.remote import RemoteHost
 from components.machine.user_data import render
 
@@ -26,12 +26,12 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`entrance`: for a machine that visitors connect to. `machine`: what the machine is made of, and its data disk."""
+    """`virtual_ip`: for a machine that visitors connect to. `machine`: what the machine is made of, and its data disk."""
 
     settings: AwsSettings
     network: Network
     login: Login
-    entrance: Entrance | None
+    virtual_ip: VirtualIp | None
     machine: interface.MachineSpec
 
 
@@ -47,8 +47,8 @@ class Node(pulumi.ComponentResource):
 
         key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=child)
         public_key = key.public_key_openssh.apply(str.strip)
-        entrance = args.entrance if args.machine.entrance else None
-        parts = [*args.machine.user_data, "elastic-ip"] if entrance else args.machine.user_data
+        virtual_ip = args.virtual_ip if args.machine.virtual_ip else None
+        parts = [*args.machine.user_data, "elastic-ip"] if virtual_ip else args.machine.user_data
         # a secret, as the key in it is one
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
             lambda keys: base64.b64encode(render(parts, *keys).encode()).decode()
@@ -59,9 +59,9 @@ class Node(pulumi.ComponentResource):
             ami=image,
             instance_type=settings.nodes[name].type or settings.machine.type,
             subnet_id=network.subnets[zone],
-            vpc_security_group_ids=[network.node_group.id, *([network.entrance_group.id] if entrance else [])],
-            secondary_private_ips=[entrance_address(settings.network.cidr, zone)] if entrance else None,
-            iam_instance_profile=entrance.profile if entrance else None,
+            vpc_security_group_ids=[network.node_group.id, *([network.virtual_ip_group.id] if virtual_ip else [])],
+            secondary_private_ips=[virtual_ip_address(settings.network.cidr, zone)] if virtual_ip else None,
+            iam_instance_profile=virtual_ip.profile if virtual_ip else None,
             associate_public_ip_address=True,
             key_name=args.login.key_name,
             user_data_base64=user_data,
@@ -72,7 +72,7 @@ class Node(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*network.way_out[zone], *(entrance.rights if entrance else [])],
+                depends_on=[*network.way_out[zone], *(virtual_ip.rights if virtual_ip else [])],
                 # The data disk can be on one machine only, so the old one goes first.
                 delete_before_replace=True,
                 # A new image would replace every node at once, and new user data stop every node at once; both are

@@ -11,7 +11,7 @@ from pulumi_aws import ec2, iam
 SCRIPT = Path(__file__).with_name("failover.sh")
 
 
-class Entrance(pulumi.ComponentResource):
+class VirtualIp(pulumi.ComponentResource):
     """An address that stays, and the right to move it (elastic IP, role, policy, instance profile).
 
     It comes to a second private address of the balancer (network.py): on the first one it would take the place of the

@@ -14,7 +14,7 @@ from components.cloud.digitalocean.network import Network, NetworkArgs
 from components.cloud.digitalocean.node import Node, NodeArgs
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.ssh_key import Login
-from components.cloud.digitalocean.virtual_ip import Entrance, EntranceArgs
+from components.cloud.digitalocean.virtual_ip import VirtualIp, VirtualIpArgs
 
 
 class DigitalOcean:
@@ -46,7 +46,7 @@ class DigitalOcean:
         self.balancer: interface.Balancer | None = None
         if site.balanced:
             self.balancer = Balancer("balancer", BalancerArgs(settings, network, site)).balancer
-        self.entrance: interface.Entrance | None = None
-        if site.entrances:
-            balancers = {name: nodes[name] for name in site.entrances}
-            self.entrance = Entrance("entrance", EntranceArgs(settings, balancers)).entrance
+        self.virtual_ip: interface.VirtualIp | None = None
+        if site.virtual_ip_nodes:
+            balancers = {name: nodes[name] for name in site.virtual_ip_nodes}
+            self.virtual_ip = VirtualIp("entrance", VirtualIpArgs(settings, balancers)).virtual_ip

@@ -45,7 +45,7 @@ class Network(pulumi.ComponentResource):
         tags = {"site": stack}
         if site.balanced:
             tags["web"] = f"{stack}-web"
-        if site.entrances:
+        if site.virtual_ip_nodes:
             tags["entrance"] = f"{stack}-entrance"
         self.tags = {name: digitalocean.Tag(name, name=tag, opts=child).name for name, tag in tags.items()}
 
@@ -73,8 +73,8 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
         self.firewalls: list[pulumi.Resource] = [nodes]
-        if site.entrances:
-            entrance = digitalocean.Firewall(
+        if site.virtual_ip_nodes:
+            virtual_ip = digitalocean.Firewall(
                 "entrance",
                 name=f"{stack}-entrance",
                 tags=[self.tags["entrance"]],
@@ -84,12 +84,12 @@ class Network(pulumi.ComponentResource):
                 ],
                 opts=child,
             )
-            self.firewalls.append(entrance)
+            self.firewalls.append(virtual_ip)
         self.register_outputs({"vpc": self.vpc, "cidr": self.cidr})
 
     def tags_for(self, machine: MachineSpec) -> list[pulumi.Output[str]]:
         """The tags of a droplet that does this work."""
-        wanted = {"site": True, "web": machine.balanced, "entrance": machine.entrance}
+        wanted = {"site": True, "web": machine.balanced, "entrance": machine.virtual_ip}
         return [tag for name, tag in self.tags.items() if wanted[name]]
 
 

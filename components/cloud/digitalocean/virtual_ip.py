@@ -18,17 +18,17 @@ SCRIPT = Path(__file__).with_name("failover.sh")
 
 
 @dataclass(frozen=True)
-class EntranceArgs:
+class VirtualIpArgs:
     """`nodes`: by name, those that may have the address."""
 
     settings: DigitalOceanSettings
     nodes: Mapping[str, Node]
 
 
-class Entrance(pulumi.ComponentResource):
+class VirtualIp(pulumi.ComponentResource):
     """An address that stays (reserved IP), on the first node to begin with; and links to watch each other over."""
 
-    def __init__(self, name: str, args: EntranceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: VirtualIpArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Entrance", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         reserved = digitalocean.ReservedIp(
@@ -51,7 +51,7 @@ class Entrance(pulumi.ComponentResource):
             )
             for node, made in args.nodes.items()
         }
-        self.entrance = interface.Entrance(
+        self.virtual_ip = interface.VirtualIp(
             address=reserved.ip_address,
             peers={node: link.address for node, link in links.items()},
             needs=[link.step for link in links.values()],

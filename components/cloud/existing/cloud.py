@@ -24,11 +24,11 @@ class Existing:
         }
         self.database: interface.Database | None = None
         self.balancer: interface.Balancer | None = None
-        self.entrance: interface.Entrance | None = None
-        if site.entrances:
-            self.entrance = interface.Entrance(
+        self.virtual_ip: interface.VirtualIp | None = None
+        if site.virtual_ip_nodes:
+            self.virtual_ip = interface.VirtualIp(
                 address=pulumi.Output.from_input(str(settings.network.virtual_ip)),
-                peers={name: self.nodes[name].private_address for name in site.entrances},
+                peers={name: self.nodes[name].private_address for name in site.virtual_ip_nodes},
                 needs=[],
                 move=None,
             )
