@@ -113,7 +113,7 @@ class Balancer:
 
 
 @dataclass(frozen=True)
-class Move:
+class FailoverScript:
     """How an address comes to the node that takes it over.
 
     `script`: of bash, idempotent, run on the node as root, with its environment from `params` (by the node's name) and
@@ -127,7 +127,7 @@ class Move:
 
 @dataclass(frozen=True)
 class VirtualIp:
-    """One address that one of several nodes answers at. `move`: None where a node can take it by itself.
+    """One address that one of several nodes answers at. `failover`: None where a node can take it by itself.
 
     `peers`: by the node's name, the address that the others watch it at, by VRRP; they can once `needs` are made.
     """
@@ -135,7 +135,7 @@ class VirtualIp:
     address: pulumi.Output[str]
     peers: Mapping[str, pulumi.Input[str]]
     needs: Sequence[pulumi.Resource]
-    move: Move | None
+    failover: FailoverScript | None
 
 
 class Cloud(Protocol):

@@ -38,27 +38,29 @@ class Keepalived(pulumi.ComponentResource):
     They watch each other over their private addresses by unicast VRRP. A balancer that falls silent is given up after
     3.2 s at most, one that leaves in good order at once; who is back does not take the address back. Where the network
     is plain, the holder has the address on its interface and tells the neighbours by gratuitous ARP; in a cloud, it
-    runs the script that moves it (`VirtualIp.move`) until that succeeds, as failover.service. The script gets `params`
+    runs the script that moves it (`VirtualIp.failover`) until that succeeds, as failover.service. The script gets `params`
     as its environment, and `secrets` as shell assignments on standard input, from a file that only root reads.
     """
 
     def __init__(self, name: str, args: KeepalivedArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:balancer:Keepalived", name, None, opts)
-        move = args.virtual_ip.move
+        failover = args.virtual_ip.failover
         self.step = args.host.run(
             "keepalived",
             HERE / "keepalived.sh",
             params={
                 "CONFIG": pulumi.Output.all(
                     address=args.address, peers=list(args.peers), virtual_ip=args.virtual_ip.address
-                ).apply(lambda known: config(known["address"], known["peers"], None if move else known["entrance"])),
+                ).apply(
+                    lambda known: config(known["address"], known["peers"], None if failover else known["entrance"])
+                ),
                 "ADDRESS": args.address,
                 "VIRTUAL_IP": args.virtual_ip.address,
-                "MOVE": move.script if move else "",
-                "ENVIRONMENT": pulumi.Output.all(**move.params[args.node]).apply(assignments) if move else "",
-                "UNIT": (HERE / "failover.service").read_text() if move else "",
+                "FAILOVER": failover.script if failover else "",
+                "ENVIRONMENT": pulumi.Output.all(**failover.params[args.node]).apply(assignments) if failover else "",
+                "UNIT": (HERE / "failover.service").read_text() if failover else "",
             },
-            secrets=move.secrets if move else None,
+            secrets=failover.secrets if failover else None,
             timeout=120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )

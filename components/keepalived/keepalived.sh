@@ -1,7 +1,7 @@
 #!/bin/bash
 # keepalived with the configuration CONFIG, which is the same on every network: interfaces are found here. ADDRESS: this
 # node's, that it speaks to the other balancers with. VIRTUAL_IP: the address that fails over. Where a cloud moves it:
-# MOVE, a script, ENVIRONMENT, its environment, and UNIT, which runs it; its secrets come on standard input.
+# FAILOVER, a script, ENVIRONMENT, its environment, and UNIT, which runs it; its secrets come on standard input.
 set -euo pipefail
 
 conf=/etc/keepalived/keepalived.conf
@@ -14,7 +14,7 @@ having() {
 
 interface=$(having "$ADDRESS")
 [ -n "$interface" ] || wrong+=("This machine does not have the address $ADDRESS that the other balancers know it by.")
-if [ -z "$MOVE" ]; then
+if [ -z "$FAILOVER" ]; then
     virtual_ip_interface=$(
         ip -4 route show match "$VIRTUAL_IP/32" proto kernel scope link | sed -nE '1s/.* dev ([^ ]+).*/\1/p'
     )
@@ -44,11 +44,11 @@ Restart=always
 RestartSec=1
 '
 changed "$retry" 644 /etc/systemd/system/keepalived.service.d/retry.conf && reload_units=yes
-if [ -n "$MOVE" ]; then
-    changed "$MOVE" 755 /usr/libexec/keepalived/move && move_again=yes
-    changed "$ENVIRONMENT" 600 /etc/keepalived/failover.env && move_again=yes
-    changed "$(cat)" 600 /etc/keepalived/failover.secrets && move_again=yes
-    changed "$UNIT" 644 /etc/systemd/system/failover.service && reload_units=yes move_again=yes
+if [ -n "$FAILOVER" ]; then
+    changed "$FAILOVER" 755 /usr/libexec/keepalived/failover && fail_over_again=yes
+    changed "$ENVIRONMENT" 600 /etc/keepalived/failover.env && fail_over_again=yes
+    changed "$(cat)" 600 /etc/keepalived/failover.secrets && fail_over_again=yes
+    changed "$UNIT" 644 /etc/systemd/system/failover.service && reload_units=yes fail_over_again=yes
 fi
 [ -z "${reload_units-}" ] || systemctl daemon-reload
 
@@ -69,7 +69,7 @@ if [ -n "${reload-}" ] && systemctl is-active --quiet keepalived; then
 fi
 systemctl start keepalived
 # only on the node that has the address
-[ -z "${move_again-}" ] || systemctl try-restart --no-block failover.service
+[ -z "${fail_over_again-}" ] || systemctl try-restart --no-block failover.service
 
 # by this node or another, and be it with a 503
 end=$((SECONDS + 60))

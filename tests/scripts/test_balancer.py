@@ -338,7 +338,7 @@ def failing_over(own: str, balancers: Mapping[str, Node], *, virtual_ip: str = V
         "CONFIG": keepalived.config(address, peers, virtual_ip),
         "ADDRESS": address,
         "VIRTUAL_IP": virtual_ip,
-        "MOVE": "",
+        "FAILOVER": "",
         "ENVIRONMENT": "",
         "UNIT": "",
     }

@@ -92,7 +92,7 @@ def api() -> Iterator[Api]:
     api.server_close()
 
 
-def move(api: Api, limit: int = 20) -> subprocess.CompletedProcess[str]:
+def failover(api: Api, limit: int = 20) -> subprocess.CompletedProcess[str]:
     environment = {
         "ADDRESS": ADDRESS,
         "DROPLET": str(OURS),
@@ -108,7 +108,7 @@ def move(api: Api, limit: int = 20) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("before", [OTHER, None])
 def test_the_address_comes_from_another_droplet_or_from_none(api: Api, before: int | None) -> None:
     api.holder = before
-    done = move(api)
+    done = failover(api)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
     assert api.holder == OURS
     assert api.assigned == [OURS]
@@ -116,27 +116,27 @@ def test_the_address_comes_from_another_droplet_or_from_none(api: Api, before: i
 
 def test_an_address_that_is_here_already_is_not_asked_for(api: Api) -> None:
     api.holder = OURS
-    assert move(api).returncode == 0
+    assert failover(api).returncode == 0
     assert not api.assigned
 
 
 def test_it_waits_until_the_address_is_here(api: Api) -> None:
     api.late = 2
-    assert move(api).returncode == 0
+    assert failover(api).returncode == 0
     assert api.holder == OURS
     assert api.assigned == [OURS]
 
 
 def test_a_move_that_is_under_way_is_waited_for(api: Api) -> None:
     api.pending = 2
-    assert move(api).returncode == 0
+    assert failover(api).returncode == 0
     assert api.holder == OURS
 
 
 def test_a_token_that_is_refused_is_told_at_once(api: Api) -> None:
     api.token = "another"
     start = time.monotonic()
-    done = move(api)
+    done = failover(api)
     assert time.monotonic() - start < 5
     assert done.returncode == 1
     assert f"DigitalOcean refuses to move {ADDRESS} to droplet {OURS}: 401" in done.stderr
@@ -145,13 +145,13 @@ def test_a_token_that_is_refused_is_told_at_once(api: Api) -> None:
 
 def test_an_interface_that_never_answers_is_given_up(api: Api) -> None:
     api.silent = True
-    done = move(api, limit=2)
+    done = failover(api, limit=2)
     assert done.returncode == 1
     assert "did not come to droplet 41 within 2 s; DigitalOcean's last answer: 000" in done.stderr
 
 
 def test_a_move_that_never_ends_is_given_up(api: Api) -> None:
     api.pending = 100
-    done = move(api, limit=3)
+    done = failover(api, limit=3)
     assert done.returncode == 1
     assert "The IP has a pending event." in done.stderr

@@ -45,7 +45,7 @@ class Aws:
                 address=virtual_ip.address.public_ip,
                 peers={name: self.nodes[name].private_address for name in site.virtual_ip_nodes},
                 needs=[],
-                move=interface.Move(
+                failover=interface.FailoverScript(
                     script=SCRIPT.read_text(),
                     params={
                         name: {

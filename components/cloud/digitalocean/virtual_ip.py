@@ -55,7 +55,7 @@ class VirtualIp(pulumi.ComponentResource):
             address=reserved.ip_address,
             peers={node: link.address for node, link in links.items()},
             needs=[link.step for link in links.values()],
-            move=interface.Move(
+            failover=interface.FailoverScript(
                 script=SCRIPT.read_text(),
                 params={
                     node: {"ADDRESS": reserved.ip_address, "DROPLET": made.droplet.id}

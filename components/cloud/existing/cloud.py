@@ -30,7 +30,7 @@ class Existing:
                 address=pulumi.Output.from_input(str(settings.network.virtual_ip)),
                 peers={name: self.nodes[name].private_address for name in site.virtual_ip_nodes},
                 needs=[],
-                move=None,
+                failover=None,
             )
 
     def _node(self, name: str, settings: ExistingSettings, machine: interface.MachineSpec) -> interface.Node:
