@@ -20,7 +20,7 @@ LIMIT = 7200
 
 
 @dataclass(frozen=True)
-class MoveArgs:
+class DirectoryMigrationArgs:
     """`source`: the directory on the machine. `target`: the one on a mounted volume that gets its content.
 
     `aside`: the old tree is renamed to `<source>.orig-<date>` afterwards; else it stays as it is. `needs`: the mount.
@@ -33,7 +33,7 @@ class MoveArgs:
     needs: Sequence[pulumi.Resource]
 
 
-class Move(pulumi.ComponentResource):
+class DirectoryMigration(pulumi.ComponentResource):
     """A directory's content on a volume, every file compared by checksum before the step has succeeded (one step).
 
     Owners, modes, times, hard and symbolic links, holes and extended attributes are kept (rsync(1)). A file with an
@@ -41,7 +41,7 @@ class Move(pulumi.ComponentResource):
     so is a target with files of somebody else.
     """
 
-    def __init__(self, name: str, args: MoveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: DirectoryMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:move:Move", name, None, opts)
         self.step = args.host.run(
             f"move-{name}",

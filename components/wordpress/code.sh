@@ -15,7 +15,7 @@ if [ -e "$state/code" ]; then
         exit 1
     fi
     rm -f "$IMPORT"
-    # root's where the site's files were moved in (components/move); the bans beside it stay root's alone
+    # root's where the site's files were moved in (components/migrate); the bans beside it stay root's alone
     chown www-data:www-data "$state" "$state/code"
     exit 0
 fi

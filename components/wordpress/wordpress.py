@@ -14,7 +14,7 @@ import pulumi_random as random
 from components.cloud.interface import Database
 from components.config import settings
 from components.machine.remote import RemoteHost
-from components.migrate.migrate import Move, MoveArgs
+from components.migrate.migrate import DirectoryMigration, DirectoryMigrationArgs
 
 HERE = Path(__file__).parent
 
@@ -76,8 +76,10 @@ class WordPress(pulumi.ComponentResource):
         brought: list[pulumi.Resource] = []
         if moved and moved.directory:
             brought = [
-                Move(
-                    "site", MoveArgs(host, moved.directory, args.root, aside=True, needs=[args.mounted]), opts=child
+                DirectoryMigration(
+                    "site",
+                    DirectoryMigrationArgs(host, moved.directory, args.root, aside=True, needs=[args.mounted]),
+                    opts=child,
                 ).step
             ]
         code = host.run(

@@ -9,7 +9,7 @@ from types import TracebackType
 from rehearsal.probes.base import Probe, worst
 from rehearsal.report.model import Fault, Promise
 
-MOVE_OUTAGE = 10.0
+MIGRATION_OUTAGE = 10.0
 """Seconds that a site may be away from its visitors while it moves onto the volume."""
 
 
@@ -39,8 +39,8 @@ class Before:
         self.promises.append(
             Promise(
                 name=f"{name}: pages",
-                held=outage <= MOVE_OUTAGE,
+                held=outage <= MIGRATION_OUTAGE,
                 measured=f"{outage:.1f} s",
-                bar=f"at most {MOVE_OUTAGE:.0f} s",
+                bar=f"at most {MIGRATION_OUTAGE:.0f} s",
             )
         )
