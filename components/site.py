@@ -15,7 +15,7 @@ from components.gluster.peers import Peers, PeersArgs
 from components.gluster.volume import Volume, VolumeArgs
 from components.haproxy.haproxy import Haproxy, HaproxyArgs
 from components.keepalived.keepalived import Keepalived, KeepalivedArgs
-from components.machine.etc_hosts import Hosts, HostsArgs, host_name
+from components.machine.etc_hosts import EtcHosts, EtcHostsArgs, host_name
 from components.web.interface import WebContext, WebStack
 
 
@@ -27,7 +27,7 @@ def build(settings: Settings) -> None:
     nodes = cloud.nodes
 
     addresses = {host_name(name): nodes[name].private_address for name in plan.bricks}
-    hosts = {name: Hosts(name, HostsArgs(node.host, addresses)) for name, node in nodes.items()}
+    etc_hosts = {name: EtcHosts(name, EtcHostsArgs(node.host, addresses)) for name, node in nodes.items()}
     daemons = {name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports)) for name in plan.bricks}
     paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in plan.bricks}
     bricks = {
@@ -38,8 +38,8 @@ def build(settings: Settings) -> None:
     pool = Peers(
         "peers",
         PeersArgs(
-            hosts={host_name(name): nodes[name].host for name in plan.bricks},
-            needs=[daemon.step for daemon in daemons.values()] + [hosts[name].step for name in plan.bricks],
+            etc_hosts={host_name(name): nodes[name].host for name in plan.bricks},
+            needs=[daemon.step for daemon in daemons.values()] + [etc_hosts[name].step for name in plan.bricks],
         ),
     )
     volume = Volume(
@@ -85,7 +85,7 @@ def build(settings: Settings) -> None:
             plan=plan,
             cloud=cloud,
             volume=settings.gluster.volume,
-            mountable={name: [volume.step, host.step] for name, host in hosts.items()},
+            mountable={name: [volume.step, host.step] for name, host in etc_hosts.items()},
             url=url,
         )
     )
@@ -104,8 +104,8 @@ def build(settings: Settings) -> None:
     )
     for name, value in told.items():
         pulumi.export(name, value)
-    if cloud.login_key is not None:
-        pulumi.export("ssh_private_key", cloud.login_key)
+    if cloud.ssh_private_key is not None:
+        pulumi.export("ssh_private_key", cloud.ssh_private_key)
 
 
 def site_spec(settings: Settings, web: WebStack) -> SiteSpec:

@@ -143,7 +143,7 @@ class Cloud(Protocol):
 
     network: pulumi.Output[str]
     """Address range in CIDR form that the nodes, the database and the load balancer have their private addresses in."""
-    login_key: pulumi.Output[str] | None
+    ssh_private_key: pulumi.Output[str] | None
     """The private key that logs in to the nodes, in OpenSSH's form, secret; None where the operator has his own."""
     operators: Sequence[str]
     """Address ranges that operators log in from."""

@@ -19,17 +19,17 @@ def host_name(node: str) -> str:
 
 
 @dataclass(frozen=True)
-class HostsArgs:
+class EtcHostsArgs:
     """`addresses`: private address by host name, of every node of the site."""
 
     host: RemoteHost
     addresses: Mapping[str, pulumi.Input[str]]
 
 
-class Hosts(pulumi.ComponentResource):
+class EtcHosts(pulumi.ComponentResource):
     """A block in a node's /etc/hosts that names every node at its private address (one step)."""
 
-    def __init__(self, name: str, args: HostsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: EtcHostsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:index:Hosts", name, None, opts)
         lines = pulumi.Output.from_input(dict(args.addresses)).apply(
             lambda known: "\n".join(f"{address} {host}" for host, address in known.items())

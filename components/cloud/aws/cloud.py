@@ -12,7 +12,7 @@ from components.cloud.aws.database import Database, DatabaseArgs
 from components.cloud.aws.network import Network, NetworkArgs, virtual_ip_address
 from components.cloud.aws.node import Node, NodeArgs
 from components.cloud.aws.settings import AwsSettings
-from components.cloud.aws.ssh_key import Login
+from components.cloud.aws.ssh_key import SshKey
 from components.cloud.aws.virtual_ip import SCRIPT, VirtualIp
 
 
@@ -22,16 +22,16 @@ class Aws:
     def __init__(self, settings: AwsSettings, site: interface.SiteSpec) -> None:
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, site))
-        login = Login("login")
+        ssh_key = SshKey("login")
         virtual_ip = VirtualIp("entrance") if site.virtual_ip_nodes else None
         nodes = {
-            name: Node(name, NodeArgs(settings, network, login, virtual_ip, machine))
+            name: Node(name, NodeArgs(settings, network, ssh_key, virtual_ip, machine))
             for name, machine in sorted(site.machines.items())
         }
 
         self.network = network.cidr
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
-        self.login_key: pulumi.Output[str] | None = login.private_key
+        self.ssh_private_key: pulumi.Output[str] | None = ssh_key.private_key
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
         self.database = Database("database", DatabaseArgs(settings, network)).database if site.database else None
         self.balancer = (

@@ -12,7 +12,7 @@ from pulumi_aws import ebs, ec2
 from components.cloud import interface
 from components.cloud.aws.network import Network, virtual_ip_address
 from components.cloud.aws.settings import AwsSettings
-from components.cloud.aws.ssh_key import Login
+from components.cloud.aws.ssh_key import SshKey
 from components.cloud.aws.virtual_ip import VirtualIp
 from components.machine.remote import RemoteHost
 from components.machine.user_data import render
@@ -30,7 +30,7 @@ class NodeArgs:
 
     settings: AwsSettings
     network: Network
-    login: Login
+    ssh_key: SshKey
     virtual_ip: VirtualIp | None
     machine: interface.MachineSpec
 
@@ -63,7 +63,7 @@ class Node(pulumi.ComponentResource):
             secondary_private_ips=[virtual_ip_address(settings.network.cidr, zone)] if virtual_ip else None,
             iam_instance_profile=virtual_ip.profile if virtual_ip else None,
             associate_public_ip_address=True,
-            key_name=args.login.key_name,
+            key_name=args.ssh_key.key_name,
             user_data_base64=user_data,
             metadata_options=ec2.InstanceMetadataOptionsArgs(http_endpoint="enabled", http_tokens="required"),
             root_block_device=ec2.InstanceRootBlockDeviceArgs(
@@ -84,7 +84,7 @@ class Node(pulumi.ComponentResource):
             name,
             address=instance.public_ip,
             user=USER,
-            private_key=args.login.private_key,
+            private_key=args.ssh_key.private_key,
             host_key=public_key,
             machine=instance,
             reachable=network.node_rules,

@@ -7,7 +7,7 @@ import pulumi_tls as tls
 from pulumi_aws import ec2
 
 
-class Login(pulumi.ComponentResource):
+class SshKey(pulumi.ComponentResource):
     """One SSH key for the stack, known to Amazon by its public half (TLS private key, key pair)."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:

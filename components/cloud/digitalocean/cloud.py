@@ -13,7 +13,7 @@ from components.cloud.digitalocean.database import Database, DatabaseArgs
 from components.cloud.digitalocean.network import Network, NetworkArgs
 from components.cloud.digitalocean.node import Node, NodeArgs
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.cloud.digitalocean.ssh_key import Login
+from components.cloud.digitalocean.ssh_key import SshKey
 from components.cloud.digitalocean.virtual_ip import VirtualIp, VirtualIpArgs
 
 
@@ -31,14 +31,14 @@ class DigitalOcean:
                 f"{stack!r} is part of names on DigitalOcean; name the stack with a-z, 0-9 and - only"
             )
         network = Network("network", NetworkArgs(settings, site))
-        login = Login("login")
+        ssh_key = SshKey("login")
         nodes = {
-            name: Node(name, NodeArgs(settings, network, login, machine)) for name, machine in site.machines.items()
+            name: Node(name, NodeArgs(settings, network, ssh_key, machine)) for name, machine in site.machines.items()
         }
 
         self.network = network.cidr
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
-        self.login_key: pulumi.Output[str] | None = login.private_key
+        self.ssh_private_key: pulumi.Output[str] | None = ssh_key.private_key
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
         self.database: interface.Database | None = None
         if site.database:

@@ -11,7 +11,7 @@ import pulumi_tls as tls
 from components.cloud import interface
 from components.cloud.digitalocean.network import Network
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.cloud.digitalocean.ssh_key import Login
+from components.cloud.digitalocean.ssh_key import SshKey
 from components.machine.remote import RemoteHost
 from components.machine.user_data import render
 
@@ -25,7 +25,7 @@ class NodeArgs:
 
     settings: DigitalOceanSettings
     network: Network
-    login: Login
+    ssh_key: SshKey
     machine: interface.MachineSpec
 
 
@@ -50,7 +50,7 @@ class Node(pulumi.ComponentResource):
             size=settings.nodes[name].size or settings.machine.size,
             region=settings.region,
             vpc_uuid=network.vpc,
-            ssh_keys=[args.login.fingerprint],
+            ssh_keys=[args.ssh_key.fingerprint],
             user_data=user_data,
             # what clients have written and not yet sent gets its time
             graceful_shutdown=True,
@@ -71,7 +71,7 @@ class Node(pulumi.ComponentResource):
             name,
             address=self.droplet.ipv4_address,
             user=USER,
-            private_key=args.login.private_key,
+            private_key=args.ssh_key.private_key,
             host_key=public_key,
             machine=self.droplet,
             reachable=network.firewalls,

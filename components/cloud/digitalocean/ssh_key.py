@@ -7,7 +7,7 @@ import pulumi_digitalocean as digitalocean
 import pulumi_tls as tls
 
 
-class Login(pulumi.ComponentResource):
+class SshKey(pulumi.ComponentResource):
     """One SSH key for the stack, known to DigitalOcean by its public half (TLS private key, SSH key)."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -12,7 +12,7 @@ import pulumi_digitalocean as digitalocean
 from components.cloud import interface
 from components.cloud.digitalocean.node import Node
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.cloud.digitalocean.vxlan_tunnel import Link, LinkArgs
+from components.cloud.digitalocean.vxlan_tunnel import VxlanTunnel, VxlanTunnelArgs
 
 SCRIPT = Path(__file__).with_name("failover.sh")
 
@@ -39,10 +39,10 @@ class VirtualIp(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["droplet_id"]),
         )
         private = {node: made.node.private_address for node, made in args.nodes.items()}
-        links = {
-            node: Link(
+        tunnels = {
+            node: VxlanTunnel(
                 node,
-                LinkArgs(
+                VxlanTunnelArgs(
                     host=made.node.host,
                     private_address=private[node],
                     others=[address for other, address in private.items() if other != node],
@@ -53,8 +53,8 @@ class VirtualIp(pulumi.ComponentResource):
         }
         self.virtual_ip = interface.VirtualIp(
             address=reserved.ip_address,
-            peers={node: link.address for node, link in links.items()},
-            needs=[link.step for link in links.values()],
+            peers={node: tunnel.address for node, tunnel in tunnels.items()},
+            needs=[tunnel.step for tunnel in tunnels.values()],
             failover=interface.FailoverScript(
                 script=SCRIPT.read_text(),
                 params={

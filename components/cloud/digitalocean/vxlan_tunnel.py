@@ -17,7 +17,7 @@ PORT = "4789"
 
 
 @dataclass(frozen=True)
-class LinkArgs:
+class VxlanTunnelArgs:
     """`private_address`: the node's own. `others`: the other balancers' private addresses."""
 
     host: RemoteHost
@@ -25,14 +25,14 @@ class LinkArgs:
     others: Sequence[pulumi.Output[str]]
 
 
-class Link(pulumi.ComponentResource):
+class VxlanTunnel(pulumi.ComponentResource):
     """A balancer's end of a network that the balancers have to themselves (one step).
 
     DigitalOcean's firewalls let ICMP, TCP and UDP through, on the private network too (its documentation, "Firewalls
     Limits"), and VRRP is an IP protocol beside those. So it goes in VXLAN, which is UDP.
     """
 
-    def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: VxlanTunnelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Link", name, None, opts)
         self.address = args.private_address.apply(on_the_link)
         self.step = args.host.run(
