@@ -21,31 +21,31 @@ from components.web.interface import WebContext, WebStack
 
 def build(settings: Settings) -> None:
     """A site on several nodes, its files on a volume that outlives any one of them."""
-    plan = settings.plan
+    roles = settings.roles
     web = web_stack_of(settings)
     cloud = cloud_of(settings, site_spec(settings, web))
     nodes = cloud.nodes
 
-    addresses = {host_name(name): nodes[name].private_address for name in plan.bricks}
+    addresses = {host_name(name): nodes[name].private_address for name in roles.bricks}
     etc_hosts = {name: EtcHosts(name, EtcHostsArgs(node.host, addresses)) for name, node in nodes.items()}
-    daemons = {name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports)) for name in plan.bricks}
-    paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in plan.bricks}
+    daemons = {name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports)) for name in roles.bricks}
+    paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in roles.bricks}
     bricks = {
         name: Brick(name, BrickArgs(nodes[name].host, disk, paths[name]))
-        for name in plan.bricks
+        for name in roles.bricks
         if (disk := nodes[name].disk)
     }
     pool = Peers(
         "peers",
         PeersArgs(
-            etc_hosts={host_name(name): nodes[name].host for name in plan.bricks},
-            needs=[daemon.step for daemon in daemons.values()] + [etc_hosts[name].step for name in plan.bricks],
+            etc_hosts={host_name(name): nodes[name].host for name in roles.bricks},
+            needs=[daemon.step for daemon in daemons.values()] + [etc_hosts[name].step for name in roles.bricks],
         ),
     )
     volume = Volume(
         settings.gluster.volume,
         VolumeArgs(
-            host=nodes[plan.bricks[0]].host,
+            host=nodes[roles.bricks[0]].host,
             bricks=[f"{host_name(name)}:{path}" for name, path in paths.items()],
             gluster=settings.gluster,
             owner=web.owner,
@@ -54,13 +54,13 @@ def build(settings: Settings) -> None:
             needs=[pool.step, *(brick.step for brick in bricks.values())],
         ),
     )
-    for name in plan.balancers:
-        others = [other for other in plan.balancers if other != name]
+    for name in roles.balancers:
+        others = [other for other in roles.balancers if other != name]
         haproxy = Haproxy(
             name,
             HaproxyArgs(
                 host=nodes[name].host,
-                targets={target: nodes[target].private_address for target in plan.web},
+                targets={target: nodes[target].private_address for target in roles.web},
                 web_port=web.port,
                 health_path=web.health_path,
                 balancers={other: nodes[other].private_address for other in others},
@@ -82,7 +82,7 @@ def build(settings: Settings) -> None:
     url = address_of(settings, cloud)
     told = web.serve(
         WebContext(
-            plan=plan,
+            roles=roles,
             cloud=cloud,
             volume=settings.gluster.volume,
             mountable={name: [volume.step, host.step] for name, host in etc_hosts.items()},
@@ -110,25 +110,25 @@ def build(settings: Settings) -> None:
 
 def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
     """What the machines run, in a cloud's words."""
-    plan = settings.plan
+    roles = settings.roles
     machines = {}
     for name in settings.nodes:
         own: list[str] = []
-        if name in plan.balancers:
+        if name in roles.balancers:
             own += ["balancer", *web.balancer_user_data]
-        if name in plan.web:
+        if name in roles.web:
             own += web.user_data
-        client = name in plan.web or (name in plan.balancers and web.balancer_user_data)
-        user_data = ["base", *(["gluster"] if name in plan.bricks else ["gluster-client"] if client else []), *own]
+        client = name in roles.web or (name in roles.balancers and web.balancer_user_data)
+        user_data = ["base", *(["gluster"] if name in roles.bricks else ["gluster-client"] if client else []), *own]
         machines[name] = MachineSpec(
             user_data=user_data,
-            disk_gb=settings.gluster.disk_gb if name in plan.bricks else None,
-            balanced=name in plan.web and not plan.balancers,
-            virtual_ip=name in plan.balancers,
+            disk_gb=settings.gluster.disk_gb if name in roles.bricks else None,
+            balanced=name in roles.web and not roles.balancers,
+            virtual_ip=name in roles.balancers,
         )
     peers = [Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)]
     neighbours: Sequence[Ports] = []
-    if plan.balancers:
+    if roles.balancers:
         peers += web.peers
         web_ports = PortRange(web.port, web.port)
         if web_ports not in [ports.range for ports in peers]:
@@ -140,7 +140,7 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
 
 def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
     """What visitors type: the site's own name, or whatever is in front of the nodes, or the first of them."""
-    front: pulumi.Input[str] = cloud.nodes[settings.plan.web[0]].public_address
+    front: pulumi.Input[str] = cloud.nodes[settings.roles.web[0]].public_address
     if cloud.balancer:
         front = cloud.balancer.address
     elif cloud.virtual_ip:

@@ -27,14 +27,14 @@ class ApacheStack:
     def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
         filled: list[pulumi.Resource] = []
         own: dict[str, pulumi.Input[str]] = {}
-        for name in context.plan.web:
+        for name in context.roles.web:
             apache = Apache(
                 name,
                 ApacheArgs(
                     host=context.cloud.nodes[name].host,
                     volume=context.volume,
                     servers=context.servers(name),
-                    first=name == context.plan.web[0],
+                    first=name == context.roles.web[0],
                     needs=[*context.mountable[name], *filled],
                 ),
             )

@@ -32,7 +32,7 @@ COPIES: dict[Topology, dict[str, int]] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class NodeRoles:
     """The nodes by what they do; a node may do several things."""
 
     bricks: Sequence[str]
@@ -43,7 +43,7 @@ class Plan:
     """Those that visitors connect to; none where the cloud's load balancer, or nothing, is in front."""
 
 
-def plan(topology: Topology, roles: Mapping[str, Role | None], arbiter: int) -> Plan:
+def node_roles(topology: Topology, roles: Mapping[str, Role | None], arbiter: int) -> NodeRoles:
     """Who does what, by the nodes' names and roles.
 
     `converged`: the nodes without a role hold the files and serve them. `separate`: storage nodes hold them, web nodes
@@ -55,7 +55,7 @@ def plan(topology: Topology, roles: Mapping[str, Role | None], arbiter: int) -> 
         by_role[roles[name]].append(name)
     web, balancers = by_role["web"], by_role["balancer"]
     if topology == "converged":
-        return Plan(bricks=by_role[None], web=by_role[None], balancers=balancers)
+        return NodeRoles(bricks=by_role[None], web=by_role[None], balancers=balancers)
     if topology == "separate":
-        return Plan(bricks=by_role["storage"], web=web, balancers=balancers)
-    return Plan(bricks=[*balancers, *web[:arbiter]], web=web, balancers=balancers)
+        return NodeRoles(bricks=by_role["storage"], web=web, balancers=balancers)
+    return NodeRoles(bricks=[*balancers, *web[:arbiter]], web=web, balancers=balancers)

@@ -25,7 +25,7 @@ from pydantic import (
 
 from components.config import roles
 from components.config.errors import Given
-from components.config.roles import Plan, Role, Topology
+from components.config.roles import NodeRoles, Role, Topology
 
 ROOT = Path(__file__).parents[2]
 """Relative paths in the settings start here, wherever the program is run from."""
@@ -248,9 +248,11 @@ class Settings(Section):
     """Write a profile of the program's run (components/profile.py)."""
 
     @property
-    def plan(self) -> Plan:
+    def node_roles(self) -> NodeRoles:
         """Which node does what."""
-        return roles.plan(self.topology, {name: node.role for name, node in self.nodes.items()}, self.gluster.arbiter)
+        return roles.node_roles(
+            self.topology, {name: node.role for name, node in self.nodes.items()}, self.gluster.arbiter
+        )
 
     @property
     def warnings(self) -> list[str]:
@@ -275,8 +277,8 @@ class Settings(Section):
                 said = f"is {node['role']!r}" if node.get("role") else "is missing"
                 choice = ", ".join(role or "none" for role in known)
                 yield f"nodes.{name}.role: {said}; topology {kind} has: {choice}"
-        if plan := cls.planned(given):
-            yield from cls._enough(plan, given)
+        if node_roles := cls.known_roles(given):
+            yield from cls._enough(node_roles, given)
         web = given.value(str, "web")
         if web == "wordpress" and "site" not in given.stated:
             yield "site.admin_email: is missing; add it"
@@ -295,25 +297,25 @@ class Settings(Section):
             yield f"site.{name}: is given beside {first}, and both bring WordPress's code; leave one out"
 
     @classmethod
-    def planned(cls, given: Given) -> Plan | None:
+    def known_roles(cls, given: Given) -> NodeRoles | None:
         """Which node does what, as far as the nodes' roles are right; None where the topology is not."""
         kind = given.value(str, "topology")
         if kind not in roles.ROLES or given.value(dict, "nodes") is None:
             return None
         named = {name: node.get("role") for name, node in given.sections("nodes").items()}
         known = {name: role for name, role in named.items() if role in roles.ROLES[kind]}
-        return roles.plan(kind, known, given.value(int, "gluster", "arbiter") or 0)
+        return roles.node_roles(kind, known, given.value(int, "gluster", "arbiter") or 0)
 
     @classmethod
-    def _enough(cls, plan: Plan, given: Given) -> Iterator[str]:
+    def _enough(cls, node_roles: NodeRoles, given: Given) -> Iterator[str]:
         """The lines for nodes that are too many or too few for what they do."""
         replica, arbiter = given.value(int, "gluster", "replica"), given.value(int, "gluster", "arbiter")
-        if replica is not None and arbiter is not None and len(plan.bricks) != replica + arbiter:
+        if replica is not None and arbiter is not None and len(node_roles.bricks) != replica + arbiter:
             yield (
-                f"nodes: {len(plan.bricks)} hold a brick, but the volume needs {replica + arbiter} (replica {replica}, "
+                f"nodes: {len(node_roles.bricks)} hold a brick, but the volume needs {replica + arbiter} (replica {replica}, "
                 f"arbiter {arbiter}); name as many, or change gluster.replica"
             )
-        if not plan.web:
+        if not node_roles.web:
             yield "nodes: none serves; name one with role: web"
-        if len(plan.balancers) == 1:
+        if len(node_roles.balancers) == 1:
             yield "nodes: one balancer takes the site with it when it is lost; name two with role: balancer"

@@ -30,7 +30,7 @@ class SessionsStack:
 
     def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
         cloud = context.cloud
-        for name in context.plan.web:
+        for name in context.roles.web:
             host = cloud.nodes[name].host
             path = SessionsArgs.mount
             mount = Mount(

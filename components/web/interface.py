@@ -9,7 +9,7 @@ from typing import Protocol
 import pulumi
 
 from components.cloud.interface import Cloud, Ports
-from components.config.roles import Plan
+from components.config.roles import NodeRoles
 from components.gluster.mount import ring
 from components.machine.etc_hosts import host_name
 
@@ -21,7 +21,7 @@ class WebContext:
     `mountable`: what a mount waits for, by the node's name. `url`: what visitors type.
     """
 
-    plan: Plan
+    roles: NodeRoles
     cloud: Cloud
     volume: str
     mountable: Mapping[str, Sequence[pulumi.Resource]]
@@ -29,7 +29,7 @@ class WebContext:
 
     def servers(self, node: str) -> list[str]:
         """The host names that a node fetches the volume's description from, the first one first."""
-        return ring([host_name(brick) for brick in self.plan.bricks], host_name(node))
+        return ring([host_name(brick) for brick in self.roles.bricks], host_name(node))
 
 
 class WebStack(Protocol):

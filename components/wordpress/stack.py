@@ -54,7 +54,7 @@ class WordPressStack:
         self._site, self._bans, self._cache = site, bans, cache
 
     def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
-        plan, nodes, database = context.plan, context.cloud.nodes, context.cloud.database
+        roles, nodes, database = context.roles, context.cloud.nodes, context.cloud.database
         assert database
         mounts = {
             name: Mount(
@@ -68,11 +68,11 @@ class WordPressStack:
                     MOUNT_OPTIONS,
                 ),
             )
-            for name in (*plan.web, *plan.balancers)
+            for name in (*roles.web, *roles.balancers)
         }
-        known = plan.web if {*plan.web} <= {*plan.bricks} else plan.web[:2]
+        known = roles.web if {*roles.web} <= {*roles.bricks} else roles.web[:2]
         webs = {}
-        for name in plan.web:
+        for name in roles.web:
             node = nodes[name]
             webs[name] = Web(
                 name, WebArgs(node.host, ROOT, ROOT, context.cloud.network, database.ca, node.private_address)
@@ -88,10 +88,10 @@ class WordPressStack:
                     needs=[webs[name].step],
                 ),
             )
-            self._ban(context, name, "proxy", plan.balancers or known, needs=[mounts[name].step, varnish.step])
-        for name in plan.balancers:
-            self._ban(context, name, "nftables", plan.balancers, needs=[mounts[name].step])
-        first = plan.web[0]
+            self._ban(context, name, "proxy", roles.balancers or known, needs=[mounts[name].step, varnish.step])
+        for name in roles.balancers:
+            self._ban(context, name, "nftables", roles.balancers, needs=[mounts[name].step])
+        first = roles.web[0]
         wordpress = WordPress(
             "wordpress",
             WordPressArgs(
@@ -122,7 +122,7 @@ class WordPressStack:
                 counters=[cloud.nodes[counter].private_address for counter in counters if counter != name],
                 network=cloud.network,
                 ban_point=ban_point,
-                nginx=name in context.plan.web,
+                nginx=name in context.roles.web,
                 shared=f"{ROOT}/{SHARED}",
                 ignore=[cloud.network, *cloud.operators],
                 limits=Limits(**self._bans.model_dump()),

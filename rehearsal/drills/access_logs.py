@@ -43,17 +43,17 @@ class Visit(NamedTuple):
 @contextmanager
 def logged(site: Site) -> Iterator[None]:
     """Have every web node's nginx keep a log of `visits` meanwhile; one that is away afterwards keeps it for good."""
-    for node in site.plan.web:
+    for node in site.roles.web:
         site.on(node, "sh", "-c", f"cat >{NGINX_FILE} && nginx -tq && systemctl reload nginx", stdin=NGINX)
     try:
         yield
     finally:
-        for node in site.plan.web:
+        for node in site.roles.web:
             site.on(node, "sh", "-c", f"rm -f {NGINX_FILE} {LOG} && systemctl reload nginx")
 
 
 def visits(site: Site) -> list[Visit]:
-    return [visit for node in site.plan.web for visit in parsed_visits(node, site.on(node, "cat", LOG))]
+    return [visit for node in site.roles.web for visit in parsed_visits(node, site.on(node, "cat", LOG))]
 
 
 def parsed_visits(node: str, log: str) -> Iterator[Visit]:
@@ -64,7 +64,7 @@ def parsed_visits(node: str, log: str) -> Iterator[Visit]:
 
 def bans(site: Site) -> dict[str, Bans]:
     """Who is refused, by every node that refuses anybody."""
-    return {node: bans_at(site, node) for node in (*site.plan.web, *site.plan.balancers)}
+    return {node: bans_at(site, node) for node in (*site.roles.web, *site.roles.balancers)}
 
 
 def bans_at(site: Site, node: str) -> Bans:

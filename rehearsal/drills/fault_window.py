@@ -37,7 +37,7 @@ class Watch:
         # nobody would wait for a brick that is not back yet from the fault before
         self._healed()
         self.probes = list(visitors)
-        for node in site.plan.web:
+        for node in site.roles.web:
             entering = site.faults.entering(node)
             self.probes.append(FileProbe("read", node, entering, directory))
             self.probes.append(FileProbe("write", node, entering, directory))
@@ -85,7 +85,7 @@ class Watch:
     def lost(self, written: dict[str, list[int]]) -> int:
         """How many acknowledged writes some web node no longer has, byte for byte."""
         missing: set[tuple[str, int]] = set()
-        for node in self.site.plan.web:
+        for node in self.site.roles.web:
             answer = self.site.on(
                 node, "python3", "-c", VERIFY_SCRIPT, self._directory, stdin=json.dumps(written), timeout=120
             )

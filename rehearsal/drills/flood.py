@@ -161,7 +161,7 @@ class Flood:
         self._site, self._faults, self._page = site, site.faults, page
         self._hits = site.settings.bans.hits
         # of the counters, one that is not flooded
-        self._target, self._other = site.plan.web[0], [*site.plan.balancers, *site.plan.web[1:]][0]
+        self._target, self._other = site.roles.web[0], [*site.roles.balancers, *site.roles.web[1:]][0]
         self._url = urlsplit(site.url)
         self._marks: list[tuple[float, str]] = []
         self.promises: list[Promise] = []
@@ -234,7 +234,7 @@ class Flood:
             self._site.on(node, "bash", "-euc", LOGIN, "bash", self._url.netloc, stdin=form)
 
         with ThreadPoolExecutor() as pool:
-            list(pool.map(log_in, self._site.plan.web))
+            list(pool.map(log_in, self._site.roles.web))
 
     def _load(self, clients: int, cookie: str = "") -> Load:
         """Load the first page from the node under attack, as the balancer would."""

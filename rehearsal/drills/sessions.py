@@ -36,7 +36,7 @@ class SessionsDrill(ExistingDrill):
     def run(self) -> None:
         self.node_loss(self.active())
         self.expect("the address moves", self.address_outage(), ADDRESS_OUTAGE)
-        self.node_loss(self.site.plan.web[0])
+        self.node_loss(self.site.roles.web[0])
         self.link_flaps(self.active())
         self.reboot_all()
 
@@ -53,7 +53,7 @@ class SessionsDrill(ExistingDrill):
         address = urlsplit(self.site.url).hostname
         holders = [
             node
-            for node in self.site.plan.balancers
+            for node in self.site.roles.balancers
             if f" {address}/" in self.site.on(node, "ip", "-oneline", "-4", "address", "show")
         ]
         if len(holders) != 1:

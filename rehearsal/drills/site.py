@@ -23,12 +23,12 @@ class Site:
     def __init__(self, deployment: Deployment, faults: Faults) -> None:
         self.outputs = deployment.outputs()
         self.settings: Settings = deployment.settings()
-        self.faults, self.plan = faults, self.settings.plan
+        self.faults, self.roles = faults, self.settings.roles
         self.url: str = self.outputs["url"]
         self.nodes = sorted(self.outputs["nodes"])
         self.addresses = {name: node["public"] for name, node in self.outputs["nodes"].items()}
         mounted = self.on(
-            self.plan.web[0], "findmnt", "--noheadings", "--types=fuse.glusterfs", "--output=TARGET,SOURCE"
+            self.roles.web[0], "findmnt", "--noheadings", "--types=fuse.glusterfs", "--output=TARGET,SOURCE"
         ).split()
         self.mount, self.volume = mounted[0], mounted[1].split(":")[1].strip("/")
 
@@ -38,11 +38,11 @@ class Site:
 
     def healthy(self, node: str) -> bool:
         """Whether a node does its part: serves pages, sends visitors on, or holds a brick that answers."""
-        if node in self.plan.web:
+        if node in self.roles.web:
             return self.answers(node, "http://127.0.0.1/healthz")
-        if node in self.plan.balancers and not self.answers(node, f"http://127.0.0.1:{OWN_PORT}/health"):
+        if node in self.roles.balancers and not self.answers(node, f"http://127.0.0.1:{OWN_PORT}/health"):
             return False
-        return node not in self.plan.bricks or self.holds_brick(node)
+        return node not in self.roles.bricks or self.holds_brick(node)
 
     def answers(self, node: str, url: str) -> bool:
         """Whether a page is there, for someone on the node."""
@@ -63,7 +63,7 @@ class Site:
 
         The next look of a node's self-heal daemon takes those out that are healed.
         """
-        text = self._gluster(self.plan.bricks[-1], "volume", "heal", self.volume, "statistics", "heal-count")
+        text = self._gluster(self.roles.bricks[-1], "volume", "heal", self.volume, "statistics", "heal-count")
         if text is None:
             return None
         counts = re.findall(r"^Number of entries: (.*)$", text, re.MULTILINE)
@@ -74,7 +74,7 @@ class Site:
 
         All bricks look at every entry that an index names.
         """
-        text = self._gluster(self.plan.bricks[-1], "--xml", "volume", "heal", self.volume, "info", "summary")
+        text = self._gluster(self.roles.bricks[-1], "--xml", "volume", "heal", self.volume, "info", "summary")
         if text is None:
             return None
         bricks = ElementTree.fromstring(text).findall(".//brick")

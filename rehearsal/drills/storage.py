@@ -14,18 +14,18 @@ class StorageDrill(WordPressDrill):
         self.upload_everywhere()
         self.post_everywhere()
         self.flood()
-        first, *others = self.site.plan.bricks
+        first, *others = self.site.roles.bricks
         self.node_loss_with_an_upload(first)
         for node in others:
             self.node_loss(node)
-        self.node_loss(self.site.plan.web[0])
+        self.node_loss(self.site.roles.web[0])
         self.database_failover()
         self.reboot_all()
         self.refused_destroy()
 
     def doors(self) -> None:
-        storage, other, *_ = self.site.plan.bricks
-        web = self.site.plan.web[0]
+        storage, other, *_ = self.site.roles.bricks
+        web = self.site.roles.web[0]
         database = self.database_port
         at_storage, at_web = self.site.addresses[storage], self.site.addresses[web]
         self.knock(
@@ -45,7 +45,7 @@ class StorageDrill(WordPressDrill):
     def node_loss_with_an_upload(self, node: str) -> None:
         """What is uploaded while a node is away has to be in its brick, byte for byte, when it has healed."""
         uploads: list[tuple[str, str]] = []
-        self.node_loss(node, while_away=lambda: uploads.append(self.upload(self.site.plan.web[0])))
+        self.node_loss(node, while_away=lambda: uploads.append(self.upload(self.site.roles.web[0])))
         ((path, digest),) = uploads
         in_brick = self.site.on(node, "sha256sum", f"{self.site.brick(node)}{path}").split()[0]
         self.promise(

@@ -71,7 +71,7 @@ class WordPressDrill(Drill):
 
     def upload_everywhere(self) -> None:
         """A file uploaded through the first web node is the same on every other."""
-        first, *others = self.site.plan.web
+        first, *others = self.site.roles.web
         with progress.step(f"Uploading through {first}, reading back from {' and '.join(others)}"):
             path, digest = self.upload(first)
             wrong = [node for node in others if self.download_digest(node, path) != digest]
@@ -88,7 +88,7 @@ class WordPressDrill(Drill):
         errand = Errand(
             chromium=[*self.faults.tools(), "chromium"],
             url=self.site.url,
-            nodes=[self.faults.address(node) for node in self.site.plan.web],
+            nodes=[self.faults.address(node) for node in self.site.roles.web],
             user=self.site.outputs["admin_user"],
             password=self.site.outputs["admin_password"],
             title=title,
@@ -99,7 +99,7 @@ class WordPressDrill(Drill):
                 browse([], "write", errand)
                 browse(self.faults.beside("balancer"), "read", errand)
                 # tells the caches of the edit once more: they shall not forget their pages in the middle of a flood
-                self.site.on(self.site.plan.web[0], "systemctl", "start", "wordpress-cron.service")
+                self.site.on(self.site.roles.web[0], "systemctl", "start", "wordpress-cron.service")
                 wrong = ""
             except ToolError as error:
                 wrong = str(error).splitlines()[-1]

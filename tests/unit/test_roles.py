@@ -8,7 +8,7 @@ import pytest
 
 from components.config.errors import Mistakes
 from components.config.loader import parse
-from components.config.roles import Plan, plan
+from components.config.roles import NodeRoles, node_roles
 from tests.unit.graph import Graph, Secret, build, text
 
 AWS: dict[str, Any] = {
@@ -45,22 +45,24 @@ def mistakes(least: dict[str, Any], **changes: Any) -> list[str]:
 
 
 def test_in_a_converged_site_every_node_does_everything() -> None:
-    assert plan("converged", {"gfs2": None, "gfs1": None}, 0) == Plan(["gfs1", "gfs2"], ["gfs1", "gfs2"], [])
+    assert node_roles("converged", {"gfs2": None, "gfs1": None}, 0) == NodeRoles(["gfs1", "gfs2"], ["gfs1", "gfs2"], [])
 
 
 def test_a_converged_site_may_have_balancers_in_front() -> None:
     roles = {"server01": None, "server02": None, "lb1": "balancer", "lb2": "balancer"}
-    assert plan("converged", roles, 0) == Plan(["server01", "server02"], ["server01", "server02"], ["lb1", "lb2"])  # type: ignore[arg-type]
+    assert node_roles("converged", roles, 0) == NodeRoles(
+        ["server01", "server02"], ["server01", "server02"], ["lb1", "lb2"]
+    )  # type: ignore[arg-type]
 
 
 def test_in_a_separate_site_the_last_storage_node_is_the_arbiter() -> None:
     roles = {"app1": "web", "gfs1": "storage", "gfs3": "storage", "gfs2": "storage"}
-    assert plan("separate", roles, 1) == Plan(["gfs1", "gfs2", "gfs3"], ["app1"], [])  # type: ignore[arg-type]
+    assert node_roles("separate", roles, 1) == NodeRoles(["gfs1", "gfs2", "gfs3"], ["app1"], [])  # type: ignore[arg-type]
 
 
 def test_balancers_hold_the_files_and_the_first_web_node_is_the_arbiter() -> None:
     roles = {"php2": "web", "php1": "web", "lb1": "balancer", "lb2": "balancer"}
-    assert plan("balancers", roles, 1) == Plan(["lb1", "lb2", "php1"], ["php1", "php2"], ["lb1", "lb2"])  # type: ignore[arg-type]
+    assert node_roles("balancers", roles, 1) == NodeRoles(["lb1", "lb2", "php1"], ["php1", "php2"], ["lb1", "lb2"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("cloud", ["aws", "digitalocean"])

@@ -99,7 +99,7 @@ class AwsSettings(Settings):
 
     @property
     def warnings(self) -> list[str]:
-        bricks = self.plan.bricks
+        bricks = self.node_roles.bricks
         zones = len({self.nodes[name].zone for name in bricks})
         told = super().warnings
         if zones < len(bricks):
@@ -134,7 +134,7 @@ class AwsSettings(Settings):
         if subnets and not vpc:
             yield "network.subnets: is given without their VPC; set vpc as well, or leave it out"
 
-        balancers = plan.balancers if (plan := cls.planned(given)) else []
+        balancers = node_roles.balancers if (node_roles := cls.known_roles(given)) else []
         if vpc and balancers:
             yield "network.vpc: balancers of the site's own need a VPC of its own; leave it out, or have no balancers"
         if len({zoned.get(name) for name in balancers}) < len(balancers):
@@ -152,15 +152,15 @@ class AwsSettings(Settings):
     @classmethod
     def _zones(cls, zoned: Mapping[str, str], given: Given) -> Iterator[str]:
         """The lines for nodes too close to each other."""
-        plan = cls.planned(given)
-        if not plan:
+        node_roles = cls.known_roles(given)
+        if not node_roles:
             return
         if len(set(zoned.values())) < 2:
             yield "nodes: all in one zone, but the load balancer and the database need two; spread them"
             return
-        zones = len({zoned[name] for name in plan.bricks if name in zoned})
-        if zones < len(plan.bricks) and not given.value(bool, "gluster", "accept_shared_zones"):
+        zones = len({zoned[name] for name in node_roles.bricks if name in zoned})
+        if zones < len(node_roles.bricks) and not given.value(bool, "gluster", "accept_shared_zones"):
             yield (
-                f"nodes: in {zones} zones, fewer than the volume's {len(plan.bricks)} bricks; "
+                f"nodes: in {zones} zones, fewer than the volume's {len(node_roles.bricks)} bricks; "
                 "give each node a zone of its own, or set gluster.accept_shared_zones: true"
             )

@@ -95,8 +95,8 @@ class DigitalOceanSettings(Settings):
         yield from super().across(given)
         if given.value(str, "balancer", "certificate_name") and not given.has("site", "domain"):
             yield "site.domain: is missing, and HTTPS needs the name that the certificate is for; add it"
-        plan = cls.planned(given)
-        if plan and plan.balancers and not given.value(str, "balancer_token"):
+        node_roles = cls.known_roles(given)
+        if node_roles and node_roles.balancers and not given.value(str, "balancer_token"):
             yield (
                 "balancer_token: is missing, and the balancers move their address by DigitalOcean's API; "
                 "set one by: pulumi config set --secret balancer_token"

@@ -81,11 +81,11 @@ class ExistingSettings(Settings):
         yield from super().across(given)
         if given.value(str, "web") == "wordpress":
             yield "web: wordpress needs a managed database, and machines that exist have none; set another web or cloud"
-        plan, nodes = cls.planned(given), given.sections("nodes")
-        for name in plan.bricks if plan else []:
+        node_roles, nodes = cls.known_roles(given), given.sections("nodes")
+        for name in node_roles.bricks if node_roles else []:
             if not nodes[name].get("disk"):
                 yield f"nodes.{name}.disk: is missing, and the node holds a brick; name its spare disk"
-        if plan and plan.balancers and not given.has("network", "virtual_ip"):
+        if node_roles and node_roles.balancers and not given.has("network", "virtual_ip"):
             yield "network.virtual_ip: is missing, and the balancers need one to share; add it"
-        if plan and not plan.balancers and given.value(str, "network", "virtual_ip"):
+        if node_roles and not node_roles.balancers and given.value(str, "network", "virtual_ip"):
             yield "network.virtual_ip: is given, but no node has role: balancer; name two, or leave it out"
