@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 
-class Mistakes(pulumi.RunError):
+class SettingsError(pulumi.RunError):
     """Everything that is wrong with the settings, one mistake a line; Pulumi shows it without a traceback."""
 
     def __init__(self, lines: list[str]) -> None:

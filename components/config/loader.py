@@ -14,7 +14,7 @@ from components.cloud.aws.settings import AwsSettings
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.existing.settings import ExistingSettings
 from components.config import errors, roles
-from components.config.errors import Given, Mistakes
+from components.config.errors import Given, SettingsError
 from components.config.settings import Gluster, Settings
 
 CLOUDS: dict[object, type[Settings]] = {
@@ -34,7 +34,7 @@ DEFAULTS = {name: Settings.model_fields[name].default for name in ("cloud", "top
 def load() -> Settings:
     """The settings of the stack that is being run; its warnings go to the engine's log.
 
-    Raises `Mistakes`.
+    Raises `SettingsError`.
     """
     prefix = f"{pulumi.get_project()}:"
     # the CLI's language host hands all keys over in PULUMI_CONFIG, the Automation API in CONFIG
@@ -54,7 +54,7 @@ def load() -> Settings:
 def parse(given: Mapping[str, str]) -> Settings:
     """Settings in the form that the engine hands them over: objects as JSON, everything else as it stands.
 
-    Raises `Mistakes`.
+    Raises `SettingsError`.
     """
     stated = {name: _value(text) for name, text in given.items()}
     cloud = CLOUDS.get(stated.get("cloud"), AwsSettings)
@@ -67,7 +67,7 @@ def parse(given: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         lines = [line for each in error.errors() for line in errors.of_pydantic(each, cloud)] + lines
     if lines:
-        raise Mistakes(lines)
+        raise SettingsError(lines)
     return settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.config.errors import Mistakes
+from components.config.errors import SettingsError
 from components.config.loader import parse
 from tests.unit.graph import text
 
@@ -35,7 +35,7 @@ def read(**changes: Any) -> DigitalOceanSettings:
 
 def mistakes(**changes: Any) -> list[str]:
     """What the operator is told; fails where nothing is."""
-    with pytest.raises(Mistakes) as told:
+    with pytest.raises(SettingsError) as told:
         read(**changes)
     title, *lines = str(told.value).splitlines()
     assert title == "The settings have mistakes:"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.config.errors import Mistakes
+from components.config.errors import SettingsError
 from components.config.loader import parse
 from components.config.roles import NodeRoles, node_roles
 from tests.unit.graph import Graph, Secret, build, text
@@ -39,7 +39,7 @@ EXISTING: dict[str, Any] = {
 
 
 def mistakes(least: dict[str, Any], **changes: Any) -> list[str]:
-    with pytest.raises(Mistakes) as told:
+    with pytest.raises(SettingsError) as told:
         parse({name: text(value) for name, value in (least | changes).items()})
     return [line.strip() for line in str(told.value).splitlines()[1:]]
 

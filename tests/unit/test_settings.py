@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from components.cloud.aws.settings import AwsSettings
-from components.config.errors import Mistakes
+from components.config.errors import SettingsError
 from components.config.loader import CLOUDS, parse
 from components.config.settings import PortRange, Settings
 from tests.unit.graph import ROOT, build, committed, text
@@ -34,7 +34,7 @@ def read(**changes: Any) -> AwsSettings:
 
 def mistakes(**changes: Any) -> list[str]:
     """What the operator is told; fails where nothing is."""
-    with pytest.raises(Mistakes) as told:
+    with pytest.raises(SettingsError) as told:
         read(**changes)
     title, *lines = str(told.value).splitlines()
     assert title == "The settings have mistakes:"
@@ -271,12 +271,12 @@ def test_too_few_nodes_and_too_few_zones_are_told_together() -> None:
 
 
 def test_a_setting_that_is_no_json_is_told_and_not_a_crash() -> None:
-    with pytest.raises(Mistakes, match="gluster: "):
+    with pytest.raises(SettingsError, match="gluster: "):
         read(gluster="{volume")
 
 
 def test_a_missing_region_is_told_with_every_other_mistake() -> None:
-    with pytest.raises(Mistakes) as told:
+    with pytest.raises(SettingsError) as told:
         parse({"clod": "aws", "network": text(LEAST["network"]), "site": text(LEAST["site"])})
     assert str(told.value).splitlines()[1:] == [
         "  aws:region: is missing; add it",
@@ -328,7 +328,7 @@ def test_the_operator_sees_the_warnings() -> None:
 
 
 def test_mistakes_stop_the_program_before_anything_is_made() -> None:
-    with pytest.raises(Mistakes, match="clod: is not a known key"):
+    with pytest.raises(SettingsError, match="clod: is not a known key"):
         build(clod="aws")
 
 
