@@ -57,19 +57,19 @@ def _fields(section: type[BaseModel]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Given:
+class RawSettings:
     """The settings as they stand in the file, right or wrong, for what one section says against another.
 
-    `stated`: what stands there. `default`: what holds where nothing does. Whatever is of the wrong kind is told
+    `raw`: what stands there. `default`: what holds where nothing does. Whatever is of the wrong kind is told
     elsewhere, and is nothing here, so that one mistake does not hide another.
     """
 
-    stated: Mapping[str, Any]
+    raw: Mapping[str, Any]
     default: Mapping[str, Any]
 
     def value(self, kind: type, *where: str) -> Any:
         """What is given at a place, or what holds by default; nothing where it is of the wrong kind."""
-        found, otherwise = self.stated, self.default
+        found, otherwise = self.raw, self.default
         for step in where:
             otherwise = otherwise.get(step, {}) if isinstance(otherwise, Mapping) else {}
             found = found.get(step, otherwise) if isinstance(found, Mapping) else otherwise
@@ -77,7 +77,7 @@ class Given:
 
     def has(self, section: str, key: str) -> bool:
         """Whether something stands at a place in the file, or the section itself is wrong and told elsewhere."""
-        given = self.stated.get(section, {})
+        given = self.raw.get(section, {})
         return not isinstance(given, Mapping) or key in given
 
     def sections(self, where: str) -> dict[str, dict[str, Any]]:

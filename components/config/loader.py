@@ -14,7 +14,7 @@ from components.cloud.aws.settings import AwsSettings
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.existing.settings import ExistingSettings
 from components.config import errors, roles
-from components.config.errors import Given, SettingsError
+from components.config.errors import RawSettings, SettingsError
 from components.config.settings import Gluster, Settings
 
 CLOUDS: dict[object, type[Settings]] = {
@@ -56,14 +56,14 @@ def parse(given: Mapping[str, str]) -> Settings:
 
     Raises `SettingsError`.
     """
-    stated = {name: _value(text) for name, text in given.items()}
-    cloud = CLOUDS.get(stated.get("cloud"), AwsSettings)
+    raw = {name: _value(text) for name, text in given.items()}
+    cloud = CLOUDS.get(raw.get("cloud"), AwsSettings)
     fields = {field.alias or name: field for name, field in cloud.model_fields.items()}
-    stated = {name: value for name, value in stated.items() if not _unsaid(name, value, fields)}
-    stated = _completed(stated, cloud)
-    lines = list(cloud.across(Given(stated, DEFAULTS)))
+    raw = {name: value for name, value in raw.items() if not _unsaid(name, value, fields)}
+    raw = _completed(raw, cloud)
+    lines = list(cloud.cross_checks(RawSettings(raw, DEFAULTS)))
     try:
-        settings = cloud.model_validate(stated)
+        settings = cloud.model_validate(raw)
     except ValidationError as error:
         lines = [line for each in error.errors() for line in errors.of_pydantic(each, cloud)] + lines
     if lines:
@@ -79,13 +79,13 @@ def _unsaid(name: str, value: object, fields: Mapping[str, FieldInfo]) -> bool:
     return value == {} and not (name in fields and fields[name].is_required())
 
 
-def _completed(stated: Mapping[str, object], cloud: type[Settings]) -> dict[str, object]:
+def _completed(raw: Mapping[str, object], cloud: type[Settings]) -> dict[str, object]:
     """The settings with what follows from others where nothing is said: the nodes, and the copies of the files."""
-    given = Given(stated, DEFAULTS)
-    gluster = stated.get("gluster", {})
+    given = RawSettings(raw, DEFAULTS)
+    gluster = raw.get("gluster", {})
     if isinstance(gluster, Mapping) and not {"replica", "arbiter"} & gluster.keys():
         gluster = {**roles.COPIES.get(given.value(str, "topology"), {}), **gluster}
-    return {**stated, "gluster": gluster, "nodes": stated.get("nodes") or cloud.default_nodes(given)}
+    return {**raw, "gluster": gluster, "nodes": raw.get("nodes") or cloud.default_nodes(given)}
 
 
 def _value(text: str) -> object:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from components.config import roles
-from components.config.errors import Given
+from components.config.errors import RawSettings
 from components.config.roles import NodeRoles, Role, Topology
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +41,8 @@ class PortRange(NamedTuple):
     last: int
 
 
-def _range(given: object) -> IPv4Network:
-    text = str(given)
+def _range(raw: object) -> IPv4Network:
+    text = str(raw)
     try:
         return IPv4Network(text)
     except ValueError as error:
@@ -51,19 +51,19 @@ def _range(given: object) -> IPv4Network:
         raise ValueError(f"{text!r} is not an address range; write one such as 203.0.113.0/24") from error
 
 
-def _ports(given: object) -> PortRange:
-    if isinstance(given, PortRange):
-        return given
-    match = re.fullmatch(r"(\d+)-(\d+)", str(given))
+def _ports(raw: object) -> PortRange:
+    if isinstance(raw, PortRange):
+        return raw
+    match = re.fullmatch(r"(\d+)-(\d+)", str(raw))
     if not match:
-        raise ValueError(f"{given!r} is not a port range; write one such as 49152-49251")
+        raise ValueError(f"{raw!r} is not a port range; write one such as 49152-49251")
     ports = PortRange(int(match[1]), int(match[2]))
     if ports.first > ports.last:
-        raise ValueError(f"{given} is reversed; write {ports.last}-{ports.first}")
+        raise ValueError(f"{raw} is reversed; write {ports.last}-{ports.first}")
     if ports.first < 1024 or ports.last > 65535:
-        raise ValueError(f"{given} is outside 1024-65535; choose ports within")
+        raise ValueError(f"{raw} is outside 1024-65535; choose ports within")
     if ports.first <= GLUSTERD_PORT <= ports.last:
-        raise ValueError(f"{given} holds {GLUSTERD_PORT}, which glusterd listens on; choose ports beside it")
+        raise ValueError(f"{raw} holds {GLUSTERD_PORT}, which glusterd listens on; choose ports beside it")
     return ports
 
 
@@ -262,54 +262,54 @@ class Settings(Section):
         return []
 
     @classmethod
-    def default_nodes(cls, given: Given) -> dict[str, dict[str, object]]:
+    def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:
         """The nodes where the settings name none, as they would stand in the file."""
-        defaults = roles.NODES.get(given.value(str, "topology"), {})
+        defaults = roles.NODES.get(raw.value(str, "topology"), {})
         return {name: {"role": role} if role else {} for name, role in defaults.items()}
 
     @classmethod
-    def across(cls, given: Given) -> Iterator[str]:
+    def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
         """The lines for what one section says against another."""
-        kind = given.value(str, "topology")
+        kind = raw.value(str, "topology")
         known = roles.ROLES.get(kind)
-        for name, node in given.sections("nodes").items():
+        for name, node in raw.sections("nodes").items():
             if known and node.get("role") not in known:
                 said = f"is {node['role']!r}" if node.get("role") else "is missing"
                 choice = ", ".join(role or "none" for role in known)
                 yield f"nodes.{name}.role: {said}; topology {kind} has: {choice}"
-        if node_roles := cls.known_roles(given):
-            yield from cls._enough(node_roles, given)
-        web = given.value(str, "web")
-        if web == "wordpress" and "site" not in given.stated:
+        if node_roles := cls.known_roles(raw):
+            yield from cls._enough(node_roles, raw)
+        web = raw.value(str, "web")
+        if web == "wordpress" and "site" not in raw.raw:
             yield "site.admin_email: is missing; add it"
         for section in ("site", "bans", "cache"):
-            if web in ("sessions", "apache") and section in given.stated:
+            if web in ("sessions", "apache") and section in raw.raw:
                 yield f"{section}: is WordPress's; leave it out with web: {web}"
-        if web == "apache" and given.value(str, "cloud") != "existing":
+        if web == "apache" and raw.value(str, "cloud") != "existing":
             yield "web: apache is for servers that run it already; set cloud: existing, or another web"
         code = {
-            "archive": given.value(dict, "site", "archive"),
-            "import.directory": given.value(str, "site", "import", "directory"),
-            "import.files": given.value(str, "site", "import", "files"),
+            "archive": raw.value(dict, "site", "archive"),
+            "import.directory": raw.value(str, "site", "import", "directory"),
+            "import.files": raw.value(str, "site", "import", "files"),
         }
         first, *others = [name for name, value in code.items() if value] or [""]
         for name in others:
             yield f"site.{name}: is given beside {first}, and both bring WordPress's code; leave one out"
 
     @classmethod
-    def known_roles(cls, given: Given) -> NodeRoles | None:
+    def known_roles(cls, raw: RawSettings) -> NodeRoles | None:
         """Which node does what, as far as the nodes' roles are right; None where the topology is not."""
-        kind = given.value(str, "topology")
-        if kind not in roles.ROLES or given.value(dict, "nodes") is None:
+        kind = raw.value(str, "topology")
+        if kind not in roles.ROLES or raw.value(dict, "nodes") is None:
             return None
-        named = {name: node.get("role") for name, node in given.sections("nodes").items()}
+        named = {name: node.get("role") for name, node in raw.sections("nodes").items()}
         known = {name: role for name, role in named.items() if role in roles.ROLES[kind]}
-        return roles.node_roles(kind, known, given.value(int, "gluster", "arbiter") or 0)
+        return roles.node_roles(kind, known, raw.value(int, "gluster", "arbiter") or 0)
 
     @classmethod
-    def _enough(cls, node_roles: NodeRoles, given: Given) -> Iterator[str]:
+    def _enough(cls, node_roles: NodeRoles, raw: RawSettings) -> Iterator[str]:
         """The lines for nodes that are too many or too few for what they do."""
-        replica, arbiter = given.value(int, "gluster", "replica"), given.value(int, "gluster", "arbiter")
+        replica, arbiter = raw.value(int, "gluster", "replica"), raw.value(int, "gluster", "arbiter")
         if replica is not None and arbiter is not None and len(node_roles.bricks) != replica + arbiter:
             yield (
                 f"nodes: {len(node_roles.bricks)} hold a brick, but the volume needs {replica + arbiter} (replica {replica}, "

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from components.config import settings
-from components.config.errors import Given
+from components.config.errors import RawSettings
 from components.config.settings import Name, Range, Section, Settings, matching
 
 Region = Annotated[str, matching(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
@@ -107,59 +107,59 @@ class AwsSettings(Settings):
         return told
 
     @classmethod
-    def default_nodes(cls, given: Given) -> dict[str, dict[str, object]]:
+    def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:
         """One zone after the other, so that nodes that do the same are apart."""
-        region = given.value(str, "aws:region")
+        region = raw.value(str, "aws:region")
         zones = cycle("bcd" if region == "us-east-1" else "abc")
-        return {name: {**node, "zone": f"{region}{next(zones)}"} for name, node in super().default_nodes(given).items()}
+        return {name: {**node, "zone": f"{region}{next(zones)}"} for name, node in super().default_nodes(raw).items()}
 
     @classmethod
-    def across(cls, given: Given) -> Iterator[str]:
-        region = given.value(str, "aws:region")
-        nodes = given.sections("nodes")
+    def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
+        region = raw.value(str, "aws:region")
+        nodes = raw.sections("nodes")
         zoned = {name: node["zone"] for name, node in nodes.items() if isinstance(node.get("zone"), str)}
 
         # to letter h: each zone has its own /24 of the network by its letter (components/cloud/aws/network.py)
         for name, zone in zoned.items():
             if region and not re.fullmatch(f"{re.escape(region)}[a-h]", zone):
                 yield f"nodes.{name}.zone: {zone!r} is not a zone of region {region}; write one such as {region}a"
-        yield from super().across(given)
-        yield from cls._zones(zoned, given)
+        yield from super().cross_checks(raw)
+        yield from cls._zones(zoned, raw)
 
-        vpc, subnets = given.value(str, "network", "vpc"), given.value(dict, "network", "subnets")
+        vpc, subnets = raw.value(str, "network", "vpc"), raw.value(dict, "network", "subnets")
         if vpc and (missing := sorted(set(zoned.values()) - set(subnets or {}))):
             yield f"network.subnets: no subnet of {vpc} is named for {', '.join(missing)}; add them"
-        if vpc and given.has("network", "cidr"):
+        if vpc and raw.has("network", "cidr"):
             yield "network.cidr: is given beside vpc; leave it out to use the existing VPC"
         if subnets and not vpc:
             yield "network.subnets: is given without their VPC; set vpc as well, or leave it out"
 
-        balancers = node_roles.balancers if (node_roles := cls.known_roles(given)) else []
+        balancers = node_roles.balancers if (node_roles := cls.known_roles(raw)) else []
         if vpc and balancers:
             yield "network.vpc: balancers of the site's own need a VPC of its own; leave it out, or have no balancers"
         if len({zoned.get(name) for name in balancers}) < len(balancers):
             yield f"nodes: {', '.join(balancers)} share a zone; give each balancer a zone of its own"
 
-        arn = given.value(str, "balancer", "certificate_arn")
+        arn = raw.value(str, "balancer", "certificate_arn")
         if arn and region and not re.fullmatch(rf"arn:[a-z-]+:acm:{re.escape(region)}:\d+:certificate/\S+", arn):
             yield (
                 f"balancer.certificate_arn: {arn!r} is not a certificate of region {region}; "
                 f"write arn:aws:acm:{region}:…"
             )
-        if arn and not given.has("site", "domain"):
+        if arn and not raw.has("site", "domain"):
             yield "site.domain: is missing, and HTTPS needs the name that the certificate is for; add it"
 
     @classmethod
-    def _zones(cls, zoned: Mapping[str, str], given: Given) -> Iterator[str]:
+    def _zones(cls, zoned: Mapping[str, str], raw: RawSettings) -> Iterator[str]:
         """The lines for nodes too close to each other."""
-        node_roles = cls.known_roles(given)
+        node_roles = cls.known_roles(raw)
         if not node_roles:
             return
         if len(set(zoned.values())) < 2:
             yield "nodes: all in one zone, but the load balancer and the database need two; spread them"
             return
         zones = len({zoned[name] for name in node_roles.bricks if name in zoned})
-        if zones < len(node_roles.bricks) and not given.value(bool, "gluster", "accept_shared_zones"):
+        if zones < len(node_roles.bricks) and not raw.value(bool, "gluster", "accept_shared_zones"):
             yield (
                 f"nodes: in {zones} zones, fewer than the volume's {len(node_roles.bricks)} bricks; "
                 "give each node a zone of its own, or set gluster.accept_shared_zones: true"

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 
 from components.config import settings
-from components.config.errors import Given
+from components.config.errors import RawSettings
 from components.config.settings import Name, Range, Section, Settings, matching
 
 Region = Annotated[str, matching(r"[a-z]{3}\d", "a region; write one such as nyc3")]
@@ -91,12 +91,12 @@ class DigitalOceanSettings(Settings):
     """With balancers of the site's own: an API token scoped to reserved IPs, by which they move theirs."""
 
     @classmethod
-    def across(cls, given: Given) -> Iterator[str]:
-        yield from super().across(given)
-        if given.value(str, "balancer", "certificate_name") and not given.has("site", "domain"):
+    def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
+        yield from super().cross_checks(raw)
+        if raw.value(str, "balancer", "certificate_name") and not raw.has("site", "domain"):
             yield "site.domain: is missing, and HTTPS needs the name that the certificate is for; add it"
-        node_roles = cls.known_roles(given)
-        if node_roles and node_roles.balancers and not given.value(str, "balancer_token"):
+        node_roles = cls.known_roles(raw)
+        if node_roles and node_roles.balancers and not raw.value(str, "balancer_token"):
             yield (
                 "balancer_token: is missing, and the balancers move their address by DigitalOcean's API; "
                 "set one by: pulumi config set --secret balancer_token"

@@ -9,21 +9,21 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from components.config import settings
-from components.config.errors import Given
+from components.config.errors import RawSettings
 from components.config.settings import Name, Range, Section, Settings, matching
 
 
-def _address(given: object) -> IPv4Address:
+def _address(raw: object) -> IPv4Address:
     try:
-        return IPv4Address(str(given))
+        return IPv4Address(str(raw))
     except ValueError as error:
-        raise ValueError(f"{given!r} is not an address; write one such as 192.0.2.10") from error
+        raise ValueError(f"{raw!r} is not an address; write one such as 192.0.2.10") from error
 
 
-def _private_key(given: SecretStr) -> SecretStr:
-    if not given.get_secret_value().startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
+def _private_key(raw: SecretStr) -> SecretStr:
+    if not raw.get_secret_value().startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
         raise ValueError("is not a private key in OpenSSH's form; set it: pulumi config set --secret ssh_private_key")
-    return given
+    return raw
 
 
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
@@ -72,20 +72,20 @@ class ExistingSettings(Settings):
     """That logs in to every node, in OpenSSH's form; a secret."""
 
     @classmethod
-    def default_nodes(cls, given: Given) -> dict[str, dict[str, object]]:
+    def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:
         """None: nobody else can know them."""
         return {}
 
     @classmethod
-    def across(cls, given: Given) -> Iterator[str]:
-        yield from super().across(given)
-        if given.value(str, "web") == "wordpress":
+    def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
+        yield from super().cross_checks(raw)
+        if raw.value(str, "web") == "wordpress":
             yield "web: wordpress needs a managed database, and machines that exist have none; set another web or cloud"
-        node_roles, nodes = cls.known_roles(given), given.sections("nodes")
+        node_roles, nodes = cls.known_roles(raw), raw.sections("nodes")
         for name in node_roles.bricks if node_roles else []:
             if not nodes[name].get("disk"):
                 yield f"nodes.{name}.disk: is missing, and the node holds a brick; name its spare disk"
-        if node_roles and node_roles.balancers and not given.has("network", "virtual_ip"):
+        if node_roles and node_roles.balancers and not raw.has("network", "virtual_ip"):
             yield "network.virtual_ip: is missing, and the balancers need one to share; add it"
-        if node_roles and not node_roles.balancers and given.value(str, "network", "virtual_ip"):
+        if node_roles and not node_roles.balancers and raw.value(str, "network", "virtual_ip"):
             yield "network.virtual_ip: is given, but no node has role: balancer; name two, or leave it out"
