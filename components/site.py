@@ -21,7 +21,7 @@ from components.web.interface import WebContext, WebStack
 
 def build(settings: Settings) -> None:
     """A site on several nodes, its files on a volume that outlives any one of them."""
-    roles = settings.roles
+    roles = settings.node_roles
     web = web_stack_of(settings)
     cloud = cloud_of(settings, site_spec(settings, web))
     nodes = cloud.nodes
@@ -38,7 +38,7 @@ def build(settings: Settings) -> None:
     pool = Peers(
         "peers",
         PeersArgs(
-            etc_hosts={host_name(name): nodes[name].host for name in roles.bricks},
+            hosts={host_name(name): nodes[name].host for name in roles.bricks},
             needs=[daemon.step for daemon in daemons.values()] + [etc_hosts[name].step for name in roles.bricks],
         ),
     )
@@ -110,7 +110,7 @@ def build(settings: Settings) -> None:
 
 def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
     """What the machines run, in a cloud's words."""
-    roles = settings.roles
+    roles = settings.node_roles
     machines = {}
     for name in settings.nodes:
         own: list[str] = []
@@ -140,7 +140,7 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
 
 def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
     """What visitors type: the site's own name, or whatever is in front of the nodes, or the first of them."""
-    front: pulumi.Input[str] = cloud.nodes[settings.roles.web[0]].public_address
+    front: pulumi.Input[str] = cloud.nodes[settings.node_roles.web[0]].public_address
     if cloud.balancer:
         front = cloud.balancer.address
     elif cloud.virtual_ip:

@@ -312,8 +312,8 @@ class Settings(Section):
         replica, arbiter = raw.value(int, "gluster", "replica"), raw.value(int, "gluster", "arbiter")
         if replica is not None and arbiter is not None and len(node_roles.bricks) != replica + arbiter:
             yield (
-                f"nodes: {len(node_roles.bricks)} hold a brick, but the volume needs {replica + arbiter} (replica {replica}, "
-                f"arbiter {arbiter}); name as many, or change gluster.replica"
+                f"nodes: {len(node_roles.bricks)} hold a brick, but the volume needs {replica + arbiter} "
+                f"(replica {replica}, arbiter {arbiter}); name as many, or change gluster.replica"
             )
         if not node_roles.web:
             yield "nodes: none serves; name one with role: web"

@@ -38,8 +38,8 @@ class Keepalived(pulumi.ComponentResource):
     They watch each other over their private addresses by unicast VRRP. A balancer that falls silent is given up after
     3.2 s at most, one that leaves in good order at once; who is back does not take the address back. Where the network
     is plain, the holder has the address on its interface and tells the neighbours by gratuitous ARP; in a cloud, it
-    runs the script that moves it (`VirtualIp.failover`) until that succeeds, as failover.service. The script gets `params`
-    as its environment, and `secrets` as shell assignments on standard input, from a file that only root reads.
+    runs `VirtualIp.failover` until that succeeds, as failover.service. The script gets `params` as its environment, and
+    `secrets` as shell assignments on standard input, from a file that only root reads.
     """
 
     def __init__(self, name: str, args: KeepalivedArgs, opts: pulumi.ResourceOptions | None = None) -> None:

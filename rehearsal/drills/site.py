@@ -23,7 +23,7 @@ class Site:
     def __init__(self, deployment: Deployment, faults: Faults) -> None:
         self.outputs = deployment.outputs()
         self.settings: Settings = deployment.settings()
-        self.faults, self.roles = faults, self.settings.roles
+        self.faults, self.roles = faults, self.settings.node_roles
         self.url: str = self.outputs["url"]
         self.nodes = sorted(self.outputs["nodes"])
         self.addresses = {name: node["public"] for name, node in self.outputs["nodes"].items()}

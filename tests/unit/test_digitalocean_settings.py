@@ -65,7 +65,7 @@ def test_a_volume_may_be_called_as_in_the_write_up() -> None:
 def test_two_copies_alone_are_built_where_the_risk_is_accepted_out_loud() -> None:
     gluster = {"replica": 2, "arbiter": 0, "accept_split_brain_risk": True}
     settings = read(gluster=gluster, nodes={name: node for name, node in NODES.items() if name != "gfs3"})
-    assert settings.roles.bricks == ["gfs1", "gfs2"]
+    assert settings.node_roles.bricks == ["gfs1", "gfs2"]
     assert settings.warnings
 
 

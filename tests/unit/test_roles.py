@@ -50,9 +50,8 @@ def test_in_a_converged_site_every_node_does_everything() -> None:
 
 def test_a_converged_site_may_have_balancers_in_front() -> None:
     roles = {"server01": None, "server02": None, "lb1": "balancer", "lb2": "balancer"}
-    assert node_roles("converged", roles, 0) == NodeRoles(
-        ["server01", "server02"], ["server01", "server02"], ["lb1", "lb2"]
-    )  # type: ignore[arg-type]
+    servers = ["server01", "server02"]
+    assert node_roles("converged", roles, 0) == NodeRoles(servers, servers, ["lb1", "lb2"])  # type: ignore[arg-type]
 
 
 def test_in_a_separate_site_the_last_storage_node_is_the_arbiter() -> None:

@@ -26,7 +26,7 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`virtual_ip`: for a machine that visitors connect to. `machine`: what the machine is made of, and its data disk."""
+    """`virtual_ip`: for a machine that visitors connect to. `machine`: its user data and its data disk."""
 
     settings: AwsSettings
     network: Network
