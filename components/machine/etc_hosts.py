@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.formerly import formerly
 from components.machine.remote import RemoteHost
 
 SCRIPT = Path(__file__).with_suffix(".sh")
@@ -30,7 +31,7 @@ class EtcHosts(pulumi.ComponentResource):
     """A block in a node's /etc/hosts that names every node at its private address (one step)."""
 
     def __init__(self, name: str, args: EtcHostsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ha-wordpress:index:Hosts", name, None, opts)
+        super().__init__("ha-wordpress:machine:EtcHosts", name, None, formerly("ha-wordpress:index:Hosts", opts))
         lines = pulumi.Output.from_input(dict(args.addresses)).apply(
             lambda known: "\n".join(f"{address} {host}" for host, address in known.items())
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.formerly import formerly
 from components.machine.remote import RemoteHost
 
 HERE = Path(__file__).parent
@@ -42,7 +43,9 @@ class DirectoryMigration(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: DirectoryMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ha-wordpress:move:Move", name, None, opts)
+        super().__init__(
+            "ha-wordpress:migrate:DirectoryMigration", name, None, formerly("ha-wordpress:move:Move", opts)
+        )
         self.step = args.host.run(
             f"move-{name}",
             HERE / "migrate.sh",

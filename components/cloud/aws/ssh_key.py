@@ -6,12 +6,14 @@ import pulumi
 import pulumi_tls as tls
 from pulumi_aws import ec2
 
+from components.formerly import formerly
+
 
 class SshKey(pulumi.ComponentResource):
     """One SSH key for the stack, known to Amazon by its public half (TLS private key, key pair)."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ha-wordpress:aws:Login", name, None, opts)
+        super().__init__("ha-wordpress:aws:SshKey", name, None, formerly("ha-wordpress:aws:Login", opts))
         child = pulumi.ResourceOptions(parent=self)
         key = tls.PrivateKey(name, algorithm="ED25519", opts=child)
         pair = ec2.KeyPair(name, public_key=key.public_key_openssh.apply(str.strip), opts=child)

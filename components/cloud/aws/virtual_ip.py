@@ -10,6 +10,8 @@ from pulumi_aws import ec2, iam
 
 SCRIPT = Path(__file__).with_name("failover.sh")
 
+from components.formerly import formerly
+
 
 class VirtualIp(pulumi.ComponentResource):
     """An address that stays, and the right to move it (elastic IP, role, policy, instance profile).
@@ -19,7 +21,7 @@ class VirtualIp(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ha-wordpress:aws:Entrance", name, None, opts)
+        super().__init__("ha-wordpress:aws:VirtualIp", name, None, formerly("ha-wordpress:aws:Entrance", opts))
         child = pulumi.ResourceOptions(parent=self)
         tags = {"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()}
         self.address = ec2.Eip(name, domain="vpc", tags=tags, opts=child)

@@ -6,12 +6,16 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 import pulumi_tls as tls
 
+from components.formerly import formerly
+
 
 class SshKey(pulumi.ComponentResource):
     """One SSH key for the stack, known to DigitalOcean by its public half (TLS private key, SSH key)."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ha-wordpress:digitalocean:Login", name, None, opts)
+        super().__init__(
+            "ha-wordpress:digitalocean:SshKey", name, None, formerly("ha-wordpress:digitalocean:Login", opts)
+        )
         child = pulumi.ResourceOptions(parent=self)
         key = tls.PrivateKey(name, algorithm="ED25519", opts=child)
         public = digitalocean.SshKey(

@@ -13,6 +13,7 @@ from components.cloud import interface
 from components.cloud.digitalocean.node import Node
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.vxlan_tunnel import VxlanTunnel, VxlanTunnelArgs
+from components.formerly import formerly
 
 SCRIPT = Path(__file__).with_name("failover.sh")
 
@@ -29,7 +30,9 @@ class VirtualIp(pulumi.ComponentResource):
     """An address that stays (reserved IP), on the first node to begin with; and links to watch each other over."""
 
     def __init__(self, name: str, args: VirtualIpArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ha-wordpress:digitalocean:Entrance", name, None, opts)
+        super().__init__(
+            "ha-wordpress:digitalocean:VirtualIp", name, None, formerly("ha-wordpress:digitalocean:Entrance", opts)
+        )
         child = pulumi.ResourceOptions(parent=self)
         reserved = digitalocean.ReservedIp(
             name,

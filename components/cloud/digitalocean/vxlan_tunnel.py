@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.formerly import formerly
 from components.machine.remote import RemoteHost
 
 SCRIPT = Path(__file__).with_suffix(".sh")
@@ -33,7 +34,9 @@ class VxlanTunnel(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: VxlanTunnelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ha-wordpress:digitalocean:Link", name, None, opts)
+        super().__init__(
+            "ha-wordpress:digitalocean:VxlanTunnel", name, None, formerly("ha-wordpress:digitalocean:Link", opts)
+        )
         self.address = args.private_address.apply(on_the_link)
         self.step = args.host.run(
             "link",
