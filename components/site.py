@@ -39,7 +39,7 @@ def build(settings: Settings) -> None:
         "peers",
         PeersArgs(
             hosts={host_name(name): nodes[name].host for name in roles.bricks},
-            needs=[daemon.step for daemon in daemons.values()] + [etc_hosts[name].step for name in roles.bricks],
+            depends_on=[daemon.step for daemon in daemons.values()] + [etc_hosts[name].step for name in roles.bricks],
         ),
     )
     volume = Volume(
@@ -51,7 +51,7 @@ def build(settings: Settings) -> None:
             owner=web.owner,
             clients=cloud.network,
             options=web.volume_options,
-            needs=[pool.step, *(brick.step for brick in bricks.values())],
+            depends_on=[pool.step, *(brick.step for brick in bricks.values())],
         ),
     )
     for name in roles.balancers:
@@ -76,11 +76,11 @@ def build(settings: Settings) -> None:
                 address=virtual_ip.peers[name],
                 peers=[virtual_ip.peers[other] for other in others],
                 virtual_ip=virtual_ip,
-                needs=[haproxy.step, *virtual_ip.needs],
+                depends_on=[haproxy.step, *virtual_ip.depends_on],
             ),
         )
     url = address_of(settings, cloud)
-    told = web.serve(
+    outputs = web.serve(
         WebContext(
             roles=roles,
             cloud=cloud,
@@ -102,7 +102,7 @@ def build(settings: Settings) -> None:
             for name, node in nodes.items()
         },
     )
-    for name, value in told.items():
+    for name, value in outputs.items():
         pulumi.export(name, value)
     if cloud.ssh_private_key is not None:
         pulumi.export("ssh_private_key", cloud.ssh_private_key)

@@ -51,7 +51,7 @@ class Step:
         It is killed when it takes longer than `timeout` seconds, and when this process dies. `env`:
         variables on top of ours. Raises `ToolError` with its last lines when it fails.
         """
-        said: deque[str] = deque(maxlen=20)
+        output: deque[str] = deque(maxlen=20)
         with Popen(
             ["setpriv", "--pdeathsig", "KILL", *command],
             cwd=cwd,
@@ -66,13 +66,13 @@ class Step:
 
             def give_up() -> None:
                 process.kill()
-                said.append(f"no end after {timeout:g} s\n")
+                output.append(f"no end after {timeout:g} s\n")
 
             limit = threading.Timer(timeout, give_up)
             limit.start()
             try:
                 for line in process.stderr:
-                    said.append(line)
+                    output.append(line)
                     self.detail(line.strip())
             except BaseException:
                 process.kill()
@@ -80,7 +80,7 @@ class Step:
             finally:
                 limit.cancel()
         if process.returncode:
-            raise ToolError(f"{command[0]}: exit status {process.returncode}, after\n{''.join(said)}")
+            raise ToolError(f"{command[0]}: exit status {process.returncode}, after\n{''.join(output)}")
 
 
 class _Elapsed(TextColumn):

@@ -25,15 +25,15 @@ HERE = Path(__file__).parent
 class ApacheArgs:
     """`servers`: host names to fetch the volume's description from, the first one first.
 
-    `first`: the volume gets this server's tree. Every other server must wait, in `needs`, for the first one's step;
-    for all, `needs` has the volume and the servers' names. `path`: the directory that moves, with the sites in it.
+    `first`: the volume gets this server's tree. Every other server must wait, in `depends_on`, for the first one's step;
+    for all, `depends_on` has the volume and the servers' names. `path`: the directory that moves, with the sites in it.
     """
 
     host: RemoteHost
     volume: str
     servers: Sequence[str]
     first: bool
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
     path: str = "/var/www"
 
 
@@ -60,7 +60,7 @@ class Apache(pulumi.ComponentResource):
                 "UNIT": (GLUSTER / "gluster-mount@.service").read_text(),
             },
             timeout=LIMIT,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.own = self.step.stdout
         self.register_outputs({"own": self.own})

@@ -93,9 +93,9 @@ conf=$APACHE_CONF/ha-wordpress.conf
 if ! cmp -s - "$conf" <<<"$CONF"; then
     before=$(cat "$conf" 2>/dev/null || true)
     cat >"$conf" <<<"$CONF"
-    if ! said=$(apachectl configtest 2>&1); then
+    if ! output=$(apachectl configtest 2>&1); then
         if [ -n "$before" ]; then cat >"$conf" <<<"$before"; else rm "$conf"; fi
-        fail "$said"
+        fail "$output"
     fi
     ! systemctl is-active --quiet "$APACHE_SERVICE" || systemctl reload "$APACHE_SERVICE"
 fi

@@ -35,7 +35,7 @@ class ApacheStack:
                     volume=context.volume,
                     servers=context.servers(name),
                     first=name == context.roles.web[0],
-                    needs=[*context.mountable[name], *filled],
+                    depends_on=[*context.mountable[name], *filled],
                 ),
             )
             filled = filled or [apache.step]

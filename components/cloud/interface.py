@@ -129,12 +129,12 @@ class FailoverScript:
 class VirtualIp:
     """One address that one of several nodes answers at. `failover`: None where a node can take it by itself.
 
-    `peers`: by the node's name, the address that the others watch it at, by VRRP; they can once `needs` are made.
+    `peers`: by the node's name, the address that the others watch it at, by VRRP; they can once `depends_on` are made.
     """
 
     address: pulumi.Output[str]
     peers: Mapping[str, pulumi.Input[str]]
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
     failover: FailoverScript | None
 
 

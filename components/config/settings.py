@@ -274,9 +274,9 @@ class Settings(Section):
         known = roles.ROLES.get(kind)
         for name, node in raw.sections("nodes").items():
             if known and node.get("role") not in known:
-                said = f"is {node['role']!r}" if node.get("role") else "is missing"
+                output = f"is {node['role']!r}" if node.get("role") else "is missing"
                 choice = ", ".join(role or "none" for role in known)
-                yield f"nodes.{name}.role: {said}; topology {kind} has: {choice}"
+                yield f"nodes.{name}.role: {output}; topology {kind} has: {choice}"
         if node_roles := cls.known_roles(raw):
             yield from cls._enough(node_roles, raw)
         web = raw.value(str, "web")

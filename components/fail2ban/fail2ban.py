@@ -91,7 +91,7 @@ class Fail2banArgs:
     connects for them, and nginx and Varnish refuse (SSH is banned by nftables there too). `nginx`: this machine serves
     the site, and its hits count; a balancer only bans. `shared`: directory on the volume for nothing but bans, which
     is made. `ignore`: addresses and ranges that are never banned: balancers, the private network, operators.
-    `needs`: nginx and Varnish where they are here, and the mount.
+    `depends_on`: nginx and Varnish where they are here, and the mount.
     """
 
     host: RemoteHost
@@ -102,7 +102,7 @@ class Fail2banArgs:
     shared: str
     ignore: Sequence[pulumi.Input[str]]
     limits: Limits
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
 
 
 class Fail2ban(pulumi.ComponentResource):
@@ -126,7 +126,7 @@ class Fail2ban(pulumi.ComponentResource):
             HERE / "fail2ban.sh",
             params={key: params[key] for key in (*TEXTS, "PORT")},
             timeout=120,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 

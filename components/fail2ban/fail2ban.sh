@@ -33,9 +33,9 @@ changed() {
 # must not meet what its own check refused
 new=()
 quietly() {
-    local said
-    said=$("$@" 2>&1) || {
-        echo "$said" >&2
+    local output
+    output=$("$@" 2>&1) || {
+        echo "$output" >&2
         rm -f "${new[@]}"
         cp --recursive --no-target-directory "$work/before" /
         exit 1
@@ -95,9 +95,9 @@ works() {
         fail2ban-client status wordpress && fail2ban-client status sshd
 }
 end=$((SECONDS + 30))
-until said=$(works 2>&1); do
+until output=$(works 2>&1); do
     if [ "$SECONDS" -ge "$end" ]; then
-        echo "Hits are not counted, or bans not applied: $said" >&2
+        echo "Hits are not counted, or bans not applied: $output" >&2
         journalctl --no-pager --lines=20 --unit=fail2ban --unit=rsyslog --unit=bans-apply >&2
         exit 1
     fi

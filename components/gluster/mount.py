@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 class MountArgs:
     """`servers`: host names to fetch the volume's description from, the first one first; files come from every brick.
 
-    `path`: where it is mounted. `options`: further ones of the mount (mount.glusterfs(8)). `needs`: the volume, and the
+    `path`: where it is mounted. `options`: further ones of the mount (mount.glusterfs(8)). `depends_on`: the volume, and the
     servers' names on this machine.
     """
 
@@ -26,7 +26,7 @@ class MountArgs:
     volume: str
     servers: Sequence[str]
     path: str
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
     options: Sequence[str] = ()
 
 
@@ -46,7 +46,7 @@ class Mount(pulumi.ComponentResource):
                 "UNIT": (HERE / "gluster-mount@.service").read_text(),
             },
             timeout=120,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 

@@ -15,10 +15,10 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 
 @dataclass(frozen=True)
 class PeersArgs:
-    """`hosts`: by host name, the first one probes. `needs`: glusterd and the names, on every node."""
+    """`hosts`: by host name, the first one probes. `depends_on`: glusterd and the names, on every node."""
 
     hosts: Mapping[str, RemoteHost]
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
 
 
 class Peers(pulumi.ComponentResource):
@@ -33,7 +33,7 @@ class Peers(pulumi.ComponentResource):
             SCRIPT,
             params={"PEERS": " ".join([second, *rest]), "OTHERS": others},
             timeout=120,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         # The probed know the one who probed by its address only, until one of them probes back by name.
         self.step = args.hosts[second].run(

@@ -3,8 +3,8 @@
 set -euo pipefail
 
 for peer in $PEERS; do
-    if ! said=$(gluster --mode=script peer probe "$peer" 2>&1); then
-        echo "$peer cannot be made a peer: $said" >&2
+    if ! output=$(gluster --mode=script peer probe "$peer" 2>&1); then
+        echo "$peer cannot be made a peer: $output" >&2
         exit 1
     fi
 done

@@ -19,7 +19,7 @@ class VolumeArgs:
     """`host`: the node that gives the commands. `bricks`: host and path of each, `node-gfs1:/path`, an arbiter last.
 
     `owner`: numeric id of the user and the group that own the volume's root. `clients`: address range that may
-    mount it. `options`: by name, what those who write there need beside and instead of ours. `needs`: peers and bricks.
+    mount it. `options`: by name, what those who write there need beside and instead of ours. `depends_on`: peers and bricks.
     """
 
     host: RemoteHost
@@ -28,7 +28,7 @@ class VolumeArgs:
     owner: int
     clients: pulumi.Input[str]
     options: Mapping[str, str]
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
 
 
 class Volume(pulumi.ComponentResource):
@@ -53,7 +53,7 @@ class Volume(pulumi.ComponentResource):
                 "OPTIONS": options,
             },
             timeout=180,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 

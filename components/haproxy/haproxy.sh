@@ -8,8 +8,8 @@ version=$(sha256sum <<<"$CONFIG" | cut -d ' ' -f 1)
 next=$(mktemp)
 trap 'rm -f "$next"' EXIT
 printf '%s' "${CONFIG//@VERSION@/$version}" >"$next"
-said=$(haproxy -c -f "$next" 2>&1) || {
-    echo "$said" >&2
+output=$(haproxy -c -f "$next" 2>&1) || {
+    echo "$output" >&2
     exit 1
 }
 if ! cmp -s "$next" "$file"; then

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 class KeepalivedArgs:
     """`node`: this balancer's name. `address`: its private address. `peers`: the other balancers' private addresses.
 
-    `virtual_ip`: the address that fails over. `needs`: HAProxy on this node.
+    `virtual_ip`: the address that fails over. `depends_on`: HAProxy on this node.
     """
 
     host: RemoteHost
@@ -28,7 +28,7 @@ class KeepalivedArgs:
     address: pulumi.Input[str]
     peers: Sequence[pulumi.Input[str]]
     virtual_ip: VirtualIp
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
 
 
 class Keepalived(pulumi.ComponentResource):
@@ -62,7 +62,7 @@ class Keepalived(pulumi.ComponentResource):
             },
             secrets=failover.secrets if failover else None,
             timeout=120,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 

@@ -57,8 +57,8 @@ text=${text//@VIRTUAL_IP_INTERFACE@/${virtual_ip_interface-}}
 next=$(mktemp)
 trap 'rm -f "$next"' EXIT
 printf '%s' "$text" >"$next"
-said=$(keepalived --config-test --use-file "$next" 2>&1) || {
-    echo "$said" >&2
+output=$(keepalived --config-test --use-file "$next" 2>&1) || {
+    echo "$output" >&2
     exit 1
 }
 changed "$text" 644 "$conf" && reload=yes

@@ -24,14 +24,14 @@ LIMIT = 7200
 class DirectoryMigrationArgs:
     """`source`: the directory on the machine. `target`: the one on a mounted volume that gets its content.
 
-    `aside`: the old tree is renamed to `<source>.orig-<date>` afterwards; else it stays as it is. `needs`: the mount.
+    `aside`: the old tree is renamed to `<source>.orig-<date>` afterwards; else it stays as it is. `depends_on`: the mount.
     """
 
     host: RemoteHost
     source: str
     target: str
     aside: bool
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
 
 
 class DirectoryMigration(pulumi.ComponentResource):
@@ -56,6 +56,6 @@ class DirectoryMigration(pulumi.ComponentResource):
                 "COPY": COPY.read_text(),
             },
             timeout=LIMIT,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

@@ -38,11 +38,11 @@ HERE = Path(__file__).parent
 class SessionsArgs:
     """`mount`: where the volume is mounted. `lifetime`: seconds that a session is kept without a request.
 
-    `needs`: the mount, and PHP-FPM with its pool `www`.
+    `depends_on`: the mount, and PHP-FPM with its pool `www`.
     """
 
     host: RemoteHost
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
     mount: str = "/media/sessions"
     lifetime: int = LIFETIME
 
@@ -61,7 +61,7 @@ class Sessions(pulumi.ComponentResource):
             "sessions",
             HERE / "sessions.sh",
             params=files(args.mount, args.lifetime),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 

@@ -37,8 +37,8 @@ trap 'rm -f "$before"' EXIT
 # nothing where there is none yet: an empty file is a good one
 cat "$file" >"$before" 2>/dev/null || true
 if changed "$POOL" 644 "$file"; then
-    said=$("php-fpm$version" --test 2>&1) || {
-        echo "$said" >&2
+    output=$("php-fpm$version" --test 2>&1) || {
+        echo "$output" >&2
         cat "$before" >"$file"
         exit 1
     }
@@ -57,7 +57,7 @@ if ! "php-fpm$version" -tt 2>&1 | grep -qE "session\.save_path\] = $SESSIONS\$";
     exit 1
 fi
 probe=$SESSIONS/.$HOSTNAME
-if ! said=$(timeout 20 runuser --user www-data -- flock "$probe" rm "$probe" 2>&1); then
-    echo "PHP's user cannot write and lock files in $SESSIONS: $said" >&2
+if ! output=$(timeout 20 runuser --user www-data -- flock "$probe" rm "$probe" 2>&1); then
+    echo "PHP's user cannot write and lock files in $SESSIONS: $output" >&2
     exit 1
 fi

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 class VarnishArgs:
     """`address`: the node's own private one. `neighbours`: private addresses by name of nodes whose nginx answers where
     this one's cannot. `network`: the address range that visitors' true addresses and schemes are believed from, and
-    edits. `memory_mb`: of the cache. `needs`: nginx, which must have left the port.
+    edits. `memory_mb`: of the cache. `depends_on`: nginx, which must have left the port.
     """
 
     host: RemoteHost
@@ -33,7 +33,7 @@ class VarnishArgs:
     neighbours: Mapping[str, pulumi.Input[str]]
     network: pulumi.Input[str]
     memory_mb: int
-    needs: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
 
 
 class Varnish(pulumi.ComponentResource):
@@ -60,7 +60,7 @@ class Varnish(pulumi.ComponentResource):
                 "LOG_FORMAT": (HERE / "log.format").read_text(),
             },
             timeout=120,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 

@@ -17,8 +17,8 @@ printf '%s' "${NODES//@VERSION@/$version}" >"$work/nodes.vcl"
 cp "$directory/bans.vcl" "$work"
 # varnishd's own user compiles it
 chmod 755 "$work"
-said=$(varnishd -C -n "$work/checked" -f "$work/site.vcl" 2>&1 >/dev/null) || {
-    echo "$said" | sed -n '/^Message from VCC-compiler/,$p' >&2
+output=$(varnishd -C -n "$work/checked" -f "$work/site.vcl" 2>&1 >/dev/null) || {
+    echo "$output" | sed -n '/^Message from VCC-compiler/,$p' >&2
     exit 1
 }
 for file in site.vcl nodes.vcl; do

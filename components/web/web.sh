@@ -26,9 +26,9 @@ changed() {
 # quietly COMMAND...: when it fails, what it says is told and the files are put back: a service that is started again
 # must not meet what its own check refused
 quietly() {
-    local said
-    said=$("$@" 2>&1) || {
-        echo "$said" >&2
+    local output
+    output=$("$@" 2>&1) || {
+        echo "$output" >&2
         cp --recursive --no-target-directory "$work/before" /
         exit 1
     }

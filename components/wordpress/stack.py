@@ -85,12 +85,12 @@ class WordPressStack:
                     neighbours={other: nodes[other].private_address for other in known if other != name},
                     network=context.cloud.network,
                     memory_mb=self._cache.memory_mb,
-                    needs=[webs[name].step],
+                    depends_on=[webs[name].step],
                 ),
             )
-            self._ban(context, name, "proxy", roles.balancers or known, needs=[mounts[name].step, varnish.step])
+            self._ban(context, name, "proxy", roles.balancers or known, depends_on=[mounts[name].step, varnish.step])
         for name in roles.balancers:
-            self._ban(context, name, "nftables", roles.balancers, needs=[mounts[name].step])
+            self._ban(context, name, "nftables", roles.balancers, depends_on=[mounts[name].step])
         first = roles.web[0]
         wordpress = WordPress(
             "wordpress",
@@ -112,7 +112,7 @@ class WordPressStack:
         name: str,
         ban_point: Literal["nftables", "proxy"],
         counters: Sequence[str],
-        needs: Sequence[pulumi.Resource],
+        depends_on: Sequence[pulumi.Resource],
     ) -> None:
         cloud = context.cloud
         Fail2ban(
@@ -126,6 +126,6 @@ class WordPressStack:
                 shared=f"{ROOT}/{SHARED}",
                 ignore=[cloud.network, *cloud.operators],
                 limits=Limits(**self._bans.model_dump()),
-                needs=needs,
+                depends_on=depends_on,
             ),
         )

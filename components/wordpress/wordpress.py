@@ -78,7 +78,7 @@ class WordPress(pulumi.ComponentResource):
             brought = [
                 DirectoryMigration(
                     "site",
-                    DirectoryMigrationArgs(host, moved.directory, args.root, aside=True, needs=[args.mounted]),
+                    DirectoryMigrationArgs(host, moved.directory, args.root, aside=True, depends_on=[args.mounted]),
                     opts=child,
                 ).step
             ]

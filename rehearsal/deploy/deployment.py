@@ -160,8 +160,8 @@ class Deployment:
             elif event.diagnostic_event and event.diagnostic_event.severity == "error":
                 where = (event.diagnostic_event.urn or "").split("::")[-1]
                 # a failed step's error holds its whole text as well: what it said is enough here
-                said = STEP_TEXT.sub("", event.diagnostic_event.message).strip()
-                errors.append(f"{where}: {said}" if where else said)
+                output = STEP_TEXT.sub("", event.diagnostic_event.message).strip()
+                errors.append(f"{where}: {output}" if where else output)
 
         with self._log.open("a") as log:
             try:

@@ -259,8 +259,8 @@ class Flood:
         url = f"http://{self._faults.address(self._target)}"
         made = []
         for number, (address, headers) in enumerate(zip(addresses, self._forged(), strict=False)):
-            told = ", ".join(filter(None, [headers.get("X-Forwarded-For"), address]))
-            headers |= {"X-Forwarded-For": told, "X-Forwarded-Proto": self._url.scheme}
+            output = ", ".join(filter(None, [headers.get("X-Forwarded-For"), address]))
+            headers |= {"X-Forwarded-For": output, "X-Forwarded-Proto": self._url.scheme}
             made.append(attacker(address, number, url, None, headers, EARLY_PERIOD))
         return made
 

@@ -21,21 +21,21 @@ def load(words: Sequence[str], url: str, headers: Mapping[str, str], *, clients:
 
     Raises `ToolError` when an answer was no page.
     """
-    told = run(
+    output = run(
         *words, "ab", "-q", "-l", "-t", str(seconds), "-n", "1000000", "-c", str(clients), "-s", "10",
         *(word for name, value in headers.items() for word in ("-H", f"{name}: {value}")), "-e", "/dev/stdout", url,
         timeout=seconds + 30,
     )  # fmt: skip
-    return parsed(told)
+    return parsed(output)
 
 
-def parsed(told: str) -> Load:
+def parsed(output: str) -> Load:
     """What ab(1) says, with its table of percentiles as CSV."""
-    failed = re.search(r"^(?:Failed requests|Non-2xx responses): +[1-9].*$", told, re.MULTILINE)
+    failed = re.search(r"^(?:Failed requests|Non-2xx responses): +[1-9].*$", output, re.MULTILINE)
     if failed:
         raise ToolError(f"ab: {failed[0]}")
-    per_second = re.search(r"^Requests per second: +([\d.]+)", told, re.MULTILINE)
-    p99 = re.search(r"^99,([\d.]+)$", told, re.MULTILINE)
+    per_second = re.search(r"^Requests per second: +([\d.]+)", output, re.MULTILINE)
+    p99 = re.search(r"^99,([\d.]+)$", output, re.MULTILINE)
     if not per_second or not p99:
-        raise ToolError(f"ab: no figures: {told[-500:]}")
+        raise ToolError(f"ab: no figures: {output[-500:]}")
     return Load(float(per_second[1]), float(p99[1]) / 1000)

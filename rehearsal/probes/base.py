@@ -187,12 +187,12 @@ class SessionProbe(Visitor):
         answer = self._browser.post(page, data={"user": self.name}) if anew else self._browser.get(page)
         if answer.status_code != 200:
             return f"status {answer.status_code}"
-        told = answer.json()
+        output = answer.json()
         if anew:
-            self._session = told["session"]
-        if told["user"] != self.name:
+            self._session = output["session"]
+        if output["user"] != self.name:
             self.lost_sessions += 1
-            return f"{told['user'] or 'nobody'} is logged in"
+            return f"{output['user'] or 'nobody'} is logged in"
         return None
 
     def _count(self) -> str | None:

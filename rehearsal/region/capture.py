@@ -59,9 +59,9 @@ class Capture:
         """End it; returns what it saw. Raises `ToolError` when it missed any packet, or was ended by something else."""
         self._tcpdump.check()
         self._tcpdump.stop(signal.SIGINT)
-        said = self._log.read_text()
-        if not re.search(r"^0 packets dropped by kernel", said, re.MULTILINE):
-            raise ToolError(f"tcpdump did not see all: {said}")
+        output = self._log.read_text()
+        if not re.search(r"^0 packets dropped by kernel", output, re.MULTILINE):
+            raise ToolError(f"tcpdump did not see all: {output}")
         seen = run("chroot", self._services.root, "tcpdump", "-n", "-q", "-t", "-r", self._file)
         run("rm", f"{self._services.root}{self._file}")
         return [

@@ -153,7 +153,7 @@ def new_key() -> tuple[str, str]:
 
 def user_data(user: str, login_key: str, host_private: str, host_public: str, packages: list[str]) -> bytes:
     """What the machine's landlord told it."""
-    told = {
+    output = {
         "locale": "C.UTF-8",
         "disable_root": False,
         "users": [
@@ -162,7 +162,7 @@ def user_data(user: str, login_key: str, host_private: str, host_public: str, pa
         "ssh_keys": {"ed25519_private": host_private, "ed25519_public": host_public},
         "packages": packages,
     }
-    return f"#cloud-config\n{json.dumps(told)}".encode()
+    return f"#cloud-config\n{json.dumps(output)}".encode()
 
 
 def came_up(machine: Machine) -> None:

@@ -22,6 +22,6 @@ def run(*command: str | Path, stdin: str | None = None, timeout: float = 60) -> 
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{' '.join(words)}: no end after {timeout:.0f} s") from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise ToolError(f"{' '.join(words)}: exit status {done.returncode}: {said}")
+        output = (done.stderr or done.stdout).strip()
+        raise ToolError(f"{' '.join(words)}: exit status {done.returncode}: {output}")
     return done.stdout

@@ -62,9 +62,9 @@ def test_an_interrupt_takes_everything_down_and_says_so() -> None:
     with subprocess.Popen([*heeding, "up", STACK], stderr=subprocess.PIPE, text=True) as running:
         assert until(lambda: any((lab.directory / "machines").glob("*/console.log")), 120)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        _, output = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert f"interrupted: {STACK} is taken down" in said
+    assert f"interrupted: {STACK} is taken down" in output
     assert residue(lab) == []
 
 

@@ -44,9 +44,9 @@ class Node:
     ) -> None:
         """Run a script of components/ (its path there), which must succeed, and without a word."""
         done = self._attempt(script, params, secrets)
-        said = done.stdout + done.stderr
-        assert done.returncode == 0, f"{script} on {self.name}: exit status {done.returncode}: {said}"
-        assert not said, f"{script} on {self.name} is not quiet: {said}"
+        output = done.stdout + done.stderr
+        assert done.returncode == 0, f"{script} on {self.name}: exit status {done.returncode}: {output}"
+        assert not output, f"{script} on {self.name} is not quiet: {output}"
 
     def again(
         self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None

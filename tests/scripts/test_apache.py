@@ -183,14 +183,14 @@ def attempt(node: Node, timeout: int = 180) -> subprocess.CompletedProcess[str]:
 
 
 def tree(node: Node, path: str) -> str:
-    told = rf"""cd {path}; find . -path ./.ha-wordpress -prune -o -type d -printf '%P d %m %U %G %T@\n' \
+    output = rf"""cd {path}; find . -path ./.ha-wordpress -prune -o -type d -printf '%P d %m %U %G %T@\n' \
         -o -printf '%P %y %m %U %G %T@ %s %l\n' | sort"""
-    return node.run("bash", "-c", told)
+    return node.run("bash", "-c", output)
 
 
-def files(told: str) -> list[str]:
+def files(output: str) -> list[str]:
     """Of what `tree` tells, all but the directories."""
-    return [line for line in told.splitlines() if " d " not in line]
+    return [line for line in output.splitlines() if " d " not in line]
 
 
 def page(node: Node, path: str = "/") -> str:
@@ -308,9 +308,9 @@ def test_both_serve_from_the_volume_after_a_reboot(servers: Mapping[str, Node]) 
 def test_the_old_files_are_back_when_the_move_breaks(server: Node, stage: str) -> None:
     before = tree(server, SITE)
     fake(server, *STAGES[stage], BREAK)
-    said = server.refuses(STEP, apache("web1"))
-    assert "broken by the test" in said
-    assert "Putting the old /var/www back" in said
+    output = server.refuses(STEP, apache("web1"))
+    assert "broken by the test" in output
+    assert "Putting the old /var/www back" in output
     assert_put_back(server, before)
 
 
@@ -344,16 +344,16 @@ def test_the_old_files_are_back_when_the_step_runs_out_of_time(server: Node, sta
 def test_the_old_files_are_back_when_no_brick_answers(server: Node) -> None:
     before = tree(server, SITE)
     fake(server, *STAGES["mounting"], "gluster --mode=script volume stop var-www >/dev/null")
-    said = server.refuses(STEP, apache("web1"))
-    assert f"{SITE} is not a GlusterFS mount" in said
+    output = server.refuses(STEP, apache("web1"))
+    assert f"{SITE} is not a GlusterFS mount" in output
     assert_put_back(server, before)
 
 
 def test_the_old_files_are_back_when_apache_serves_another_page(server: Node) -> None:
     before = tree(server, SITE)
     fake(server, *STAGES["starting"], f"echo other >{SITE}/html/index.html")
-    said = server.refuses(STEP, apache("web1"))
-    assert "From the volume, Apache answers 200" in said
+    output = server.refuses(STEP, apache("web1"))
+    assert "From the volume, Apache answers 200" in output
     assert_put_back(server, before)
 
 
@@ -378,9 +378,9 @@ def test_what_changes_until_apache_stops_is_on_the_volume(server: Node) -> None:
 def test_the_old_files_are_back_when_the_last_copy_breaks(server: Node) -> None:
     fake(server, *STAGES["stopping"], "echo late >/var/www/html/new.html; touch /run/stopped")
     fake(server, "rsync", "*", "if [ -e /run/stopped ]; then exit 12; fi; rm /run/faked-rsync")
-    said = server.refuses(STEP, apache("web1"))
+    output = server.refuses(STEP, apache("web1"))
     server.run("rm", "/run/stopped")
-    assert "Putting the old /var/www back" in said
+    assert "Putting the old /var/www back" in output
     assert_put_back(server, tree(server, SITE))
 
 
@@ -416,9 +416,9 @@ true
 def test_nothing_stops_where_the_move_cannot_succeed(server: Node, precondition: str) -> None:
     server.run("bash", "-euc", precondition)
     started = server.run("systemctl", "show", "--property=MainPID,ActiveState", "apache2")
-    said = server.refuses(STEP, apache("web1"))
-    assert PRECONDITIONS[precondition] in said
-    assert "Putting" not in said
+    output = server.refuses(STEP, apache("web1"))
+    assert PRECONDITIONS[precondition] in output
+    assert "Putting" not in output
     assert server.run("systemctl", "show", "--property=MainPID,ActiveState", "apache2") == started
     server.run("sh", "-c", f"! grep -q ' {SITE} glusterfs' /etc/fstab; ! mountpoint --quiet /run/ha-wordpress/volume")
     server.run("bash", "-c", UNDO)

@@ -77,8 +77,8 @@ class WebHandler(BaseHTTPRequestHandler):
                 self.wfile.write(b".")
                 threading.Event().wait(0.2)
         else:
-            told = {"name": self.server.name, "headers": {key.lower(): value for key, value in self.headers.items()}}
-            self._answer(200, json.dumps(told).encode())
+            output = {"name": self.server.name, "headers": {key.lower(): value for key, value in self.headers.items()}}
+            self._answer(200, json.dumps(output).encode())
 
     do_POST = do_GET  # noqa: N815
 
@@ -312,10 +312,10 @@ def test_haproxy_goes_on_as_it_was_when_the_configuration_is_wrong(
 ) -> None:
     node = balancers["lb1"]
     given = balancing("lb1", balancers, webs)
-    said = node.refuses(
+    output = node.refuses(
         "haproxy/haproxy.sh", given | {"CONFIG": given["CONFIG"].replace(f"{webs['web1'].address}:", "nowhere:")}
     )
-    assert "could not resolve address 'nowhere'" in said
+    assert "could not resolve address 'nowhere'" in output
     again(node, "haproxy/haproxy.sh", given)
 
 
@@ -402,9 +402,9 @@ def test_keepalived_tells_every_mistake_at_once(balancers: Mapping[str, Node]) -
     node = balancers["lb1"]
     before = node.state()
     given = failing_over("lb1", balancers, virtual_ip="192.0.2.77")
-    said = node.refuses("keepalived/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
-    assert "does not have the address 10.99.0.1" in said
-    assert "192.0.2.77, which is to fail over, is in no network" in said
+    output = node.refuses("keepalived/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
+    assert "does not have the address 10.99.0.1" in output
+    assert "192.0.2.77, which is to fail over, is in no network" in output
     own = node.machine.host.ports[0].address
     assert "is this machine's own address" in node.refuses(
         "keepalived/keepalived.sh", failing_over("lb1", balancers, virtual_ip=own)

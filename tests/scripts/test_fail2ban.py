@@ -82,8 +82,8 @@ def refused(node: Node, visitor: str) -> bool:
 def banned(node: Node, visitor: str) -> bool:
     """Whether nginx and the packet filter both refuse a visitor; raises where only one does."""
     packets = [f"banned{6 if ':' in visitor else 4}", f"{{ {visitor} }}"]
-    said = node.run("sh", "-c", 'nft get element inet ha-wordpress "$@" 2>&1 || true', "sh", *packets)
-    return refused(node, visitor) and visitor in said
+    output = node.run("sh", "-c", 'nft get element inet ha-wordpress "$@" 2>&1 || true', "sh", *packets)
+    return refused(node, visitor) and visitor in output
 
 
 def within(seconds: float, nodes: list[Node], visitor: str, *, is_banned: bool = True) -> float:
@@ -131,11 +131,11 @@ def test_a_mistaken_jail_is_refused_and_fail2ban_goes_on(banning: Mapping[str, N
 
 def test_the_filter_finds_what_the_sample_says(banning: Mapping[str, Node]) -> None:
     node = banning["gfs1"]
-    said = re.findall(r"# failJSON: (.*)\n(.*)", SAMPLES.read_text())
-    expected = [[json.loads(about)["host"], line] for about, line in said if json.loads(about)["match"]]
-    assert len(said) > 30
+    output = re.findall(r"# failJSON: (.*)\n(.*)", SAMPLES.read_text())
+    expected = [[json.loads(about)["host"], line] for about, line in output if json.loads(about)["match"]]
+    assert len(output) > 30
     assert len(expected) > 10
-    node.run("sh", "-c", "cat >/tmp/hits.log", stdin="".join(f"{line}\n" for _, line in said))
+    node.run("sh", "-c", "cat >/tmp/hits.log", stdin="".join(f"{line}\n" for _, line in output))
     filter_ = "/etc/fail2ban/filter.d/ha-wordpress.conf"
     out = node.run("fail2ban-regex", "--usedns=no", "--out=<ip>\t<matches>", "/tmp/hits.log", filter_)
     assert [line.split("\t") for line in out.splitlines()] == expected
@@ -233,9 +233,9 @@ def test_unban_works_from_any_node_and_a_new_flood_bans_again(banning: Mapping[s
         node.eventually("sh", "-c", f"! fail2ban-client status wordpress | grep -wqF '{visitor}'", within=5)
     flood(banning["gfs1"], visitor, 20)
     within(5, nodes, visitor)
-    said = banning["gfs1"].run("sh", "-c", "unban nobody 2>&1; unban 2>&1; true")
-    assert "nobody is not an address" in said
-    assert "usage: unban ADDRESS" in said
+    output = banning["gfs1"].run("sh", "-c", "unban nobody 2>&1; unban 2>&1; true")
+    assert "nobody is not an address" in output
+    assert "usage: unban ADDRESS" in output
 
 
 def test_addresses_that_were_unbanned_are_banned_again_side_by_side(banning: Mapping[str, Node]) -> None:
@@ -268,8 +268,8 @@ def test_a_repeat_offender_is_banned_for_longer_on_every_node_alike(banning: Map
     nodes, visitor = list(banning.values()), "203.0.113.23"
 
     def left(node: Node) -> int:
-        said = node.run("nft", "get", "element", "inet", "ha-wordpress", "banned4", f"{{ {visitor} }}")
-        found = re.search(r"expires (\d+)s", said)
+        output = node.run("nft", "get", "element", "inet", "ha-wordpress", "banned4", f"{{ {visitor} }}")
+        found = re.search(r"expires (\d+)s", output)
         return int(found[1]) if found else 0
 
     for node in nodes:

@@ -80,9 +80,9 @@ def test_brick_leaves_a_disk_with_a_foreign_signature_alone(
     spare.run("wipefs", "--quiet", "--all", spare.disk)
     spare.run(*make, spare.disk, stdin=",,\n")
     before, state = content(spare, region), spare.state()
-    said = spare.refuses("gluster/brick.sh", params.brick(spare.disk))
-    assert "Nothing was changed" in said
-    assert found.split() == said.split("it holds ")[1].splitlines()[0].rstrip(".").split()
+    output = spare.refuses("gluster/brick.sh", params.brick(spare.disk))
+    assert "Nothing was changed" in output
+    assert found.split() == output.split("it holds ")[1].splitlines()[0].rstrip(".").split()
     assert content(spare, region) == before
     assert spare.state() == state
 
@@ -99,11 +99,11 @@ def test_peers_know_each_other_by_name(nodes: Mapping[str, Node]) -> None:
     nodes["gfs1"].step("gluster/peers.sh", params.peers(second, third))
     nodes["gfs2"].step("gluster/peers.sh", params.peers(first))
     for own, node in nodes.items():
-        told = node.run("gluster", "--mode=script", "peer", "status")
-        assert sorted(re.findall(r"^Hostname: (.*)", told, re.MULTILINE)) == [
+        output = node.run("gluster", "--mode=script", "peer", "status")
+        assert sorted(re.findall(r"^Hostname: (.*)", output, re.MULTILINE)) == [
             f"node-{name}" for name in NODES if name != own
         ]
-        assert told.count("State: Peer in Cluster (Connected)") == 2
+        assert output.count("State: Peer in Cluster (Connected)") == 2
     nodes["gfs1"].again("gluster/peers.sh", params.peers(second, third))
     nodes["gfs2"].again("gluster/peers.sh", params.peers(first))
 
@@ -144,8 +144,8 @@ def test_volume_sets_back_an_option_without_a_restart(nodes: Mapping[str, Node])
 
 def test_volume_is_not_made_over_bricks_of_another(nodes: Mapping[str, Node]) -> None:
     node = nodes["gfs1"]
-    said = node.refuses("gluster/volume.sh", params.VOLUME | {"VOLUME": "other"})
-    assert "may be containing or be contained by an existing brick" in said
+    output = node.refuses("gluster/volume.sh", params.VOLUME | {"VOLUME": "other"})
+    assert "may be containing or be contained by an existing brick" in output
     assert node.run("gluster", "--mode=script", "volume", "list") == "wp\n"
 
 
@@ -154,8 +154,8 @@ def test_volume_is_not_made_over_the_brick_of_one_that_was_deleted(nodes: Mappin
     old = f"node-gfs1:{MOUNT}/old"
     node.run("gluster", "--mode=script", "volume", "create", "old", old)
     node.run("gluster", "--mode=script", "volume", "delete", "old")
-    said = node.refuses("gluster/volume.sh", params.VOLUME | {"VOLUME": "new", "REPLICA": "", "BRICKS": old})
-    assert f"{MOUNT}/old is already part of a volume" in said
+    output = node.refuses("gluster/volume.sh", params.VOLUME | {"VOLUME": "new", "REPLICA": "", "BRICKS": old})
+    assert f"{MOUNT}/old is already part of a volume" in output
     assert node.run("gluster", "--mode=script", "volume", "list") == "wp\n"
 
 
@@ -163,9 +163,9 @@ def test_volume_keeps_a_brick_that_the_settings_do_not_name(nodes: Mapping[str, 
     node = nodes["gfs1"]
     before = node.state()
     *others, last = params.VOLUME["BRICKS"].split()
-    said = node.refuses("gluster/volume.sh", params.VOLUME | {"BRICKS": " ".join(others)})
-    assert "Volume wp has" in said
-    assert last in said
+    output = node.refuses("gluster/volume.sh", params.VOLUME | {"BRICKS": " ".join(others)})
+    assert "Volume wp has" in output
+    assert last in output
     assert node.state() == before
 
 
@@ -244,10 +244,10 @@ def test_mount_says_that_no_brick_answers_and_goes_on_trying(nodes: Mapping[str,
     node = nodes["gfs3"]
     # glusterd may start bricks that were killed again; those of a stopped volume it does not
     nodes["gfs1"].run("gluster", "--mode=script", "volume", "stop", "wp")
-    said = node.refuses("gluster/mount.sh", params.mount("node-gfs3", GONE))
-    assert f"{GONE} is not a GlusterFS mount" in said
+    output = node.refuses("gluster/mount.sh", params.mount("node-gfs3", GONE))
+    assert f"{GONE} is not a GlusterFS mount" in output
     # what its client wrote last
-    assert f"Closing fuse connection to '{GONE}'" in said
+    assert f"Closing fuse connection to '{GONE}'" in output
     assert "Operation not permitted" in node.run("sh", "-c", f"touch {GONE}/file 2>&1 || true")
     nodes["gfs1"].run("gluster", "--mode=script", "volume", "start", "wp")
     node.eventually("findmnt", "--types", "fuse.glusterfs", GONE)

@@ -59,7 +59,7 @@ def node(mounted: Mapping[str, Node]) -> Iterator[Node]:
     node.run("bash", "-c", f"rm -rf {SOURCE} {SOURCE}.orig-* {TARGET} /usr/local/sbin/rsync")
 
 
-def told(node: Node, tree: str) -> str:
+def output(node: Node, tree: str) -> str:
     return node.run("bash", "-euc", TOLD, "bash", tree)
 
 
@@ -68,30 +68,30 @@ def aside(node: Node) -> list[str]:
 
 
 def test_everything_of_a_tree_arrives_and_the_old_one_stays_under_a_dated_name(node: Node) -> None:
-    before = told(node, SOURCE)
+    before = output(node, SOURCE)
     migrate = MIGRATE | {"ASIDE": "yes"}
     # bans are shared as soon as the volume is mounted
     node.run("mkdir", "-p", f"{TARGET}/.ha-wordpress/bans")
     node.step("migrate/migrate.sh", migrate)
-    assert told(node, TARGET) == before
+    assert output(node, TARGET) == before
     [old] = aside(node)
-    assert told(node, old) == before
+    assert output(node, old) == before
     node.run("test", "!", "-e", SOURCE)
     blocks = int(node.run("stat", "--format", "%b", f"{TARGET}/sparse.img"))
     assert blocks * 512 < 1 << 20, "the holes were filled"
 
     # a site that lives on is not touched by a second run, nor a directory that took the old name
     node.run("bash", "-c", f"echo changed >{TARGET}/index.php; mkdir {SOURCE}; echo other >{SOURCE}/index.php")
-    lives = told(node, TARGET)
+    lives = output(node, TARGET)
     node.again("migrate/migrate.sh", migrate)
-    assert told(node, TARGET) == lives
+    assert output(node, TARGET) == lives
     assert aside(node) == [old]
 
 
 def test_the_old_tree_stays_where_nobody_asks_to_rename_it(node: Node) -> None:
     node.step("migrate/migrate.sh", MIGRATE)
     assert aside(node) == []
-    assert told(node, TARGET) == told(node, SOURCE)
+    assert output(node, TARGET) == output(node, SOURCE)
     # asked later
     node.step("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert len(aside(node)) == 1
@@ -107,15 +107,15 @@ def test_a_move_that_was_killed_goes_on_where_it_stopped(node: Node) -> None:
     assert node.run("cat", f"{TARGET}/.ha-wordpress/copying").startswith("moved from ")
     node.eventually("test", "-s", f"{TARGET}/.ha-wordpress/partial/video.mp4")
     node.step("migrate/migrate.sh", MIGRATE)
-    assert told(node, TARGET) == told(node, SOURCE)
+    assert output(node, TARGET) == output(node, SOURCE)
     assert node.run("ls", "-A", f"{TARGET}/.ha-wordpress").split() == ["code"]
 
 
 def test_a_site_that_is_there_is_not_overwritten(node: Node) -> None:
     node.run("bash", "-c", f"mkdir {TARGET}; echo theirs >{TARGET}/index.php")
     before = told_files(node)
-    said = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
-    assert f"The volume holds files that {SOURCE} did not bring, such as {TARGET}/index.php" in said
+    output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
+    assert f"The volume holds files that {SOURCE} did not bring, such as {TARGET}/index.php" in output
     assert told_files(node) == before
     node.run("test", "-d", SOURCE)
 
@@ -127,9 +127,9 @@ def told_files(node: Node) -> str:
 def test_a_file_that_is_newer_on_the_volume_is_left_and_named(node: Node) -> None:
     node.run("bash", "-c", f"mkdir -p {TARGET}/.ha-wordpress; echo newer >{TARGET}/secret; echo extra >{TARGET}/extra")
     node.run("bash", "-c", f"echo moved from $(hostname):{SOURCE} >{TARGET}/.ha-wordpress/copying")
-    said = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
-    assert "they change, or are newer there" in said
-    assert "\nsecret\n" in said
+    output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
+    assert "they change, or are newer there" in output
+    assert "\nsecret\n" in output
     assert node.run("cat", f"{TARGET}/secret") == "newer\n"
     assert aside(node) == []
     # what the tree does not have is out of the way, but not lost
@@ -148,44 +148,44 @@ def test_a_tree_that_changes_without_a_pause_is_not_called_moved(node: Node) -> 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        said = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
+        output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     finally:
         over.set()
         writer.join()
-    assert "After 3 passes these are not the same" in said
-    assert "\ncache/1\n" in said
+    assert "After 3 passes these are not the same" in output
+    assert "\ncache/1\n" in output
     assert aside(node) == []
     node.step("migrate/migrate.sh", MIGRATE)
-    assert told(node, TARGET) == told(node, SOURCE)
+    assert output(node, TARGET) == output(node, SOURCE)
 
 
 def test_what_arrives_broken_is_found_by_its_checksum(node: Node) -> None:
     # the same size and time as the original's, as after a fault that nobody noticed
     node.run("bash", "-euc", BROKEN, "bash", SOURCE, TARGET)
-    said = node.refuses("migrate/migrate.sh", MIGRATE)
-    assert "\nuploads/photo.jpg\n" in said
+    output = node.refuses("migrate/migrate.sh", MIGRATE)
+    assert "\nuploads/photo.jpg\n" in output
     node.run("test", "!", "-e", f"{TARGET}/.ha-wordpress/code")
 
 
 @pytest.mark.parametrize("given", ["setfacl --modify user:1234:r", "setcap cap_net_bind_service+ep"])
 def test_what_a_volume_cannot_take_is_not_dropped(node: Node, given: str) -> None:
     node.run("sh", "-c", f"{given} {SOURCE}/secret")
-    said = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
-    assert "Operation not supported" in said
-    assert "setfacl --remove-all and setcap -r take them off" in said
+    output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
+    assert "Operation not supported" in output
+    assert "setfacl --remove-all and setcap -r take them off" in output
     assert aside(node) == []
     node.run("sh", "-c", f"setfacl --remove-all {SOURCE}/secret; setcap -r {SOURCE}/secret || true")
     node.step("migrate/migrate.sh", MIGRATE)
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "output"),
     [
         ({"SOURCE": "/srv/none"}, "/srv/none is not a directory of this machine"),
         ({"TARGET": "/srv/volume"}, "/srv/volume is not on a GlusterFS volume"),
         ({"SOURCE": "/var/www"}, f"{TARGET} is inside of /var/www itself"),
     ],
 )
-def test_what_cannot_be_moved_is_refused(node: Node, changed: dict[str, str], said: str) -> None:
-    assert said in node.refuses("migrate/migrate.sh", MIGRATE | changed)
+def test_what_cannot_be_moved_is_refused(node: Node, changed: dict[str, str], output: str) -> None:
+    assert output in node.refuses("migrate/migrate.sh", MIGRATE | changed)
     node.run("rm", "-rf", "/srv/volume")

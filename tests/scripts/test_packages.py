@@ -128,9 +128,9 @@ def test_another_package_manager_is_waited_for(node: Node, lock: str) -> None:
 
 
 def test_a_package_that_no_archive_has_is_named(node: Node) -> None:
-    said = node.refuses(STEP, given("curl no-such-package"))
-    assert "These packages could not be installed: no-such-package" in said
-    assert "Unable to locate package no-such-package" in said
+    output = node.refuses(STEP, given("curl no-such-package"))
+    assert "These packages could not be installed: no-such-package" in output
+    assert "Unable to locate package no-such-package" in output
     node.run("test", "!", "-e", "/usr/sbin/policy-rc.d")
 
 

@@ -83,8 +83,8 @@ def pair(servers: tuple[Node, Node]) -> tuple[Node, Node]:
 
 def test_sessions_are_refused_without_the_mount_and_the_pool(spare: Node) -> None:
     before = spare.state()
-    said = spare.refuses("sessions/sessions.sh", SETTINGS | {"MOUNT": "/media/none"})
-    assert "No GlusterFS volume is mounted at /media/none." in said
+    output = spare.refuses("sessions/sessions.sh", SETTINGS | {"MOUNT": "/media/none"})
+    assert "No GlusterFS volume is mounted at /media/none." in output
     assert spare.state() == before
 
 
@@ -224,7 +224,7 @@ def test_php_answers_503_and_no_new_session_while_the_volume_is_away(pair: tuple
 
 def test_sessions_go_on_as_they_were_when_the_pool_is_wrong(pair: tuple[Node, Node]) -> None:
     node, _ = pair
-    said = node.refuses("sessions/sessions.sh", SETTINGS | {"POOL": "[www]\nno_such_setting = 1\n"})
-    assert "no_such_setting" in said
+    output = node.refuses("sessions/sessions.sh", SETTINGS | {"POOL": "[www]\nno_such_setting = 1\n"})
+    assert "no_such_setting" in output
     node.again("sessions/sessions.sh", SETTINGS)
     assert Visitor().ask(node).json()["counter"] == 1

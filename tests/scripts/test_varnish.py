@@ -339,6 +339,6 @@ def test_nobody_outside_has_pages_forgotten(site: Mapping[str, Node]) -> None:
 def test_varnish_says_who_has_its_port(spare: Node, addresses: Mapping[str, str]) -> None:
     spare.run("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "80")
     spare.eventually("curl", "--silent", "--output", "/dev/null", "http://127.0.0.1/")
-    said = spare.refuses("varnish/varnish.sh", params.varnish("spare", {**addresses, "spare": spare.address}))
-    assert "python3" in said
+    output = spare.refuses("varnish/varnish.sh", params.varnish("spare", {**addresses, "spare": spare.address}))
+    assert "python3" in output
     spare.run("systemctl", "stop", "squatter")

@@ -116,7 +116,7 @@ def test_a_link_that_somebody_took_down_stands_again(linked: Mapping[str, Node])
 
 
 def test_a_link_that_cannot_stand_says_why(linked: Mapping[str, Node]) -> None:
-    said = linked["link3"].refuses(STEP, given("link3", linked, "link1") | {"ADDRESS": "198.19.0.300"})
-    assert "The link between the balancers does not stand:" in said
-    assert "198.19.0.300" in said
+    output = linked["link3"].refuses(STEP, given("link3", linked, "link1") | {"ADDRESS": "198.19.0.300"})
+    assert "The link between the balancers does not stand:" in output
+    assert "198.19.0.300" in output
     linked["link3"].step(STEP, given("link3", linked, "link1", "link2"))

@@ -93,13 +93,13 @@ def test_web_sends_to_a_directory_by_no_port_of_its_own(node: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "broken", "said"),
+    ("file", "broken", "output"),
     [("NGINX", "server { listen", "unexpected end of file"), ("SITE_POOL", "[www]\nlisten =\n", "ALERT: [pool www]")],
 )
-def test_web_goes_on_as_it_was_when_a_file_is_wrong(node: Node, file: str, broken: str, said: str) -> None:
+def test_web_goes_on_as_it_was_when_a_file_is_wrong(node: Node, file: str, broken: str, output: str) -> None:
     before = node.state()
     slower = params.text("web/php.ini").replace("revalidate_freq = 10", "revalidate_freq = 11")
-    assert said in node.refuses("web/web.sh", params.web() | {file: broken, "PHP_INI": slower})
+    assert output in node.refuses("web/web.sh", params.web() | {file: broken, "PHP_INI": slower})
     assert sorted(set(before) ^ set(node.state())) == []
     assert "200 OK" in ask(node, "/healthz").splitlines()[0]
     node.again("web/web.sh", params.web())

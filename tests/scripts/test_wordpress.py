@@ -141,8 +141,8 @@ def test_cron_runs_on_a_timer(node: Node) -> None:
 
 
 def test_cron_refuses_a_timer_that_systemd_does_not_understand(node: Node) -> None:
-    said = node.refuses("wordpress/cron.sh", params.cron() | {"TIMER": "[Timer]\n"})
-    assert "wordpress-cron.timer" in said
+    output = node.refuses("wordpress/cron.sh", params.cron() | {"TIMER": "[Timer]\n"})
+    assert "wordpress-cron.timer" in output
     node.step("wordpress/cron.sh", params.cron())
 
 
@@ -193,12 +193,12 @@ def test_import_loads_files_and_database_once(node: Node, databases: Mapping[str
 def test_import_is_refused_over_a_site_that_is_there(node: Node, databases: Mapping[str, str]) -> None:
     host = databases[NAME]
     before, tables = node.state(), sql(node, host, "CHECKSUM TABLE wp_posts, wp_users, wp_options")
-    said = node.refuses("wordpress/code.sh", params.code(moved=(TARBALL, sum_of(node, TARBALL))))
-    assert "holds a site already" in said
-    said = node.refuses(
+    output = node.refuses("wordpress/code.sh", params.code(moved=(TARBALL, sum_of(node, TARBALL))))
+    assert "holds a site already" in output
+    output = node.refuses(
         "wordpress/site.sh", params.site(host, moved=(DUMP, sum_of(node, DUMP))), params.site_secrets(PASSWORD)
     )
-    assert "the database has tables already; nothing was loaded" in said
+    assert "the database has tables already; nothing was loaded" in output
     assert node.state() == before
     assert sql(node, host, "CHECKSUM TABLE wp_posts, wp_users, wp_options") == tables
     assert sql(node, host, "SHOW TABLES LIKE 'blog%'") == ""
@@ -216,8 +216,8 @@ def test_code_leaves_a_site_alone_that_somebody_else_made(node: Node) -> None:
 def test_code_comes_from_an_archive_with_the_right_sum(node: Node) -> None:
     root = directory(node, "/srv/archive")
     source = f"file://{TARBALL}"
-    said = node.refuses("wordpress/code.sh", params.code(root, archive=(source, "0" * 64)))
-    assert f"What {source} gives has not the sum {'0' * 64}" in said
+    output = node.refuses("wordpress/code.sh", params.code(root, archive=(source, "0" * 64)))
+    assert f"What {source} gives has not the sum {'0' * 64}" in output
     assert node.run("find", root, "-mindepth", "1") == ""
     given = params.code(root, archive=(source, sum_of(node, TARBALL)))
     node.step("wordpress/code.sh", given)
@@ -244,8 +244,8 @@ def test_code_refuses_what_is_not_wordpress(node: Node) -> None:
     ],
 )
 def test_site_refuses_a_database(refused: Mapping[str, Future[str]], what: str, reason: str) -> None:
-    said = refused[what].result()
-    assert reason in said
-    assert "does not let this machine in" in said
-    assert PASSWORD not in said
-    assert PASSWORD[::-1] not in said
+    output = refused[what].result()
+    assert reason in output
+    assert "does not let this machine in" in output
+    assert PASSWORD not in output
+    assert PASSWORD[::-1] not in output

@@ -101,8 +101,8 @@ class Graph:
 
     def waits(self, key: str) -> set[str]:
         """What a resource waits for, without what those wait for themselves."""
-        needs = {need for need in self.resources[key].waits_for if need in self.resources}
-        return needs - {further for need in needs for further in self.after(need)}
+        depends_on = {need for need in self.resources[key].waits_for if need in self.resources}
+        return depends_on - {further for need in depends_on for further in self.after(need)}
 
 
 def build(stack: str = "aws-wordpress", **changes: Any) -> Graph:

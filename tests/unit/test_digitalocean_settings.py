@@ -35,9 +35,9 @@ def read(**changes: Any) -> DigitalOceanSettings:
 
 def mistakes(**changes: Any) -> list[str]:
     """What the operator is told; fails where nothing is."""
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         read(**changes)
-    title, *lines = str(told.value).splitlines()
+    title, *lines = str(error.value).splitlines()
     assert title == "The settings have mistakes:"
     return [line.strip() for line in lines]
 
@@ -143,7 +143,7 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(line: str, changes: dic
 
 
 def test_every_mistake_is_told_in_one_message() -> None:
-    told = mistakes(
+    error = mistakes(
         region="mars",
         machine={"size": "small", "image": "Debian"},
         nodes={"gfs1": {"role": "storage", "size": "large"}, "app1": {"role": "server"}},
@@ -151,7 +151,7 @@ def test_every_mistake_is_told_in_one_message() -> None:
         database={"size": "db-s-1vcpu-1gb", "engine": "mysql"},
         balancer={"certificate_name": "www"},
     )
-    assert [line.split(":")[0] for line in told] == [
+    assert [line.split(":")[0] for line in error] == [
         "nodes.gfs1.size",
         "nodes.app1.role",
         "region",

@@ -30,7 +30,7 @@ FACTS = st.frozensets(
 )
 
 
-def told(**changes: object) -> dict[str, str]:
+def output(**changes: object) -> dict[str, str]:
     given: dict[str, object] = {
         "counters": COUNTERS,
         "network": "10.20.0.0/16",
@@ -50,7 +50,7 @@ def live(facts: Sequence[str] | frozenset[str], now: int = NOW) -> list[str]:
 
 
 def test_every_text_is_told_and_nothing_in_it_is_left_open() -> None:
-    given = told()
+    given = output()
     assert set(given) == {*TEXTS, "PORT"}
     for name, text in given.items():
         assert text, name
@@ -58,13 +58,13 @@ def test_every_text_is_told_and_nothing_in_it_is_left_open() -> None:
 
 
 def test_hits_go_to_each_counter_and_come_from_the_nodes_network_only() -> None:
-    rsyslog = told()["RSYSLOG"]
+    rsyslog = output()["RSYSLOG"]
     assert re.findall(r'target="(.*?)"', rsyslog) == COUNTERS
     assert "$AllowedSender TCP, 127.0.0.1, 10.20.0.0/16\n" in rsyslog
 
 
 def test_the_limits_reach_the_jail() -> None:
-    jail = told(limits=Limits(hits=5, seconds=60, ban_seconds=600, factor=3))["JAIL"]
+    jail = output(limits=Limits(hits=5, seconds=60, ban_seconds=600, factor=3))["JAIL"]
     for line in (
         "maxretry = 5",
         "findtime = 60",
@@ -78,9 +78,9 @@ def test_the_limits_reach_the_jail() -> None:
 def test_no_ban_outlasts_the_unban_that_ends_it() -> None:
     assert Limits().longest == MONTH
     assert Limits(ban_seconds=2 * MONTH).longest == 2 * MONTH
-    assert f"bantime.maxtime = {MONTH}\n" in told()["JAIL"]
-    assert f"longest={MONTH}\n" in told()["UNBAN"]
-    assert f"dbpurgeage = {2 * MONTH}\n" in told()["FAIL2BAN"]
+    assert f"bantime.maxtime = {MONTH}\n" in output()["JAIL"]
+    assert f"longest={MONTH}\n" in output()["UNBAN"]
+    assert f"dbpurgeage = {2 * MONTH}\n" in output()["FAIL2BAN"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_no_ban_outlasts_the_unban_that_ends_it() -> None:
     ],
 )
 def test_only_who_proxies_is_told_how_to_refuse(nginx: bool, ban_point: str, left_out: set[str]) -> None:
-    given = told(nginx=nginx, ban_point=ban_point)
+    given = output(nginx=nginx, ban_point=ban_point)
     assert {name for name, text in given.items() if not text} == left_out
 
 

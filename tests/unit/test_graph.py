@@ -29,18 +29,18 @@ def drawn(graph: Graph) -> Iterator[str]:
                 yield from below(resource.key, f"{indent}  ")
 
     def waiting(resource: Resource) -> str:
-        needs = sorted(graph.waits(resource.key))
-        return f" <- {', '.join(needs)}" if needs else ""
+        depends_on = sorted(graph.waits(resource.key))
+        return f" <- {', '.join(depends_on)}" if depends_on else ""
 
     def options(resource: Resource) -> str:
-        said = [
+        output = [
             "protected" * resource.protect,
             "kept when deleted" * resource.retain_on_delete,
             "old one goes first" * resource.delete_before_replace,
             f"goes with {resource.deleted_with}" * bool(resource.deleted_with),
             f"a change of {', '.join(resource.ignore_changes)} is ignored" * bool(resource.ignore_changes),
         ]
-        return f" [{'; '.join(filter(None, said))}]" if any(said) else ""
+        return f" [{'; '.join(filter(None, output))}]" if any(output) else ""
 
     yield from below("", "")
     yield from (f"output {name}" for name in sorted(graph.outputs))

@@ -21,7 +21,7 @@ def urn(kind: str, name: str) -> str:
     return f"urn:pulumi:s::p::ha-wordpress:gluster:{kind}::{name}"
 
 
-def component(operation: str, kind: str, name: str, needs: Iterable[str] = ()) -> list[Step]:
+def component(operation: str, kind: str, name: str, depends_on: Iterable[str] = ()) -> list[Step]:
     """The steps of a component with one command, as `pulumi preview --json --show-sames` has them."""
     this = urn(kind, name)
     command = f"urn:pulumi:s::p::ha-wordpress:gluster:{kind}$command:remote:Command::{name}"
@@ -35,7 +35,7 @@ def component(operation: str, kind: str, name: str, needs: Iterable[str] = ()) -
                 "urn": command,
                 "custom": True,
                 "parent": this,
-                "dependencies": list(needs),
+                "dependencies": list(depends_on),
                 "propertyDependencies": {"connection": None},
             },
         },

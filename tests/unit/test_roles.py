@@ -39,9 +39,9 @@ EXISTING: dict[str, Any] = {
 
 
 def mistakes(least: dict[str, Any], **changes: Any) -> list[str]:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         parse({name: text(value) for name, value in (least | changes).items()})
-    return [line.strip() for line in str(told.value).splitlines()[1:]]
+    return [line.strip() for line in str(error.value).splitlines()[1:]]
 
 
 def test_in_a_converged_site_every_node_does_everything() -> None:

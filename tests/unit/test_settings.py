@@ -34,9 +34,9 @@ def read(**changes: Any) -> AwsSettings:
 
 def mistakes(**changes: Any) -> list[str]:
     """What the operator is told; fails where nothing is."""
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         read(**changes)
-    title, *lines = str(told.value).splitlines()
+    title, *lines = str(error.value).splitlines()
     assert title == "The settings have mistakes:"
     return [line.strip() for line in lines]
 
@@ -216,7 +216,7 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(line: str, changes: dic
 
 
 def test_every_mistake_is_told_in_one_message() -> None:
-    told = mistakes(
+    error = mistakes(
         clod="aws",
         nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a", "tipe": "t3.small"}},
         network={"ssh_from": [], "cidr": "10.20.0.1/16", "vpc": "vpc-0123456789abcdef0"},
@@ -226,7 +226,7 @@ def test_every_mistake_is_told_in_one_message() -> None:
         site={"import": {"files": "missing.tar"}, "archive": {"url": "ftp://x"}},
         protect_data="perhaps",
     )
-    assert [line.split(":")[0] for line in told] == [
+    assert [line.split(":")[0] for line in error] == [
         "gluster.arbiter",
         "gluster.disk_gb",
         "gluster.ports",
@@ -251,11 +251,11 @@ def test_every_mistake_is_told_in_one_message() -> None:
 
 
 def test_one_mistake_hides_no_other_of_another_section() -> None:
-    told = mistakes(
+    error = mistakes(
         nodes={name: {"zone": "us-east-1b"} for name in NODES} | {"gfs3": {"zone": "us-east-1c"}},
         gluster={"disk": 20},
     )
-    assert [line.split(";")[0] for line in told] == [
+    assert [line.split(";")[0] for line in error] == [
         "gluster.disk: is not a known key",
         "nodes: in 2 zones, fewer than the volume's 3 bricks",
     ]
@@ -266,8 +266,8 @@ def test_a_single_copy_is_refused() -> None:
 
 
 def test_too_few_nodes_and_too_few_zones_are_told_together() -> None:
-    told = mistakes(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
-    assert [line.split(",")[0] for line in told] == ["nodes: 2 hold a brick", "nodes: all in one zone"]
+    error = mistakes(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
+    assert [line.split(",")[0] for line in error] == ["nodes: 2 hold a brick", "nodes: all in one zone"]
 
 
 def test_a_setting_that_is_no_json_is_told_and_not_a_crash() -> None:
@@ -276,9 +276,9 @@ def test_a_setting_that_is_no_json_is_told_and_not_a_crash() -> None:
 
 
 def test_a_missing_region_is_told_with_every_other_mistake() -> None:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         parse({"clod": "aws", "network": text(LEAST["network"]), "site": text(LEAST["site"])})
-    assert str(told.value).splitlines()[1:] == [
+    assert str(error.value).splitlines()[1:] == [
         "  aws:region: is missing; add it",
         "  clod: is not a known key; did you mean cloud?",
     ]
@@ -288,16 +288,16 @@ def test_an_unreadable_import_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     dump = tmp_path / "dump.sql"
     dump.touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    (told,) = mistakes(site=LEAST["site"] | {"import": {"database": str(dump)}})
-    assert told == f"site.import.database: {dump} cannot be read; check its permissions"
+    (error,) = mistakes(site=LEAST["site"] | {"import": {"database": str(dump)}})
+    assert error == f"site.import.database: {dump} cannot be read; check its permissions"
 
 
 def test_an_import_may_not_stand_beside_an_archive(tmp_path: Path) -> None:
     files = tmp_path / "site.tar"
     files.touch()
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
-    (told,) = mistakes(site=LEAST["site"] | {"import": {"files": str(files)}, "archive": archive})
-    assert told == "site.import.files: is given beside archive, and both bring WordPress's code; leave one out"
+    (error,) = mistakes(site=LEAST["site"] | {"import": {"files": str(files)}, "archive": archive})
+    assert error == "site.import.files: is given beside archive, and both bring WordPress's code; leave one out"
 
 
 def test_an_existing_vpc_leaves_no_room_for_a_new_one() -> None:
@@ -306,8 +306,8 @@ def test_an_existing_vpc_leaves_no_room_for_a_new_one() -> None:
         "cidr": "10.20.0.0/16",
         "subnets": {node["zone"]: "subnet-0" for node in NODES.values()},
     }
-    (told,) = mistakes(network=network, nodes=NODES)
-    assert told == "network.cidr: is given beside vpc; leave it out to use the existing VPC"
+    (error,) = mistakes(network=network, nodes=NODES)
+    assert error == "network.cidr: is given beside vpc; leave it out to use the existing VPC"
 
 
 def test_two_copies_are_allowed_where_the_settings_say_so_out_loud() -> None:

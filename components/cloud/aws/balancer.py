@@ -41,7 +41,7 @@ class Balancer(pulumi.ComponentResource):
             tags={"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()},
             # Amazon refuses one that faces the internet in subnets without a way there
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[out for zone in network.way_out.values() for out in zone]
+                parent=self, depends_on=[out for zone in network.egress.values() for out in zone]
             ),
         )
         targets = lb.TargetGroup(

@@ -44,7 +44,7 @@ class Aws:
             self.virtual_ip = interface.VirtualIp(
                 address=virtual_ip.address.public_ip,
                 peers={name: self.nodes[name].private_address for name in site.virtual_ip_nodes},
-                needs=[],
+                depends_on=[],
                 failover=interface.FailoverScript(
                     script=SCRIPT.read_text(),
                     params={

@@ -60,7 +60,7 @@ class Network(pulumi.ComponentResource):
             self.vpc: pulumi.Input[str] = args.network.vpc
             self.cidr = ec2.get_vpc_output(id=args.network.vpc, opts=pulumi.InvokeOutputOptions(parent=self)).cidr_block
             self.subnets: Mapping[str, pulumi.Input[str]] = {zone: args.network.subnets[zone] for zone in zones}
-            self.way_out: Mapping[str, list[pulumi.Resource]] = {zone: [] for zone in zones}
+            self.egress: Mapping[str, list[pulumi.Resource]] = {zone: [] for zone in zones}
         else:
             self._make(args.network.cidr, zones)
 
@@ -106,7 +106,7 @@ class Network(pulumi.ComponentResource):
         self.vpc = made.id
         self.cidr = made.cidr_block
         self.subnets = {zone: subnet.id for zone, subnet in subnets.items()}
-        self.way_out = {
+        self.egress = {
             zone: [ec2.RouteTableAssociation(zone, route_table_id=table.id, subnet_id=subnet.id, opts=self._child)]
             for zone, subnet in subnets.items()
         }
@@ -140,7 +140,7 @@ class Network(pulumi.ComponentResource):
             "node-out", security_group_id=node.id, ip_protocol="-1", cidr_ipv4=ANYWHERE, opts=self._child
         )
         # a machine that boots before it has its way out fails to fetch its packages
-        self.way_out = {zone: [*routes, out] for zone, routes in self.way_out.items()}
+        self.egress = {zone: [*routes, out] for zone, routes in self.egress.items()}
 
     def _admit_visitors_by_balancer(self, web_port: int) -> None:
         self.balancer_group = self._group("balancer", "The load balancer: HTTP and HTTPS from anywhere.")

@@ -72,7 +72,7 @@ class Node(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*network.way_out[zone], *(virtual_ip.rights if virtual_ip else [])],
+                depends_on=[*network.egress[zone], *(virtual_ip.rights if virtual_ip else [])],
                 # The data disk can be on one machine only, so the old one goes first.
                 delete_before_replace=True,
                 # A new image would replace every node at once, and new user data stop every node at once; both are

@@ -101,10 +101,10 @@ class AwsSettings(Settings):
     def warnings(self) -> list[str]:
         bricks = self.node_roles.bricks
         zones = len({self.nodes[name].zone for name in bricks})
-        told = super().warnings
+        output = super().warnings
         if zones < len(bricks):
-            told.insert(0, f"{len(bricks)} nodes share {zones} zones: the loss of one zone may stop writes.")
-        return told
+            output.insert(0, f"{len(bricks)} nodes share {zones} zones: the loss of one zone may stop writes.")
+        return output
 
     @classmethod
     def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:

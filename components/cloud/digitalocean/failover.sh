@@ -21,7 +21,7 @@ holder() {
 }
 
 end=$((SECONDS + ${LIMIT:-60}))
-said=nothing
+output=nothing
 while [ "$SECONDS" -lt "$end" ]; do
     status=$(ask "$API/v2/reserved_ips/$ADDRESS")
     if [ "$status" = 200 ]; then
@@ -29,14 +29,14 @@ while [ "$SECONDS" -lt "$end" ]; do
         # 201 only says that the move is under way, 422 also that another one is
         status=$(ask --data "{\"type\": \"assign\", \"droplet_id\": $DROPLET}" "$API/v2/reserved_ips/$ADDRESS/actions")
     fi
-    said="$status $(head -c 500 "$answer")"
+    output="$status $(head -c 500 "$answer")"
     case $status in
         401 | 403 | 404)
-            echo "DigitalOcean refuses to move $ADDRESS to droplet $DROPLET: $said" >&2
+            echo "DigitalOcean refuses to move $ADDRESS to droplet $DROPLET: $output" >&2
             exit 1
             ;;
     esac
     sleep 1
 done
-echo "$ADDRESS did not come to droplet $DROPLET within ${LIMIT:-60} s; DigitalOcean's last answer: $said" >&2
+echo "$ADDRESS did not come to droplet $DROPLET within ${LIMIT:-60} s; DigitalOcean's last answer: $output" >&2
 exit 1

@@ -57,7 +57,7 @@ class VirtualIp(pulumi.ComponentResource):
         self.virtual_ip = interface.VirtualIp(
             address=reserved.ip_address,
             peers={node: tunnel.address for node, tunnel in tunnels.items()},
-            needs=[tunnel.step for tunnel in tunnels.values()],
+            depends_on=[tunnel.step for tunnel in tunnels.values()],
             failover=interface.FailoverScript(
                 script=SCRIPT.read_text(),
                 params={

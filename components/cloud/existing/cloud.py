@@ -29,7 +29,7 @@ class Existing:
             self.virtual_ip = interface.VirtualIp(
                 address=pulumi.Output.from_input(str(settings.network.virtual_ip)),
                 peers={name: self.nodes[name].private_address for name in site.virtual_ip_nodes},
-                needs=[],
+                depends_on=[],
                 failover=None,
             )
 

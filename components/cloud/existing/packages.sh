@@ -63,8 +63,8 @@ install_debian() {
     # apt waits for dpkg's lock by itself, for that of its lists it does not
     until apt-get update --quiet=2; do
         [ "$SECONDS" -lt "$lock_limit" ] || return 1
-        grep -q 'Could not get lock' "$said" || return 1
-        : >"$said"
+        grep -q 'Could not get lock' "$output" || return 1
+        : >"$output"
         sleep 1
     done
     apt-get install --quiet=2 --no-install-recommends --option DPkg::Lock::Timeout="$lock_limit" \
@@ -82,10 +82,10 @@ install_el() {
 
 lock_limit=300
 policy=/usr/sbin/policy-rc.d
-said=$(mktemp)
+output=$(mktemp)
 files=$(mktemp --directory)
 tidy() {
-    rm -rf "$said" "$files"
+    rm -rf "$output" "$files"
     ! grep -qs '^# of ha-wordpress' "$policy" || rm "$policy"
 }
 trap tidy EXIT
@@ -117,9 +117,9 @@ if [ -n "$FILES" ]; then
 fi
 
 [ "${#missing[@]}" -gt 0 ] || exit 0
-if ! "install_$family" "${missing[@]}" >"$said" 2>&1; then
+if ! "install_$family" "${missing[@]}" >"$output" 2>&1; then
     echo "These packages could not be installed: ${missing[*]}" >&2
-    tail -n 20 "$said" >&2
+    tail -n 20 "$output" >&2
     exit 1
 fi
 mapfile -t missing < <("missing_$family" "${packages[@]}")

@@ -51,15 +51,15 @@ def browsing(errand: Errand) -> Iterator[Browser]:
     )  # fmt: skip
     try:
         assert chromium.stderr
-        said = []
+        output = []
         for line in chromium.stderr:
-            said.append(line)
+            output.append(line)
             if line.startswith(LISTENING):
                 break
         else:
-            raise RuntimeError(f"Chromium did not start: {''.join(said)[-2000:]}")
+            raise RuntimeError(f"Chromium did not start: {''.join(output)[-2000:]}")
         with sync_playwright() as playwright:
-            yield playwright.chromium.connect_over_cdp(said[-1].removeprefix(LISTENING).strip())
+            yield playwright.chromium.connect_over_cdp(output[-1].removeprefix(LISTENING).strip())
     finally:
         chromium.kill()
         chromium.wait()

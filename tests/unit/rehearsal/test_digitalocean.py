@@ -422,14 +422,14 @@ def test_a_cluster_trusts_whom_it_is_told_to(engine: Engine, vpc: Resource, regi
 
 def test_a_cluster_tells_where_it_is_and_who_may_come_in(engine: Engine, vpc: Resource) -> None:
     cluster = engine.create("DatabaseCluster", "database", **cluster_inputs(vpc))
-    told = cluster.outputs
-    assert (told["port"], told["user"], told["database"]) == (25060, "doadmin", "defaultdb")
-    assert told["privateHost"] == f"private-{told['host']}"
-    assert told["uri"] == f"mysql://doadmin:{told['password']}@{told['host']}:25060/defaultdb?ssl-mode=REQUIRED"
+    output = cluster.outputs
+    assert (output["port"], output["user"], output["database"]) == (25060, "doadmin", "defaultdb")
+    assert output["privateHost"] == f"private-{output['host']}"
+    assert output["uri"] == f"mysql://doadmin:{output['password']}@{output['host']}:25060/defaultdb?ssl-mode=REQUIRED"
     user = engine.create("DatabaseUser", "wordpress", clusterId=cluster.id, name="wordpress")
     assert user.id == f"{cluster.id}/user/wordpress"
     assert len(user.outputs["password"]) == 24
-    assert user.outputs["password"] != told["password"]
+    assert user.outputs["password"] != output["password"]
     with pytest.raises(Rejected, match="exists already"):
         engine.create("DatabaseUser", "again", clusterId=cluster.id, name="wordpress")
     token = "digitalocean:index/getDatabaseCa:getDatabaseCa"

@@ -35,9 +35,9 @@ esac
 """
 
 
-@pytest.mark.parametrize("told", ["v3.259.0", "v3.272.1-dev.0", "3.300.0"])
-def test_a_pulumi_on_path_that_is_new_enough_is_used(tools: Path, told: str) -> None:
-    pulumi = tool(tools / "pulumi", f"echo {told}")
+@pytest.mark.parametrize("output", ["v3.259.0", "v3.272.1-dev.0", "3.300.0"])
+def test_a_pulumi_on_path_that_is_new_enough_is_used(tools: Path, output: str) -> None:
+    pulumi = tool(tools / "pulumi", f"echo {output}")
     assert engine.ensure() == pulumi
 
 

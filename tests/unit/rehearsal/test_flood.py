@@ -148,9 +148,9 @@ def test_attackers_come_from_their_own_addresses_write_what_they_like_and_insist
         assert process.stdout
         process.stdin.write(json.dumps([asdict(attacker) for attacker in attackers]) + "\n")
         process.stdin.flush()
-        told = [json.loads(process.stdout.readline()) for _ in range(4 * server.patience)]
+        output = [json.loads(process.stdout.readline()) for _ in range(4 * server.patience)]
         process.stdin.close()
-        told += [json.loads(line) for line in process.stdout]
+        output += [json.loads(line) for line in process.stdout]
     assert process.returncode == 0
 
     for name, address, page, header in (
@@ -162,5 +162,5 @@ def test_attackers_come_from_their_own_addresses_write_what_they_like_and_insist
         insisting = asked[server.patience + INSISTENT :]
         assert len(insisting) > len(PLACES)
         assert {request[1:] for request in insisting} == {(page, header)}
-        answers = [status for attacker, _, status in told if attacker == name]
+        answers = [status for attacker, _, status in output if attacker == name]
         assert answers == [404] * server.patience + [429] * (len(asked) - server.patience)

@@ -49,11 +49,11 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
         def do_GET(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
             cookie = SimpleCookie(self.headers.get("Cookie", "")).get("PHPSESSID")
-            identifier, told = made.answer(self.path, form, cookie.value if cookie else None)
+            identifier, output = made.answer(self.path, form, cookie.value if cookie else None)
             self.send_response(made.status)
             self.send_header("Set-Cookie", f"PHPSESSID={identifier}; path=/")
             self.end_headers()
-            self.wfile.write(json.dumps(told).encode())
+            self.wfile.write(json.dumps(output).encode())
 
         def do_POST(self) -> None:
             self.do_GET()

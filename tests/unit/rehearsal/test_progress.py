@@ -76,7 +76,7 @@ def test_a_terminal_that_can_only_print_gets_plain_lines(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.7, "1 min 00 s"), (185, "3 min 05 s")]
+    ("seconds", "output"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.7, "1 min 00 s"), (185, "3 min 05 s")]
 )
-def test_a_duration_reads_as_people_say_it(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+def test_a_duration_reads_as_people_say_it(seconds: float, output: str) -> None:
+    assert duration(seconds) == output

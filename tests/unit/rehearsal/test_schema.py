@@ -134,8 +134,8 @@ def silent_replacements(kind: Kind, sdk: type) -> list[str]:
     inputs = kind.names()
     # some replace only where another input says so
     replaced = kind.replacing(dict.fromkeys(inputs, True))
-    said = {name for name, text in properties(sdk).items() if SAYS_REPLACED.search(text)}
-    return sorted((said & inputs) - replaced - OF_ANOTHER)
+    output = {name for name, text in properties(sdk).items() if SAYS_REPLACED.search(text)}
+    return sorted((output & inputs) - replaced - OF_ANOTHER)
 
 
 @each_kind
