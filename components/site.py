@@ -49,7 +49,7 @@ def build(settings: Settings) -> None:
             bricks=[f"{host_name(name)}:{path}" for name, path in paths.items()],
             gluster=settings.gluster,
             owner=web.owner,
-            clients=cloud.network,
+            clients=cloud.cidr,
             options=web.volume_options,
             depends_on=[pool.step, *(brick.step for brick in bricks.values())],
         ),

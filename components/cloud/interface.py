@@ -141,7 +141,7 @@ class VirtualIp:
 class Cloud(Protocol):
     """The rented part of a site."""
 
-    network: pulumi.Output[str]
+    cidr: pulumi.Output[str]
     """Address range in CIDR form that the nodes, the database and the load balancer have their private addresses in."""
     ssh_private_key: pulumi.Output[str] | None
     """The private key that logs in to the nodes, in OpenSSH's form, secret; None where the operator has his own."""

@@ -37,6 +37,6 @@ class SessionsStack:
                 name,
                 MountArgs(host, context.volume, context.servers(name), path, context.mountable[name], MOUNT_OPTIONS),
             )
-            web = Web(name, WebArgs(host, ROOT, path, cloud.network))
+            web = Web(name, WebArgs(host, ROOT, path, cloud.cidr))
             Sessions(name, SessionsArgs(host, [mount.step, web.step]))
         return {}

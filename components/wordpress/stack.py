@@ -75,7 +75,7 @@ class WordPressStack:
         for name in roles.web:
             node = nodes[name]
             webs[name] = Web(
-                name, WebArgs(node.host, ROOT, ROOT, context.cloud.network, database.ca, node.private_address)
+                name, WebArgs(node.host, ROOT, ROOT, context.cloud.cidr, database.ca, node.private_address)
             )
             varnish = Varnish(
                 name,
@@ -83,7 +83,7 @@ class WordPressStack:
                     host=node.host,
                     address=node.private_address,
                     neighbours={other: nodes[other].private_address for other in known if other != name},
-                    network=context.cloud.network,
+                    network=context.cloud.cidr,
                     memory_mb=self._cache.memory_mb,
                     depends_on=[webs[name].step],
                 ),
@@ -120,11 +120,11 @@ class WordPressStack:
             Fail2banArgs(
                 host=cloud.nodes[name].host,
                 counters=[cloud.nodes[counter].private_address for counter in counters if counter != name],
-                network=cloud.network,
+                network=cloud.cidr,
                 ban_point=ban_point,
                 nginx=name in context.roles.web,
                 shared=f"{ROOT}/{SHARED}",
-                ignore=[cloud.network, *cloud.operators],
+                ignore=[cloud.cidr, *cloud.operators],
                 limits=Limits(**self._bans.model_dump()),
                 depends_on=depends_on,
             ),

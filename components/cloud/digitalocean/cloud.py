@@ -36,7 +36,7 @@ class DigitalOcean:
             name: Node(name, NodeArgs(settings, network, ssh_key, machine)) for name, machine in site.machines.items()
         }
 
-        self.network = network.cidr
+        self.cidr = network.cidr
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.ssh_private_key: pulumi.Output[str] | None = ssh_key.private_key
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}

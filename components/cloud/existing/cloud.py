@@ -17,7 +17,7 @@ class Existing:
 
     def __init__(self, settings: ExistingSettings, site: interface.SiteSpec) -> None:
         self.operators: Sequence[str] = []
-        self.network = pulumi.Output.from_input(str(settings.network.private))
+        self.cidr = pulumi.Output.from_input(str(settings.network.private))
         self.ssh_private_key: pulumi.Output[str] | None = None
         self.nodes: Mapping[str, interface.Node] = {
             name: self._node(name, settings, machine) for name, machine in sorted(site.machines.items())
