@@ -13,10 +13,10 @@ from rich.console import Console
 
 from rehearsal import progress
 from rehearsal.deploy.stacks import stacks
-from rehearsal.session.launcher import RehearsalFailed, lab_of, rehearse, reports
+from rehearsal.session.launcher import RehearsalFailed, rehearse, reports, sandbox_of
 from rehearsal.session.leaks import residue
 from rehearsal.session.runner import Extent
-from rehearsal.session.sandbox import Lab, LabError
+from rehearsal.session.sandbox import Sandbox, SandboxError
 from rehearsal.setup.host import HostError
 from rehearsal.system.shell import ToolError
 
@@ -47,20 +47,21 @@ def drill(stack: Stack, keep: Keep = False, json: Json = None) -> None:
 @app.command()
 def shell(stack: Stack, node: Annotated[str, typer.Argument(help="For example gfs1.", show_default=False)]) -> None:
     """Go into a node of a stack that is up, as root."""
-    lab = existing(stack)
-    inside = [*lab.entering(), sys.executable, "-m", "rehearsal.session.enter", str(lab.directory), node]
+    sandbox = existing(stack)
+    inside = [*sandbox.entering(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory), node]
     raise typer.Exit(subprocess.run(inside, check=False).returncode)
 
 
 @app.command()
 def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when left out.")] = None) -> None:
     """Say which stacks are up, and their machines."""
-    running = [lab for lab in map(lab_of, [stack] if stack else stacks()) if lab.running]
-    for lab in running:
-        print(f"{lab.stack}: {'up' if lab.ready else 'starting'}", flush=True)
-        if lab.ready:
+    running = [sandbox for sandbox in map(sandbox_of, [stack] if stack else stacks()) if sandbox.running]
+    for sandbox in running:
+        print(f"{sandbox.stack}: {'up' if sandbox.ready else 'starting'}", flush=True)
+        if sandbox.ready:
             subprocess.run(
-                [*lab.entering(), sys.executable, "-m", "rehearsal.session.enter", str(lab.directory)], check=True
+                [*sandbox.entering(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory)],
+                check=True,
             )
     if not running:
         print(f"{stack}: not up" if stack else "no stack is up")
@@ -69,12 +70,12 @@ def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when le
 @app.command()
 def down(stack: Stack) -> None:
     """End a stack's rehearsal, whatever it is doing, and remove all of it."""
-    lab = lab_of(stack)
-    if not lab.running:
+    sandbox = sandbox_of(stack)
+    if not sandbox.running:
         fail(f"{stack} is not up")
     with progress.step(f"Taking {stack} down"):
-        lab.stop()
-    if left := residue(lab):
+        sandbox.stop()
+    if left := residue(sandbox):
         fail(f"{stack} is down, but these are left: {', '.join(left)}")
 
 
@@ -83,10 +84,10 @@ def run(stack: str, extent: Extent, *, keep: bool, copy: Path | None) -> None:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         report = rehearse(stack, extent, keep=keep)
-    except (HostError, LabError, RehearsalFailed, ToolError) as error:
+    except (HostError, SandboxError, RehearsalFailed, ToolError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        state = "is still up" if lab_of(stack).kept else "is taken down"
+        state = "is still up" if sandbox_of(stack).kept else "is taken down"
         progress.console.print(f"interrupted: {stack} {state}", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     report.write(reports(stack))
@@ -102,11 +103,11 @@ def interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def existing(stack: str) -> Lab:
-    lab = lab_of(stack)
-    if not lab.ready:
+def existing(stack: str) -> Sandbox:
+    sandbox = sandbox_of(stack)
+    if not sandbox.ready:
         fail(f"{stack} is not up; `rehearse up {stack} --keep` starts it")
-    return lab
+    return sandbox
 
 
 def fail(message: str) -> NoReturn:

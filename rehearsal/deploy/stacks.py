@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from rehearsal.project import REPOSITORY
-from rehearsal.session.sandbox import LabError
+from rehearsal.session.sandbox import SandboxError
 
 
 def stacks() -> list[str]:
@@ -16,8 +16,8 @@ def stacks() -> list[str]:
 
 
 def stack_settings(stack: str) -> dict[str, Any]:
-    """A stack's settings. Raises `LabError` when there is no such stack."""
+    """A stack's settings. Raises `SandboxError` when there is no such stack."""
     if stack not in stacks():
-        raise LabError(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
+        raise SandboxError(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
     settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
     return settings

@@ -17,7 +17,7 @@ from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.report.model import Promise, Report
 from rehearsal.session.leaks import residue
 from rehearsal.session.runner import RESULT, Extent
-from rehearsal.session.sandbox import Lab, OutsideAddresses
+from rehearsal.session.sandbox import OutsideAddresses, Sandbox
 from rehearsal.setup import cache, engine, host, image
 
 
@@ -30,64 +30,64 @@ def rehearse(stack: str, extent: Extent, *, keep: bool) -> Report:
 
     A stack that was kept before is used as it is, and stays.
 
-    Raises `HostError`, `LabError` or `ToolError` when this machine cannot rehearse, `RehearsalFailed` when the stack
+    Raises `HostError`, `SandboxError` or `ToolError` when this machine cannot rehearse, `RehearsalFailed` when the stack
     could not be deployed.
     """
     settings = stack_settings(stack)
     host.ensure()
     pulumi = engine.ensure()
     machines = image.ensure()
-    lab = lab_of(stack)
-    if lab.kept and extent == "drill-and-destroy":
+    sandbox = sandbox_of(stack)
+    if sandbox.kept and extent == "drill-and-destroy":
         extent = "drill"
-    with held(lab, machines, settings, keep=keep):
-        words = [sys.executable, "-m", "rehearsal.session.runner", str(lab.directory), str(pulumi), stack, extent]
-        with subprocess.Popen([*lab.entering(), *words], start_new_session=True) as inside:
+    with held(sandbox, machines, settings, keep=keep):
+        words = [sys.executable, "-m", "rehearsal.session.runner", str(sandbox.directory), str(pulumi), stack, extent]
+        with subprocess.Popen([*sandbox.entering(), *words], start_new_session=True) as inside:
             try:
                 inside.wait()
             except KeyboardInterrupt:
                 os.killpg(inside.pid, signal.SIGKILL)
                 raise
         if inside.returncode:
-            raise RehearsalFailed(f"the rehearsal of {stack} failed; the engine's log: {saved_log(lab)}")
-        report = Report.model_validate_json((lab.directory / RESULT).read_text())
-    if not lab.kept:
-        report.promises.append(nothing_left(lab))
+            raise RehearsalFailed(f"the rehearsal of {stack} failed; the engine's log: {saved_log(sandbox)}")
+        report = Report.model_validate_json((sandbox.directory / RESULT).read_text())
+    if not sandbox.kept:
+        report.promises.append(nothing_left(sandbox))
     return report
 
 
 @contextmanager
-def held(lab: Lab, machines: image.Image, settings: dict[str, Any], *, keep: bool) -> Iterator[None]:
+def held(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, keep: bool) -> Iterator[None]:
     """A region that is up while the block runs; afterwards too, if it was kept before or `keep` asks for it."""
-    if lab.kept:
+    if sandbox.kept:
         yield
         return
     # machines that exist already are in no cloud's region, and have no firewall of a cloud
     admitted = settings.get(f"{PROJECT}:network", {}).get("ssh_from", ["0.0.0.0/0"])
     region = settings.get("aws:region") or settings.get(f"{PROJECT}:region", "")
-    lab.start(machines, OutsideAddresses.let_in_by(admitted), region)
+    sandbox.start(machines, OutsideAddresses.let_in_by(admitted), region)
     try:
         yield
         if keep:
-            lab.keep()
+            sandbox.keep()
     finally:
-        if not lab.kept:
-            with progress.step(f"Taking {lab.stack} down"):
-                lab.stop()
+        if not sandbox.kept:
+            with progress.step(f"Taking {sandbox.stack} down"):
+                sandbox.stop()
 
 
-def nothing_left(lab: Lab) -> Promise:
-    left = residue(lab)
+def nothing_left(sandbox: Sandbox) -> Promise:
+    left = residue(sandbox)
     return Promise(
         name="nothing is left on this machine", held=not left, measured=", ".join(left) or "nothing", bar="nothing"
     )
 
 
-def saved_log(lab: Lab) -> Path:
+def saved_log(sandbox: Sandbox) -> Path:
     """The engine's log, put where it outlives the region."""
-    log = reports(lab.stack) / "engine.log"
+    log = reports(sandbox.stack) / "engine.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes((lab.directory / "logs" / "engine.log").read_bytes())
+    log.write_bytes((sandbox.directory / "logs" / "engine.log").read_bytes())
     return log
 
 
@@ -95,5 +95,5 @@ def reports(stack: str) -> Path:
     return REPOSITORY / "reports" / stack
 
 
-def lab_of(stack: str) -> Lab:
-    return Lab(cache.DIRECTORY / "run", stack)
+def sandbox_of(stack: str) -> Sandbox:
+    return Sandbox(cache.DIRECTORY / "run", stack)

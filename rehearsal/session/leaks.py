@@ -6,47 +6,47 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rehearsal.session.sandbox import Lab
+from rehearsal.session.sandbox import Sandbox
 from rehearsal.system.cgroups import hierarchies
 
 
-def residue(lab: Lab) -> list[str]:
+def residue(sandbox: Sandbox) -> list[str]:
     """Machines, mounts, loop devices, namespaces, control groups, processes and files of a rehearsal that has ended."""
-    return [*_files(lab), *_cgroups(lab), *_loop_devices(lab), *_processes(lab), *_mounts(lab)]
+    return [*_files(sandbox), *_cgroups(sandbox), *_loop_devices(sandbox), *_processes(sandbox), *_mounts(sandbox)]
 
 
-def _files(lab: Lab) -> Iterator[str]:
-    if lab.directory.exists():
-        yield f"directory {lab.directory}"
+def _files(sandbox: Sandbox) -> Iterator[str]:
+    if sandbox.directory.exists():
+        yield f"directory {sandbox.directory}"
 
 
-def _cgroups(lab: Lab) -> Iterator[str]:
+def _cgroups(sandbox: Sandbox) -> Iterator[str]:
     for tree in hierarchies():
-        if (tree / lab.cgroup).exists():
-            yield f"control group {tree / lab.cgroup}"
+        if (tree / sandbox.cgroup).exists():
+            yield f"control group {tree / sandbox.cgroup}"
 
 
-def _loop_devices(lab: Lab) -> Iterator[str]:
+def _loop_devices(sandbox: Sandbox) -> Iterator[str]:
     for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        if _text(backing).startswith(str(lab.directory)):
+        if _text(backing).startswith(str(sandbox.directory)):
             yield f"loop device /dev/{backing.parent.parent.name}"
 
 
-def _processes(lab: Lab) -> Iterator[str]:
+def _processes(sandbox: Sandbox) -> Iterator[str]:
     """Processes of its machines (by control group) or with its directory among their words."""
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue
         words = _text(process / "cmdline")
-        if f"/{lab.cgroup}/" in _text(process / "cgroup") or str(lab.directory) in words.split("\0"):
+        if f"/{sandbox.cgroup}/" in _text(process / "cgroup") or str(sandbox.directory) in words.split("\0"):
             yield f"process {process.name} ({words.replace(chr(0), ' ').strip()})"
 
 
-def _mounts(lab: Lab) -> Iterator[str]:
+def _mounts(sandbox: Sandbox) -> Iterator[str]:
     """Mounts in this namespace or in that of any process, so that a namespace that outlived its machine shows."""
     for mounts in {_text(process / "mountinfo") for process in Path("/proc").glob("[0-9]*")}:
         for line in mounts.splitlines():
-            if str(lab.directory) in line:
+            if str(sandbox.directory) in line:
                 yield f"mount {line.split()[4]}"
 
 

@@ -26,7 +26,7 @@ START_LIMIT = 60
 STOP_LIMIT = 60
 
 
-class LabError(RuntimeError):
+class SandboxError(RuntimeError):
     """A rehearsal cannot be started, found or ended; the message says what to do."""
 
 
@@ -45,7 +45,7 @@ class OutsideAddresses:
         return cls("203.0.113.10/24" if first.prefixlen == 0 else f"{address}/24")
 
 
-class Lab:
+class Sandbox:
     """One stack's rehearsal. `home`: the directory under which all of them keep their scratch files."""
 
     def __init__(self, home: Path, stack: str) -> None:
@@ -79,12 +79,12 @@ class Lab:
     def start(self, image: Image, outside: OutsideAddresses, region: str) -> None:
         """Start an empty region. It ends with this process, unless `keep` is called.
 
-        Raises `LabError` when the stack is already being rehearsed.
+        Raises `SandboxError` when the stack is already being rehearsed.
         """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
             if not cache.taken(lock.fileno()):
-                raise LabError(
+                raise SandboxError(
                     f"{self.stack} is already being rehearsed; "
                     f"`rehearse status {self.stack}` shows it, `rehearse down {self.stack}` ends it"
                 )
@@ -106,7 +106,7 @@ class Lab:
         end = time.monotonic() + START_LIMIT
         while not self.ready:
             if self._process.poll() is not None or time.monotonic() > end:
-                raise LabError(f"the region did not start: {self.log.read_text(errors='replace')[-3000:]}")
+                raise SandboxError(f"the region did not start: {self.log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.02)
 
     def keep(self) -> None:
@@ -122,7 +122,7 @@ class Lab:
         try:
             init = init_below(int(self._pid.read_text()))
         except (OSError, ProcessLookupError) as error:
-            raise LabError(
+            raise SandboxError(
                 f"{self.stack} is not being rehearsed; `rehearse up {self.stack} --keep` starts it"
             ) from error
         return ["nsenter", f"--target={init}", "--net", "--mount", "--pid", "--"]
@@ -138,7 +138,7 @@ class Lab:
         end = time.monotonic() + STOP_LIMIT
         while self.running:
             if time.monotonic() > end:
-                raise LabError(f"{self.stack}'s rehearsal did not end within {STOP_LIMIT} s")
+                raise SandboxError(f"{self.stack}'s rehearsal did not end within {STOP_LIMIT} s")
             time.sleep(0.02)
         self._sweep()
         self._pid.unlink(missing_ok=True)

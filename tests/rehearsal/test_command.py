@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rehearsal.deploy.stacks import stacks
 from rehearsal.project import REPOSITORY
-from rehearsal.session.launcher import lab_of
+from rehearsal.session.launcher import sandbox_of
 from rehearsal.session.leaks import residue
 from tests.rehearsal.command import REHEARSE, rehearse
 
@@ -40,9 +40,9 @@ def until(happened: Callable[[], bool], limit: float) -> bool:
 
 
 def test_a_second_rehearsal_is_refused_and_a_killed_one_leaves_nothing() -> None:
-    lab = lab_of(STACK)
+    sandbox = sandbox_of(STACK)
     with subprocess.Popen([REHEARSE, "up", STACK], stderr=subprocess.DEVNULL) as first:
-        assert until(lambda: any((lab.directory / "machines").glob("*/console.log")), 120)
+        assert until(lambda: any((sandbox.directory / "machines").glob("*/console.log")), 120)
 
         second = rehearse("up", STACK, timeout=60)
         assert second.returncode == 1
@@ -51,25 +51,25 @@ def test_a_second_rehearsal_is_refused_and_a_killed_one_leaves_nothing() -> None
         assert f"{STACK}: up" in rehearse("status", STACK, timeout=60).stdout
 
         first.kill()
-    assert until(lambda: not lab.running, 30)
-    assert residue(lab) == []
+    assert until(lambda: not sandbox.running, 30)
+    assert residue(sandbox) == []
 
 
 def test_an_interrupt_takes_everything_down_and_says_so() -> None:
-    lab = lab_of(STACK)
+    sandbox = sandbox_of(STACK)
     # whoever runs the tests in the background has it ignored, and all that they start
     heeding = ["env", "--default-signal=INT", REHEARSE]
     with subprocess.Popen([*heeding, "up", STACK], stderr=subprocess.PIPE, text=True) as running:
-        assert until(lambda: any((lab.directory / "machines").glob("*/console.log")), 120)
+        assert until(lambda: any((sandbox.directory / "machines").glob("*/console.log")), 120)
         running.send_signal(signal.SIGINT)
         _, output = running.communicate(timeout=60)
     assert running.returncode == 130
     assert f"interrupted: {STACK} is taken down" in output
-    assert residue(lab) == []
+    assert residue(sandbox) == []
 
 
 def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
-    lab = lab_of(STACK)
+    sandbox = sandbox_of(STACK)
     try:
         assert rehearse("up", STACK, "--keep").returncode == 0
         assert re.search(r"gfs1: running 10\.20\.", rehearse("status", timeout=60).stdout)
@@ -81,7 +81,7 @@ def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
     finally:
         ended = rehearse("down", STACK, timeout=120)
     assert ended.returncode == 0
-    assert residue(lab) == []
+    assert residue(sandbox) == []
 
 
 def test_a_command_plugin_of_the_operators_own_does_the_work_of_its_stand_in(tmp_path: Path) -> None:
