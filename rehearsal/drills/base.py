@@ -11,7 +11,7 @@ from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed
 from rehearsal.drills import reachability
 from rehearsal.drills.fault_window import HEAL_LIMIT, RETURN_LIMIT, Watch
-from rehearsal.drills.reachability import Door
+from rehearsal.drills.reachability import PortCheck
 from rehearsal.drills.site import Site
 from rehearsal.probes.base import Probe
 from rehearsal.project import PROJECT
@@ -49,7 +49,7 @@ class Drill:
     def promise(self, name: str, held: bool, measured: str, bar: str) -> None:
         self.promises.append(Promise(name=name, held=held, measured=measured, bar=bar))
 
-    def knock(self, inner: Sequence[Door], outer: Sequence[Door]) -> None:
+    def check_ports(self, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> None:
         """Every port with something behind it is open to those who need it, and closed to all others."""
         wrong = reachability.wrong(self.faults, inner, outer)
         self.promise(

@@ -15,7 +15,7 @@ OPERATOR, STRANGER = "", OutsideAddresses.stranger.split("/")[0]
 """Addresses to knock from: the operator's own, and one that no security group lets in."""
 
 
-class Door(NamedTuple):
+class PortCheck(NamedTuple):
     """A port of a target and whether it shall be open to a source.
 
     Both are hosts of the region, by name; or, from outside, one of this side's addresses to a public one.
@@ -36,14 +36,14 @@ def reaches(source: str, address: str, port: int) -> bool:
     return True
 
 
-def wrong(faults: Faults, inner: Sequence[Door], outer: Sequence[Door]) -> list[str]:
+def wrong(faults: Faults, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> list[str]:
     """Knock on every door, and say which are not as they should be."""
     with progress.step("Knocking on every door"), ThreadPoolExecutor(len(inner) + len(outer)) as pool:
-        from_inside = pool.map(lambda door: faults.reaches(door.source, door.target, door.port), inner)
-        from_outside = pool.map(lambda door: reaches(door.source, door.target, door.port), outer)
+        from_inside = pool.map(lambda check: faults.reaches(check.source, check.target, check.port), inner)
+        from_outside = pool.map(lambda check: reaches(check.source, check.target, check.port), outer)
         found = [*from_inside, *from_outside]
     return [
-        f"{door.source or 'operator'} to {door.target}:{door.port} is {'open' if is_open else 'closed'}"
-        for door, is_open in zip([*inner, *outer], found, strict=True)
-        if is_open != door.open
+        f"{check.source or 'operator'} to {check.target}:{check.port} is {'open' if is_open else 'closed'}"
+        for check, is_open in zip([*inner, *outer], found, strict=True)
+        if is_open != check.open
     ]

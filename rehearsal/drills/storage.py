@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rehearsal.drills.reachability import OPERATOR, STRANGER, Door
+from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.drills.wordpress import WordPressDrill
 
 
@@ -10,7 +10,7 @@ class StorageDrill(WordPressDrill):
     """A flood; each storage node is lost in turn and healed before the next; a web node; the database; all nodes."""
 
     def run(self) -> None:
-        self.doors()
+        self.check_site_ports()
         self.upload_everywhere()
         self.post_everywhere()
         self.flood()
@@ -23,22 +23,22 @@ class StorageDrill(WordPressDrill):
         self.reboot_all()
         self.refused_destroy()
 
-    def doors(self) -> None:
+    def check_site_ports(self) -> None:
         storage, other, *_ = self.site.roles.bricks
         web = self.site.roles.web[0]
         database = self.database_port
         at_storage, at_web = self.site.addresses[storage], self.site.addresses[web]
-        self.knock(
+        self.check_ports(
             inner=[
-                Door("balancer", web, 80, True), Door("balancer", web, 22, False), Door("balancer", storage, 80, False),
-                Door(web, storage, 24007, True), Door(web, storage, 22, False), Door(web, "database", database, True),
-                Door(other, storage, 24007, True), Door(storage, web, 80, False),
+                PortCheck("balancer", web, 80, True), PortCheck("balancer", web, 22, False), PortCheck("balancer", storage, 80, False),
+                PortCheck(web, storage, 24007, True), PortCheck(web, storage, 22, False), PortCheck(web, "database", database, True),
+                PortCheck(other, storage, 24007, True), PortCheck(storage, web, 80, False),
             ],
             outer=[
-                Door(OPERATOR, at_storage, 22, True), Door(OPERATOR, at_storage, 24007, False),
-                Door(OPERATOR, at_web, 22, True), Door(OPERATOR, at_web, 80, False),
-                Door(STRANGER, at_storage, 22, False), Door(STRANGER, at_storage, 24007, False),
-                Door(STRANGER, at_web, 22, False), Door(STRANGER, at_web, 80, False),
+                PortCheck(OPERATOR, at_storage, 22, True), PortCheck(OPERATOR, at_storage, 24007, False),
+                PortCheck(OPERATOR, at_web, 22, True), PortCheck(OPERATOR, at_web, 80, False),
+                PortCheck(STRANGER, at_storage, 22, False), PortCheck(STRANGER, at_storage, 24007, False),
+                PortCheck(STRANGER, at_web, 22, False), PortCheck(STRANGER, at_web, 80, False),
             ],
         )  # fmt: skip
 

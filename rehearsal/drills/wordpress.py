@@ -15,7 +15,7 @@ from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment
 from rehearsal.drills.base import Drill
 from rehearsal.drills.flood import LOGGED_IN, Flood
-from rehearsal.drills.reachability import OPERATOR, STRANGER, Door
+from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.probes.agents.browser import Errand
 from rehearsal.probes.base import PageProbe, Probe
 from rehearsal.region.faults import Faults
@@ -37,7 +37,7 @@ class WordPressDrill(Drill):
         self.database_port = DATABASE_PORT[self.site.settings.cloud]
 
     def run(self) -> None:
-        self.doors()
+        self.check_site_ports()
         self.upload_everywhere()
         self.post_everywhere()
         self.flood()
@@ -52,20 +52,20 @@ class WordPressDrill(Drill):
             PageProbe("visitor past the cache", self.site.url, PAGE, cookie=LOGGED_IN),
         ]
 
-    def doors(self) -> None:
+    def check_site_ports(self) -> None:
         first, second, *_ = self.site.nodes
         public, database = self.site.addresses[first], self.database_port
-        self.knock(
+        self.check_ports(
             inner=[
-                Door("balancer", first, 80, True), Door("balancer", first, 22, False),
-                Door("balancer", first, 24007, False), Door("balancer", "database", database, False),
-                Door(second, first, 24007, True), Door(second, first, 22, False),
-                Door(second, "database", database, True),
+                PortCheck("balancer", first, 80, True), PortCheck("balancer", first, 22, False),
+                PortCheck("balancer", first, 24007, False), PortCheck("balancer", "database", database, False),
+                PortCheck(second, first, 24007, True), PortCheck(second, first, 22, False),
+                PortCheck(second, "database", database, True),
             ],
             outer=[
-                Door(OPERATOR, public, 22, True), Door(OPERATOR, public, 80, False),
-                Door(OPERATOR, public, 24007, False), Door(STRANGER, public, 22, False),
-                Door(STRANGER, public, 80, False), Door(STRANGER, public, 24007, False),
+                PortCheck(OPERATOR, public, 22, True), PortCheck(OPERATOR, public, 80, False),
+                PortCheck(OPERATOR, public, 24007, False), PortCheck(STRANGER, public, 22, False),
+                PortCheck(STRANGER, public, 80, False), PortCheck(STRANGER, public, 24007, False),
             ],
         )  # fmt: skip
 

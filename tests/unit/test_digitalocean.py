@@ -38,7 +38,7 @@ def graph() -> Graph:
     return stack()
 
 
-def doors(graph: Graph) -> Iterator[str]:
+def check_site_ports(graph: Graph) -> Iterator[str]:
     """Every rule of every firewall as a sentence."""
     for firewall in graph.of_type("digitalocean.Firewall"):
         for way, end in (("inbound", "source"), ("outbound", "destination")):
@@ -56,7 +56,7 @@ def doors(graph: Graph) -> Iterator[str]:
 
 def test_only_these_doors_are_open(graph: Graph) -> None:
     anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
-    assert sorted(doors(graph)) == [
+    assert sorted(check_site_ports(graph)) == [
         "digitalocean-wordpress-web: tcp 5514 from Tags digitalocean-wordpress-web",
         "digitalocean-wordpress-web: tcp 80 from LoadBalancerUids id-of-balancer",
         "digitalocean-wordpress-web: tcp 80 from Tags digitalocean-wordpress-web",
@@ -72,12 +72,15 @@ def test_only_these_doors_are_open(graph: Graph) -> None:
 
 def test_each_network_that_may_log_in_is_let_in() -> None:
     graph = stack(network={"ssh_from": ["203.0.113.0/24", "198.51.100.7"]})
-    assert "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32" in doors(graph)
+    assert (
+        "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32"
+        in check_site_ports(graph)
+    )
 
 
 def test_the_bricks_ports_are_the_same_in_the_firewall_and_on_the_node() -> None:
     graph = stack(gluster={"ports": "50000-50009", "replica": 2, "arbiter": 1})
-    assert "digitalocean-wordpress: tcp 50000-50009 from Addresses 10.30.0.0/16" in doors(graph)
+    assert "digitalocean-wordpress: tcp 50000-50009 from Addresses 10.30.0.0/16" in check_site_ports(graph)
     assert "BASE_PORT=50000 MAX_PORT=50009" in graph["remote.Command gfs1-glusterd"].inputs["create"]
 
 
@@ -265,7 +268,7 @@ def balancers() -> Iterator[Graph]:
 
 def test_the_doors_of_a_site_with_balancers_of_its_own(balancers: Graph) -> None:
     anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
-    assert sorted(door for door in doors(balancers) if " to " not in door) == [
+    assert sorted(check for check in check_site_ports(balancers) if " to " not in check) == [
         f"digitalocean-wordpress-entrance: tcp 443 from {anywhere}",
         f"digitalocean-wordpress-entrance: tcp 80 from {anywhere}",
         "digitalocean-wordpress-entrance: udp 4789 from Addresses 10.30.0.0/16",
