@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rehearsal.plugins import aws, command, digitalocean, random, tls
 from rehearsal.region.control import KEEP, serve
-from rehearsal.region.faults import Faults
+from rehearsal.region.faults import RegionControl
 from rehearsal.region.network import RESOLVER
 from rehearsal.region.region import Region, Settings
 from rehearsal.setup.image import Image
@@ -51,7 +51,7 @@ def main() -> None:
         aws.provider(region), digitalocean.provider(region), command.provider(), random.provider(), tls.provider()
     ]  # fmt: skip
     ports = {provider.name: provider.serve() for provider in providers}
-    ready = {"providers": ports, "key": serve(Faults(region), directory)}
+    ready = {"providers": ports, "key": serve(RegionControl(region), directory)}
     part = directory / "ready.part"
     part.touch(mode=0o600)
     part.write_text(json.dumps(ready))

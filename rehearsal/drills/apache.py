@@ -61,10 +61,10 @@ class ApacheDrill(ExistingDrill):
         """Note the packets on both interfaces of these nodes, which have to keep their power meanwhile."""
         for node in nodes:
             for interface in (PUBLIC, PRIVATE):
-                self.faults.start_capture(node, interface)
+                self.control.start_capture(node, interface)
         yield
         public, private = (
-            [flow for node in nodes for flow in self.faults.stop_capture(node, interface)]
+            [flow for node in nodes for flow in self.control.stop_capture(node, interface)]
             for interface in (PUBLIC, PRIVATE)
         )
         wrong, right = self.storage_packets(public), self.storage_packets(private)

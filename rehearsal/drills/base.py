@@ -15,8 +15,8 @@ from rehearsal.drills.reachability import PortCheck
 from rehearsal.drills.site import Site
 from rehearsal.probes.base import Probe
 from rehearsal.project import PROJECT
-from rehearsal.region.faults import Faults
-from rehearsal.report.model import Fault, Promise
+from rehearsal.region.faults import RegionControl
+from rehearsal.report.model import FaultResult, Promise
 
 WRITE_OUTAGE = 8.0
 PAGE_OUTAGE = 12.0
@@ -26,11 +26,11 @@ PAGE_OUTAGE = 12.0
 class Drill:
     """Breaks a site step by step and keeps what it saw; each kind of site has a subclass."""
 
-    def __init__(self, deployment: Deployment, faults: Faults) -> None:
-        self.site = Site(deployment, faults)
-        self.deployment, self.faults = deployment, faults
+    def __init__(self, deployment: Deployment, control: RegionControl) -> None:
+        self.site = Site(deployment, control)
+        self.deployment, self.control = deployment, control
         self.directory = f"{self.site.mount}/rehearsal"
-        self.found: list[Fault] = []
+        self.found: list[FaultResult] = []
         self.promises: list[Promise] = []
 
     @classmethod
@@ -51,7 +51,7 @@ class Drill:
 
     def check_ports(self, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> None:
         """Every port with something behind it is open to those who need it, and closed to all others."""
-        wrong = reachability.wrong(self.faults, inner, outer)
+        wrong = reachability.wrong(self.control, inner, outer)
         self.promise(
             "ports are open to those who need them and closed to others",
             not wrong,
@@ -65,7 +65,7 @@ class Drill:
         `while_away`: what is done in between.
         """
         with self.watching(f"{node} loses power") as watch:
-            watch.begin(self.faults.power_off(node), f"{node} loses power")
+            watch.begin(self.control.power_off(node), f"{node} loses power")
             survivors = [probe for probe in watch.probes if probe.name != node]
             watch.wait(
                 "everyone is served again",
@@ -73,7 +73,7 @@ class Drill:
             )
             watch.end(survivors)
             while_away()
-            self.faults.power_on(node)
+            self.control.power_on(node)
             watch.mark(f"{node} has power again")
             watch.wait(f"{node} serves again", lambda: self.site.healthy(node))
             serves = self.site.healthy(node)
@@ -93,7 +93,7 @@ class Drill:
         with self.watching("all nodes reboot at once") as watch:
             watch.begin(time.time(), "all nodes reboot")
             for node in self.site.nodes:
-                self.faults.reboot(node)
+                self.control.reboot(node)
             watch.wait("the site is down", lambda: not any(map(self.site.healthy, self.site.nodes)))
             watch.wait("the site is back", lambda: all(map(self.site.healthy, self.site.nodes)))
             watch.mark("every node serves again")
@@ -127,7 +127,7 @@ class Drill:
             self.deployment.set(f"{PROJECT}:protect_data", "false")
             self.deployment.up(shown)
             self.deployment.destroy(shown)
-            left = [*self.faults.left_over(), *self.faults.machines()]
+            left = [*self.control.left_over(), *self.control.machines()]
         self.promise("destroy leaves nothing in the cloud", not left, ", ".join(left) or "nothing", "nothing")
 
     def expect(self, what: str, seconds: float | None, bar: float) -> None:

@@ -13,7 +13,7 @@ class ExistingDrill(Drill):
         """`destroy` forgets the machines, and takes nothing from them."""
         with progress.step("Destroying, which has to leave the machines alone") as shown:
             self.deployment.destroy(shown)
-        wrong = [f"{name} is off" for name, running in sorted(self.faults.machines().items()) if not running]
+        wrong = [f"{name} is off" for name, running in sorted(self.control.machines().items()) if not running]
         wrong += [f"{node} does not serve" for node in self.site.nodes if not self.site.healthy(node)]
         wrong += [f"the stack still has {resource['urn']}" for resource in self.deployment.resources()]
         self.promise(

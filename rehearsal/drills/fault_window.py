@@ -10,7 +10,7 @@ from pathlib import Path
 from rehearsal import progress
 from rehearsal.drills.site import Site
 from rehearsal.probes.base import FileProbe, Probe, worst
-from rehearsal.report.model import Fault, Mark
+from rehearsal.report.model import FaultResult, Mark
 
 RETURN_LIMIT = 120.0
 HEAL_LIMIT = 180.0
@@ -38,7 +38,7 @@ class Watch:
         self._healed()
         self.probes = list(visitors)
         for node in site.roles.web:
-            entering = site.faults.entering(node)
+            entering = site.control.entering(node)
             self.probes.append(FileProbe("read", node, entering, directory))
             self.probes.append(FileProbe("write", node, entering, directory))
         self.marks: list[tuple[float, str]] = []
@@ -92,10 +92,10 @@ class Watch:
             missing |= {(writer, number) for writer, numbers in json.loads(answer).items() for number in numbers}
         return len(missing)
 
-    def result(self, name: str) -> Fault:
+    def result(self, name: str) -> FaultResult:
         written = {probe.writer: probe.acknowledged for probe in self.probes if isinstance(probe, FileProbe)}
         outage = {kind: worst(self._counted, kind, self.since, self.until) for kind in ("read", "write", "page")}
-        return Fault(
+        return FaultResult(
             name=name,
             read_outage_seconds=outage["read"],
             write_outage_seconds=outage["write"],

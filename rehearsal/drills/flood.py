@@ -24,7 +24,7 @@ from rehearsal.drills.load_test import Load, load
 from rehearsal.drills.site import AWAY, Site
 from rehearsal.probes.agents.flood import KINDS, PLACES, REFUSED, Attacker
 from rehearsal.probes.base import PageProbe, worst
-from rehearsal.report.model import Fault, Mark, Promise, Seconds
+from rehearsal.report.model import FaultResult, Mark, Promise, Seconds
 from rehearsal.session.sandbox import OutsideAddresses
 from rehearsal.system.shell import run
 
@@ -72,7 +72,7 @@ LOGGED_IN = "wordpress_logged_in_rehearsal=nobody"
 """A cookie by whose name Varnish passes every request on; WordPress does not believe it."""
 
 
-class FloodFault(Fault):
+class FloodResult(FaultResult):
     """What a flood did to others, and what was done about it."""
 
     ban_seconds: Seconds | None
@@ -158,7 +158,7 @@ class Flood:
     """The fault, its figures and its promises; `page`: a text that is in the site's first page."""
 
     def __init__(self, site: Site, page: str) -> None:
-        self._site, self._faults, self._page = site, site.faults, page
+        self._site, self._control, self._page = site, site.control, page
         self._hits = site.settings.bans.hits
         # of the counters, one that is not flooded
         self._target, self._other = site.roles.web[0], [*site.roles.balancers, *site.roles.web[1:]][0]
@@ -166,7 +166,7 @@ class Flood:
         self._marks: list[tuple[float, str]] = []
         self.promises: list[Promise] = []
 
-    def run(self) -> FloodFault:
+    def run(self) -> FloodResult:
         """While the flood goes on, Fail2Ban is killed on one node, and the node that is flooded reboots.
 
         Innocents are counted until that reboot: what the loss of a node costs them is another fault's figure.
@@ -180,7 +180,7 @@ class Flood:
             self._wait("everyone is served", lambda: all(i.attempts and not i.attempts[-1].error for i in innocents))
 
             since = self._mark(f"{len(EARLY)} addresses attack")
-            direct = Attack(self._faults.beside("balancer"), self._sent_on(EARLY[::2]))
+            direct = Attack(self._control.beside("balancer"), self._sent_on(EARLY[::2]))
             attacks = [direct, Attack([], self._outside(EARLY[1::2]))]
             for attack in attacks:
                 ends.callback(attack.stop)
@@ -208,7 +208,7 @@ class Flood:
             named = {*itertools.chain(*banned.values(), *access_logs.bans(self._site).values())}
             self._unban(EARLY[0])
         tried = [a for innocent in innocents for a in innocent.attempts if since <= a.start <= ended]
-        fault = FloodFault(
+        fault = FloodResult(
             name="flood",
             page_outage_seconds=worst(innocents, "page", since, ended),
             ban_seconds=access_logs.ban_seconds([*EARLY, LATE], found, banned, self._hits),
@@ -240,8 +240,8 @@ class Flood:
         """Load the first page from the node under attack, as the balancer would."""
         self._shown.detail("pages are loaded as fast as they come")
         return load(
-            [*self._faults.beside("balancer"), *self._faults.tools()],
-            f"http://{self._faults.address(self._target)}/",
+            [*self._control.beside("balancer"), *self._control.tools()],
+            f"http://{self._control.address(self._target)}/",
             {"Host": self._url.netloc, "X-Forwarded-Proto": self._url.scheme} | ({"Cookie": cookie} if cookie else {}),
             clients=clients,
             seconds=LOAD_SECONDS,
@@ -256,7 +256,7 @@ class Flood:
 
     def _sent_on(self, addresses: Sequence[str]) -> list[Attacker]:
         """The same as they look when a balancer has sent them on, all to one node."""
-        url = f"http://{self._faults.address(self._target)}"
+        url = f"http://{self._control.address(self._target)}"
         made = []
         for number, (address, headers) in enumerate(zip(addresses, self._forged(), strict=False)):
             output = ", ".join(filter(None, [headers.get("X-Forwarded-For"), address]))
@@ -266,7 +266,7 @@ class Flood:
 
     def _forged(self) -> Iterator[dict[str, str]]:
         """Without end, what a visitor may write to be taken for somebody else."""
-        node = self._faults.address(self._target)
+        node = self._control.address(self._target)
         for innocent in itertools.cycle(INNOCENT):
             yield {}
             yield {"X-Forwarded-For": innocent}
@@ -309,7 +309,7 @@ class Flood:
         """The node under attack restarts, and refuses whom it had refused, from its first answer."""
         node = self._target
         self._mark(f"{node} reboots")
-        self._faults.reboot(node)
+        self._control.reboot(node)
         self._wait(f"{node} is down", lambda: not self._site.healthy(node))
         serves = self._wait(f"{node} serves again", lambda: self._site.healthy(node))
         missing = banned.keys() - access_logs.bans_at(self._site, node).keys()
@@ -344,7 +344,7 @@ class Flood:
             f"within {BAN_LIMIT:.0f} s",
         )
 
-    def _judge(self, fault: FloodFault, tried: int, refused: int) -> None:
+    def _judge(self, fault: FloodResult, tried: int, refused: int) -> None:
         seconds = fault.ban_seconds
         self._promise(
             f"banned on every node after {self._hits} hits",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rehearsal.probes.base import Probe, worst
-from rehearsal.report.model import Fault, Promise
+from rehearsal.report.model import FaultResult, Promise
 
 MIGRATION_OUTAGE = 10.0
 """Seconds that a site may be away from its visitors while it moves onto the volume."""
@@ -18,7 +18,7 @@ class Before:
 
     def __init__(self, visitors: Sequence[Probe]) -> None:
         self._visitors = visitors
-        self.found: list[Fault] = []
+        self.found: list[FaultResult] = []
         self.promises: list[Promise] = []
 
     def __enter__(self) -> Before:
@@ -35,7 +35,7 @@ class Before:
             return
         name = "the site moves onto the volume"
         timeline = [visitor.lane(self._since) for visitor in self._visitors]
-        self.found.append(Fault(name=name, page_outage_seconds=outage, timeline=timeline))
+        self.found.append(FaultResult(name=name, page_outage_seconds=outage, timeline=timeline))
         self.promises.append(
             Promise(
                 name=f"{name}: pages",

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from rehearsal import progress
-from rehearsal.region.faults import Faults
+from rehearsal.region.faults import RegionControl
 from rehearsal.session.sandbox import OutsideAddresses
 
 OPERATOR, STRANGER = "", OutsideAddresses.stranger.split("/")[0]
@@ -36,10 +36,10 @@ def reaches(source: str, address: str, port: int) -> bool:
     return True
 
 
-def wrong(faults: Faults, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> list[str]:
+def wrong(control: RegionControl, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> list[str]:
     """Knock on every door, and say which are not as they should be."""
     with progress.step("Knocking on every door"), ThreadPoolExecutor(len(inner) + len(outer)) as pool:
-        from_inside = pool.map(lambda check: faults.reaches(check.source, check.target, check.port), inner)
+        from_inside = pool.map(lambda check: control.reaches(check.source, check.target, check.port), inner)
         from_outside = pool.map(lambda check: reaches(check.source, check.target, check.port), outer)
         found = [*from_inside, *from_outside]
     return [

@@ -11,7 +11,7 @@ from rehearsal.drills.base import PAGE_OUTAGE, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.fault_window import Watch
 from rehearsal.probes.base import AddressProbe, Probe, SessionProbe, worst
-from rehearsal.report.model import Fault, Seconds
+from rehearsal.report.model import FaultResult, Seconds
 
 VISITORS = 10
 ADDRESS_OUTAGE = 5.0
@@ -21,7 +21,7 @@ FLAP = 1.0
 """Seconds that a link which flaps is down, and up again."""
 
 
-class SessionsFault(Fault):
+class SessionsResult(FaultResult):
     """What a fault did to the visitors' sessions."""
 
     address_outage_seconds: Seconds | None
@@ -62,7 +62,7 @@ class SessionsDrill(ExistingDrill):
 
     def address_outage(self) -> float | None:
         fault = self.found[-1]
-        assert isinstance(fault, SessionsFault)
+        assert isinstance(fault, SessionsResult)
         return fault.address_outage_seconds
 
     def link_flaps(self, node: str) -> None:
@@ -70,9 +70,9 @@ class SessionsDrill(ExistingDrill):
         with self.watching(f"{node}'s link flaps") as watch:
             watch.begin(time.time(), f"{node}'s private link flaps")
             for _ in range(FLAPS):
-                self.faults.cut_link(node, "eth1")
+                self.control.cut_link(node, "eth1")
                 time.sleep(FLAP)
-                self.faults.restore_link(node, "eth1")
+                self.control.restore_link(node, "eth1")
                 time.sleep(FLAP)
             steady = time.time()
             watch.mark("the link stays")
@@ -91,7 +91,7 @@ class SessionsDrill(ExistingDrill):
             yield watch
         visitors = [probe for probe in watch.probes if isinstance(probe, SessionProbe)]
         wrong = [f"{visitor.name}: {found}" for visitor in visitors if (found := visitor.look_back())]
-        fault = SessionsFault(
+        fault = SessionsResult(
             **dict(self.found.pop()),
             address_outage_seconds=worst(watch.probes, "address", watch.since, watch.until),
             visits=sum(visitor.visits for visitor in visitors),

@@ -9,7 +9,7 @@ from components.config.settings import Settings
 from components.haproxy.haproxy import OWN_PORT
 from components.machine.etc_hosts import host_name
 from rehearsal.deploy.deployment import Deployment
-from rehearsal.region.faults import Faults
+from rehearsal.region.faults import RegionControl
 from rehearsal.system.shell import ToolError, run
 
 ASK = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")
@@ -20,10 +20,10 @@ AWAY = (ToolError, LookupError, ProcessLookupError)
 class Site:
     """A site that was deployed: how to reach its nodes, its volume and its pages."""
 
-    def __init__(self, deployment: Deployment, faults: Faults) -> None:
+    def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         self.outputs = deployment.outputs()
         self.settings: Settings = deployment.settings()
-        self.faults, self.roles = faults, self.settings.node_roles
+        self.control, self.roles = control, self.settings.node_roles
         self.url: str = self.outputs["url"]
         self.nodes = sorted(self.outputs["nodes"])
         self.addresses = {name: node["public"] for name, node in self.outputs["nodes"].items()}
@@ -34,7 +34,7 @@ class Site:
 
     def on(self, node: str, *command: str, stdin: str | None = None, timeout: float = 60) -> str:
         """Run a command on a node, as root, past its network."""
-        return run(*self.faults.entering(node), *command, stdin=stdin, timeout=timeout)
+        return run(*self.control.entering(node), *command, stdin=stdin, timeout=timeout)
 
     def healthy(self, node: str) -> bool:
         """Whether a node does its part: serves pages, sends visitors on, or holds a brick that answers."""

@@ -18,7 +18,7 @@ from rehearsal.drills.flood import LOGGED_IN, Flood
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.probes.agents.browser import Errand
 from rehearsal.probes.base import PageProbe, Probe
-from rehearsal.region.faults import Faults
+from rehearsal.region.faults import RegionControl
 from rehearsal.system.shell import ToolError, run
 
 DATABASE_OUTAGE = 120.0
@@ -31,8 +31,8 @@ PAGE = 'content="WordPress'
 class WordPressDrill(Drill):
     """A flood comes, a node is lost, the database fails over, all nodes reboot."""
 
-    def __init__(self, deployment: Deployment, faults: Faults) -> None:
-        super().__init__(deployment, faults)
+    def __init__(self, deployment: Deployment, control: RegionControl) -> None:
+        super().__init__(deployment, control)
         self.directory = f"{self.site.mount}/wp-content/uploads/rehearsal"
         self.database_port = DATABASE_PORT[self.site.settings.cloud]
 
@@ -86,9 +86,9 @@ class WordPressDrill(Drill):
         """A post that is written in a browser, from outside, is on the first page of every node."""
         title = f"Written in a browser {secrets.token_hex(4)}"
         errand = Errand(
-            chromium=[*self.faults.tools(), "chromium"],
+            chromium=[*self.control.tools(), "chromium"],
             url=self.site.url,
-            nodes=[self.faults.address(node) for node in self.site.roles.web],
+            nodes=[self.control.address(node) for node in self.site.roles.web],
             user=self.site.outputs["admin_user"],
             password=self.site.outputs["admin_password"],
             title=title,
@@ -97,7 +97,7 @@ class WordPressDrill(Drill):
         with progress.step("Writing a post in a browser, reading it on every node"):
             try:
                 browse([], "write", errand)
-                browse(self.faults.beside("balancer"), "read", errand)
+                browse(self.control.beside("balancer"), "read", errand)
                 # tells the caches of the edit once more: they shall not forget their pages in the middle of a flood
                 self.site.on(self.site.roles.web[0], "systemctl", "start", "wordpress-cron.service")
                 wrong = ""
@@ -114,7 +114,7 @@ class WordPressDrill(Drill):
     def database_failover(self) -> None:
         """The database's active host loses power."""
         with self.watching("the database fails over") as watch:
-            watch.begin(self.faults.fail_over_database(), "the active host loses power")
+            watch.begin(self.control.fail_over_database(), "the active host loses power")
             back = time.time()
             watch.wait("everyone is served again", lambda: all(probe.succeeded_since(back) for probe in watch.probes))
             watch.end(watch.probes)

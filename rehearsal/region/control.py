@@ -8,31 +8,31 @@ import threading
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 
-from rehearsal.region.faults import Faults
+from rehearsal.region.control import RegionControl
 
 KEEP = b"k"
 """Sent down the pipe that holds the region up: from then on the region ignores the pipe's end."""
 
 
 class ControlManager(BaseManager):
-    """Serves a region's `Faults` to other processes over a socket."""
+    """Serves a region's `RegionControl` to other processes over a socket."""
 
 
-ControlManager.register("faults")
+ControlManager.register("control")
 
 
-def serve(faults: Faults, directory: Path) -> str:
-    """Serve `faults` on a socket in `directory`, in a thread; returns the key that a client needs, in hexadecimal."""
+def serve(control: RegionControl, directory: Path) -> str:
+    """Serve `control` on a socket in `directory`, in a thread; returns the key that a client needs, in hexadecimal."""
     key = secrets.token_bytes(32)
-    ControlManager.register("faults", callable=lambda: faults)
+    ControlManager.register("control", callable=lambda: control)
     server = ControlManager(str(directory / "control"), key).get_server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return key.hex()
 
 
-def connect(directory: Path) -> Faults:
+def connect(directory: Path) -> RegionControl:
     """The control of the region that runs in `directory`, for a process of the same rehearsal."""
     ready = json.loads((directory / "ready.json").read_text())
     manager = ControlManager(str(directory / "control"), bytes.fromhex(ready["key"]))
     manager.connect()
-    return manager.faults()  # type: ignore[attr-defined, no-any-return]
+    return manager.control()  # type: ignore[attr-defined, no-any-return]

@@ -13,7 +13,7 @@ from rehearsal.region.preexisting import HandedOver, hand_over
 from rehearsal.region.region import Region
 
 
-class Faults:
+class RegionControl:
     """What those who rehearse may do to a running region; machines go by the operator's names."""
 
     def __init__(self, region: Region) -> None:

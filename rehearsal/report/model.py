@@ -104,7 +104,7 @@ class Mark(BaseModel):
     text: str
 
 
-class Fault(BaseModel):
+class FaultResult(BaseModel):
     """One fault and its figures; None where it has none of a kind.
 
     A fault with other figures is a subclass with a field for each. A name that ends in `_seconds` is a time, any other
@@ -183,7 +183,7 @@ class Report(BaseModel):
     critical_path: list[PathStep]
     critical_path_seconds: Seconds
     second_up_changes: int
-    faults: list[SerializeAsAny[Fault]] = []
+    faults: list[SerializeAsAny[FaultResult]] = []
     promises: list[Promise] = []
     graph: list[GraphNode] = []
 
@@ -272,7 +272,7 @@ class Report(BaseModel):
         return table
 
 
-def _fault_table(faults: list[Fault]) -> Table:
+def _fault_table(faults: list[FaultResult]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
     table.add_column(no_wrap=True, min_width=24)
     for fault in faults:

@@ -20,7 +20,7 @@ from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import Before
 from rehearsal.project import PROJECT
 from rehearsal.region.control import connect
-from rehearsal.region.faults import Faults
+from rehearsal.region.faults import RegionControl
 from rehearsal.report.model import Promise, Report
 from rehearsal.system.shell import ToolError
 
@@ -75,7 +75,7 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
     return report
 
 
-def boot_existing(stack: str, deployment: Deployment, control: Faults) -> list[str]:
+def boot_existing(stack: str, deployment: Deployment, control: RegionControl) -> list[str]:
     """Boot the machines that a stack of `cloud: existing` was written for, and put into its settings what their owner
     knows: the key that logs in, and their host keys. Returns what was stood in for.
     """

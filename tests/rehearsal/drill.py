@@ -13,10 +13,10 @@ from rehearsal.session.launcher import sandbox_of
 from rehearsal.session.leaks import residue
 from tests.rehearsal.command import rehearse
 
-Fault = dict[str, Any]
+FaultResult = dict[str, Any]
 
 
-def drilled(stack: str, directory: Path) -> tuple[dict[str, Any], list[Fault]]:
+def drilled(stack: str, directory: Path) -> tuple[dict[str, Any], list[FaultResult]]:
     """The report of a drill that held every promise, and its faults."""
     done = rehearse("drill", stack, "--json", str(directory / "report.json"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -41,14 +41,14 @@ def drilled(stack: str, directory: Path) -> tuple[dict[str, Any], list[Fault]]:
     return report, report["faults"]
 
 
-def assert_that_a_brick_was_lost(fault: Fault) -> None:
+def assert_that_a_brick_was_lost(fault: FaultResult) -> None:
     # a silent node is given up after one ping timeout of 3 s at the earliest: less would mean that nothing was lost
     assert 2 < fault["write_outage_seconds"] <= 8
     assert fault["page_outage_seconds"] <= 12
     assert fault["heal_seconds"] > 0
 
 
-def assert_that_a_flood_was_borne(fault: Fault) -> None:
+def assert_that_a_flood_was_borne(fault: FaultResult) -> None:
     assert fault["name"] == "flood"
     # counting and telling takes its time: none would mean that bans were there before
     assert 0.01 < fault["ban_seconds"] <= 5

@@ -13,7 +13,7 @@ import pytest
 
 from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
 from rehearsal.region.capture import Flow
-from rehearsal.region.faults import Faults
+from rehearsal.region.faults import RegionControl
 from rehearsal.region.network import Group, Host, Plain, Rule
 from rehearsal.region.preexisting import HandedOver, Networks, hand_over, plain_networks
 from rehearsal.region.preexisting import Node as Given
@@ -226,14 +226,14 @@ def test_the_operator_follows_an_address_that_moves(servers: Mapping[str, Node])
 
 
 def test_a_link_flaps_and_the_machine_runs_on(region: Region, servers: Mapping[str, Node]) -> None:
-    faults, node = Faults(region), servers["server1"]
+    control, node = RegionControl(region), servers["server1"]
     born = node.run("stat", "--format=%Y", "/proc/1")
     for _ in range(3):
-        faults.cut_link("server1", "eth0")
+        control.cut_link("server1", "eth0")
         eventually(lambda: "NO-CARRIER" in node.run("ip", "link", "show", "eth0"))
         assert not reaches(OPERATOR, "198.18.0.11", 22)
         node.run("ping", "-c", "1", "-W", "2", "10.40.0.2")
-        faults.restore_link("server1", "eth0")
+        control.restore_link("server1", "eth0")
         eventually(lambda: reaches(OPERATOR, "198.18.0.11", 22))
     assert node.run("stat", "--format=%Y", "/proc/1") == born
 
@@ -258,24 +258,24 @@ def test_a_host_sees_all_its_links_go_at_once(region: Region) -> None:
 def test_a_droplets_link_comes_back_as_it_was(region: Region, droplet: Node) -> None:
     region.network.groups["firewall:droplet"].ingress["ssh"] = Rule("tcp", 22, 22, ANYWHERE)
     region.network.apply()
-    public, faults = str(droplet.machine.host.public), Faults(region)
-    faults.cut_link("droplet", "eth0")
+    public, control = str(droplet.machine.host.public), RegionControl(region)
+    control.cut_link("droplet", "eth0")
     assert not reaches(OPERATOR, public, 22)
-    faults.restore_link("droplet", "eth0")
+    control.restore_link("droplet", "eth0")
     eventually(lambda: reaches(OPERATOR, public, 22))
     for _ in range(10):
-        faults.cut_link("droplet", "eth0")
-        faults.restore_link("droplet", "eth0")
+        control.cut_link("droplet", "eth0")
+        control.restore_link("droplet", "eth0")
         eventually(lambda: reaches(OPERATOR, public, 22))
 
 
 def test_a_capture_tells_which_ports_one_interface_saw(region: Region, servers: Mapping[str, Node]) -> None:
-    faults = Faults(region)
-    faults.start_capture("server1", "eth0")
-    faults.start_capture("server1", "eth1")
+    control = RegionControl(region)
+    control.start_capture("server1", "eth0")
+    control.start_capture("server1", "eth1")
     assert reaches(OPERATOR, "198.18.0.11", 80)
     servers["server2"].run("bash", "-c", "</dev/tcp/10.40.0.1/22")
-    outer, inner = faults.stop_capture("server1", "eth0"), faults.stop_capture("server1", "eth1")
+    outer, inner = control.stop_capture("server1", "eth0"), control.stop_capture("server1", "eth1")
     web, login = ("203.0.113.10", "198.18.0.11", 80), ("10.40.0.2", "10.40.0.1", 22)
     assert packets(outer, *web) >= 3
     assert packets(inner, *login) >= 3

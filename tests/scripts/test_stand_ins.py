@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
-from rehearsal.region.faults import Faults
+from rehearsal.region.faults import RegionControl
 from rehearsal.region.network import Group, Host, Rule
 from rehearsal.region.region import Region
 from rehearsal.system.shell import ToolError
@@ -36,26 +36,26 @@ def test_user_data_reaches_cloud_init_byte_for_byte(nodes: Mapping[str, Node]) -
 def test_a_port_is_open_to_the_group_that_a_rule_names_and_to_no_other(
     region: Region, nodes: Mapping[str, Node]
 ) -> None:
-    faults, anywhere = Faults(region), Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
+    control, anywhere = RegionControl(region), Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
     region.network.groups["sg-in"] = Group(egress={"out": anywhere})
     region.network.groups["sg-friends"] = Group(egress={"out": anywhere})
     with in_group(region, nodes["gfs1"], "sg-in"), in_group(region, nodes["gfs2"], "sg-friends"):
-        assert not faults.reaches("gfs2", "gfs1", 22)
+        assert not control.reaches("gfs2", "gfs1", 22)
         region.network.groups["sg-in"].ingress["ssh"] = Rule("tcp", 22, 22, "sg-friends")
         region.network.apply()
-        assert faults.reaches("gfs2", "gfs1", 22)
-        assert not faults.reaches("gfs3", "gfs1", 22)
+        assert control.reaches("gfs2", "gfs1", 22)
+        assert not control.reaches("gfs3", "gfs1", 22)
         region.network.groups["sg-in"].ingress["ssh"] = Rule("tcp", 23, 24, "sg-friends")
         region.network.apply()
-        assert not faults.reaches("gfs2", "gfs1", 22)
+        assert not control.reaches("gfs2", "gfs1", 22)
 
 
 def test_nothing_leaves_a_group_without_a_rule_for_it(region: Region, nodes: Mapping[str, Node]) -> None:
-    faults = Faults(region)
+    control = RegionControl(region)
     region.network.groups["sg-mute"] = Group()
     with in_group(region, nodes["gfs2"], "sg-mute"):
-        assert not faults.reaches("gfs2", "gfs1", 22)
-    assert faults.reaches("gfs2", "gfs1", 22)
+        assert not control.reaches("gfs2", "gfs1", 22)
+    assert control.reaches("gfs2", "gfs1", 22)
 
 
 def test_two_machines_of_one_subnet_reach_each_other_through_the_router(

@@ -13,11 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rehearsal.report.model import PAUSE, Attempt, Fault, GraphNode, Lane, Mark, PathStep, Promise, Report, stretches
+from rehearsal.report.model import (
+    PAUSE,
+    Attempt,
+    FaultResult,
+    GraphNode,
+    Lane,
+    Mark,
+    PathStep,
+    Promise,
+    Report,
+    stretches,
+)
 from rehearsal.report.timeline import Axis
 
 
-class Flood(Fault):
+class Flood(FaultResult):
     """A fault whose figures the report has never heard of."""
 
     ban_seconds: float
@@ -41,7 +52,7 @@ def report() -> Report:
         critical_path_seconds=80,
         second_up_changes=0,
         faults=[
-            Fault(
+            FaultResult(
                 name="gfs1 loses power",
                 write_outage_seconds=4.1519,
                 page_outage_seconds=12.04,
@@ -129,7 +140,7 @@ def printed(report: Report, *, terminal: bool) -> str:
 
 
 def test_the_terminal_form_fits_80_columns_and_is_plain_without_a_terminal(report: Report) -> None:
-    report.faults += [Fault(name=f"a fault with a long name, number {n}", heal_seconds=n) for n in range(4)]
+    report.faults += [FaultResult(name=f"a fault with a long name, number {n}", heal_seconds=n) for n in range(4)]
     report.promises[0].name = f"a promise {'of very many words ' * 8}"
     text = printed(report, terminal=False)
     assert max(map(len, text.splitlines())) <= 80
