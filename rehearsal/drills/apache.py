@@ -45,7 +45,7 @@ class ApacheDrill(ExistingDrill):
         name, content = f"rehearsal-{secrets.token_hex(4)}.html", f"<p>{secrets.token_hex(2000)}\n"
         self.site.on(node, "sh", "-c", f'cat >"$1/{name}"', "sh", f"{self.site.mount}/html", stdin=content)
         wrong = [other for other in self.site.nodes if self.download(other, name) != content]
-        self.promise(
+        self.check(
             "a page written on one server is served by all",
             not wrong,
             f"differs on {', '.join(wrong)}" if wrong else "equal in bytes",
@@ -69,7 +69,7 @@ class ApacheDrill(ExistingDrill):
         )
         wrong, right = self.storage_packets(public), self.storage_packets(private)
         seen = sum(flow.packets for flow in public)
-        self.promise(
+        self.check(
             "no storage traffic on the public side",
             not wrong and bool(right) and bool(seen),
             f"{wrong} of {seen:,} packets, {right:,} on the private side",

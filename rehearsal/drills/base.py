@@ -16,7 +16,7 @@ from rehearsal.drills.site import Site
 from rehearsal.probes.base import Probe
 from rehearsal.project import PROJECT
 from rehearsal.region.faults import RegionControl
-from rehearsal.report.model import FaultResult, Promise
+from rehearsal.report.model import Check, FaultResult
 
 WRITE_OUTAGE = 8.0
 PAGE_OUTAGE = 12.0
@@ -31,7 +31,7 @@ class Drill:
         self.deployment, self.control = deployment, control
         self.directory = f"{self.site.mount}/rehearsal"
         self.found: list[FaultResult] = []
-        self.promises: list[Promise] = []
+        self.checks: list[Check] = []
 
     @classmethod
     def before(cls, settings: Settings) -> Sequence[Probe]:
@@ -46,13 +46,13 @@ class Drill:
         """Those who load pages while something breaks."""
         raise NotImplementedError
 
-    def promise(self, name: str, held: bool, measured: str, bar: str) -> None:
-        self.promises.append(Promise(name=name, held=held, measured=measured, bar=bar))
+    def check(self, name: str, held: bool, measured: str, limit: str) -> None:
+        self.checks.append(Check(name=name, held=held, measured=measured, limit=limit))
 
     def check_ports(self, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> None:
         """Every port with something behind it is open to those who need it, and closed to all others."""
         wrong = reachability.wrong(self.control, inner, outer)
-        self.promise(
+        self.check(
             "ports are open to those who need them and closed to others",
             not wrong,
             "; ".join(wrong) or "as they should be",
@@ -81,9 +81,7 @@ class Drill:
             watch.stop()
             watch.heal()
         fault = self.found[-1]
-        self.promise(
-            f"{node} serves again when it has power", serves, "it does" if serves else "it does not", "it does"
-        )
+        self.check(f"{node} serves again when it has power", serves, "it does" if serves else "it does not", "it does")
         self.expect("writes", fault.write_outage_seconds, WRITE_OUTAGE)
         self.expect("reads", fault.read_outage_seconds, WRITE_OUTAGE)
         self.expect("pages", fault.page_outage_seconds, PAGE_OUTAGE)
@@ -114,7 +112,7 @@ class Drill:
             except DeploymentFailed as error:
                 refused = "protect" in str(error)
         alive = all(map(self.site.healthy, self.site.nodes))
-        self.promise(
+        self.check(
             "destroy is refused while data is protected",
             refused and alive,
             "refused" if refused else "not refused",
@@ -128,12 +126,15 @@ class Drill:
             self.deployment.up(shown)
             self.deployment.destroy(shown)
             left = [*self.control.left_over(), *self.control.machines()]
-        self.promise("destroy leaves nothing in the cloud", not left, ", ".join(left) or "nothing", "nothing")
+        self.check("destroy leaves nothing in the cloud", not left, ", ".join(left) or "nothing", "nothing")
 
-    def expect(self, what: str, seconds: float | None, bar: float) -> None:
+    def expect(self, what: str, seconds: float | None, limit: float) -> None:
         measured = "not measured" if seconds is None else f"{seconds:.1f} s"
-        self.promise(
-            f"{self.found[-1].name}: {what}", seconds is not None and seconds <= bar, measured, f"at most {bar:.0f} s"
+        self.check(
+            f"{self.found[-1].name}: {what}",
+            seconds is not None and seconds <= limit,
+            measured,
+            f"at most {limit:.0f} s",
         )
 
     @contextmanager
@@ -147,7 +148,7 @@ class Drill:
                 watch.stop()
             fault = watch.result(name)
         self.found.append(fault)
-        self.promise(
+        self.check(
             f"{name}: acknowledged writes lost",
             fault.lost_acknowledged_writes == 0 and bool(fault.acknowledged_writes),
             f"{fault.lost_acknowledged_writes} of {fault.acknowledged_writes}",
@@ -155,7 +156,7 @@ class Drill:
         )
         if fault.heal_seconds is not None:
             left = "a brick is away" if watch.pending is None else f"{watch.pending} entries are not"
-            self.promise(
+            self.check(
                 f"{name}: every brick healed",
                 watch.pending == 0,
                 f"after {fault.heal_seconds:.1f} s" if watch.pending == 0 else left,

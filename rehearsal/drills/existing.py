@@ -16,7 +16,7 @@ class ExistingDrill(Drill):
         wrong = [f"{name} is off" for name, running in sorted(self.control.machines().items()) if not running]
         wrong += [f"{node} does not serve" for node in self.site.nodes if not self.site.healthy(node)]
         wrong += [f"the stack still has {resource['urn']}" for resource in self.deployment.resources()]
-        self.promise(
+        self.check(
             "destroy leaves the machines, and the site on them, as they are",
             not wrong,
             "; ".join(wrong) or "they all serve",

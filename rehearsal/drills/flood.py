@@ -24,7 +24,7 @@ from rehearsal.drills.load_test import Load, load
 from rehearsal.drills.site import AWAY, Site
 from rehearsal.probes.agents.flood import KINDS, PLACES, REFUSED, Attacker
 from rehearsal.probes.base import PageProbe, worst
-from rehearsal.report.model import FaultResult, Mark, Promise, Seconds
+from rehearsal.report.model import Check, FaultResult, Mark, Seconds
 from rehearsal.session.sandbox import OutsideAddresses
 from rehearsal.system.shell import run
 
@@ -164,7 +164,7 @@ class Flood:
         self._target, self._other = site.roles.web[0], [*site.roles.balancers, *site.roles.web[1:]][0]
         self._url = urlsplit(site.url)
         self._marks: list[tuple[float, str]] = []
-        self.promises: list[Promise] = []
+        self.checks: list[Check] = []
 
     def run(self) -> FloodResult:
         """While the flood goes on, Fail2Ban is killed on one node, and the node that is flooded reboots.
@@ -288,7 +288,7 @@ class Flood:
         moment = self._mark(
             f"Fail2Ban is back on {node} and has counted" if back else f"Fail2Ban is not back on {node}"
         )
-        self._promise(
+        self._check(
             "Fail2Ban, killed, comes back by itself and counts",
             back,
             f"after {moment - begun:.1f} s" if back else "it does not",
@@ -316,7 +316,7 @@ class Flood:
         back = self._mark(f"{node} serves again" if serves else f"{node} does not serve")
         self._wait("it is attacked again", lambda: any(r.start > back and r.status for r in [*attack.requests]))
         answers = {request.status for request in attack.requests if request.start > back and request.status}
-        self._promise(
+        self._check(
             "a node that restarts comes back with the bans",
             not missing and answers == {REFUSED},
             f"{len(banned) - len(missing)} of {len(banned)}, attackers get {', '.join(map(str, answers)) or 'nothing'}",
@@ -337,7 +337,7 @@ class Flood:
         visitor.stop()
         errors = [attempt.error for attempt in visitor.attempts if attempt.error]
         served = bool(visitor.attempts) and not errors
-        self._promise(
+        self._check(
             "an unban holds on every node",
             free and served and seconds <= BAN_LIMIT,
             f"after {seconds:.1f} s" + (f", then {errors[0]}" if errors else ""),
@@ -346,44 +346,44 @@ class Flood:
 
     def _judge(self, fault: FloodResult, tried: int, refused: int) -> None:
         seconds = fault.ban_seconds
-        self._promise(
+        self._check(
             f"banned on every node after {self._hits} hits",
             seconds is not None and seconds <= BAN_LIMIT,
             "not all of them" if seconds is None else f"{seconds:.1f} s",
             f"within {BAN_LIMIT:.0f} s",
         )
-        self._promise(
+        self._check(
             "innocents are served",
             bool(tried) and not fault.innocent_failures,
             f"{fault.innocent_failures} of {tried:,} not",
             "all",
         )
-        self._promise(
+        self._check(
             f"innocents wait no longer than {SLOW:.0f} s",
             bool(tried) and not fault.slow_innocents,
             f"{fault.slow_innocents} of {tried:,} do",
             "none",
         )
-        self._promise(
+        self._check(
             "no request of a banned address reaches PHP",
             bool(refused) and not fault.php_hits_after_ban,
             f"{fault.php_hits_after_ban} did, {refused:,} were refused",
             "0",
         )
-        self._promise("nobody else is banned", not fault.wrong_bans, str(fault.wrong_bans), "0")
-        self._promise(
+        self._check("nobody else is banned", not fault.wrong_bans, str(fault.wrong_bans), "0")
+        self._check(
             "cached pages per second, and others",
             fault.cached_pages_per_second >= CACHED_TIMES * fault.uncached_pages_per_second,
             f"{fault.cached_pages_per_second:,} and {fault.uncached_pages_per_second}",
             f"{CACHED_TIMES} times",
         )
-        self._promise(
+        self._check(
             "99 of 100 cached pages", fault.cached_p99_ms < CACHED_P99_MS, f"{fault.cached_p99_ms} ms",
             f"under {CACHED_P99_MS:.0f} ms",
         )  # fmt: skip
 
-    def _promise(self, name: str, held: bool, measured: str, bar: str) -> None:
-        self.promises.append(Promise(name=f"flood: {name}", held=held, measured=measured, bar=bar))
+    def _check(self, name: str, held: bool, measured: str, limit: str) -> None:
+        self.checks.append(Check(name=f"flood: {name}", held=held, measured=measured, limit=limit))
 
     def _mark(self, text: str) -> float:
         self._marks.append((time.time(), text))

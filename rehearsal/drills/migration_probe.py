@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rehearsal.probes.base import Probe, worst
-from rehearsal.report.model import FaultResult, Promise
+from rehearsal.report.model import Check, FaultResult
 
 MIGRATION_OUTAGE = 10.0
 """Seconds that a site may be away from its visitors while it moves onto the volume."""
@@ -19,7 +19,7 @@ class Before:
     def __init__(self, visitors: Sequence[Probe]) -> None:
         self._visitors = visitors
         self.found: list[FaultResult] = []
-        self.promises: list[Promise] = []
+        self.checks: list[Check] = []
 
     def __enter__(self) -> Before:
         self._since = time.time()
@@ -36,11 +36,11 @@ class Before:
         name = "the site moves onto the volume"
         timeline = [visitor.lane(self._since) for visitor in self._visitors]
         self.found.append(FaultResult(name=name, page_outage_seconds=outage, timeline=timeline))
-        self.promises.append(
-            Promise(
+        self.checks.append(
+            Check(
                 name=f"{name}: pages",
                 held=outage <= MIGRATION_OUTAGE,
                 measured=f"{outage:.1f} s",
-                bar=f"at most {MIGRATION_OUTAGE:.0f} s",
+                limit=f"at most {MIGRATION_OUTAGE:.0f} s",
             )
         )

@@ -99,13 +99,13 @@ class SessionsDrill(ExistingDrill):
             lost_sessions=sum(visitor.lost_sessions for visitor in visitors),
         )
         self.found.append(fault)
-        self.promise(
+        self.check(
             f"{name}: no counter goes back",
             not fault.lost_visits,
             f"{fault.lost_visits} of {fault.visits} visits lost",
             "none",
         )
-        self.promise(
+        self.check(
             f"{name}: sessions, carts and logins survive",
             not fault.lost_sessions and not wrong,
             "; ".join(wrong[:3]) or f"{fault.lost_sessions} of {VISITORS} lost",

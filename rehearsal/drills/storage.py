@@ -48,7 +48,7 @@ class StorageDrill(WordPressDrill):
         self.node_loss(node, while_away=lambda: uploads.append(self.upload(self.site.roles.web[0])))
         ((path, digest),) = uploads
         in_brick = self.site.on(node, "sha256sum", f"{self.site.brick(node)}{path}").split()[0]
-        self.promise(
+        self.check(
             f"an upload while {node} was away is in its brick",
             in_brick == digest,
             "equal in bytes" if in_brick == digest else "differs",

@@ -75,7 +75,7 @@ class WordPressDrill(Drill):
         with progress.step(f"Uploading through {first}, reading back from {' and '.join(others)}"):
             path, digest = self.upload(first)
             wrong = [node for node in others if self.download_digest(node, path) != digest]
-        self.promise(
+        self.check(
             "an upload is the same on every node",
             not wrong,
             f"differs on {', '.join(wrong)}" if wrong else "equal in bytes",
@@ -103,13 +103,13 @@ class WordPressDrill(Drill):
                 wrong = ""
             except ToolError as error:
                 wrong = str(error).splitlines()[-1]
-        self.promise("a post that is written in a browser is on every node", not wrong, wrong or "it is", "it is")
+        self.check("a post that is written in a browser is on every node", not wrong, wrong or "it is", "it is")
 
     def flood(self) -> None:
         """Many addresses attack, and everybody else is served."""
         flood = Flood(self.site, PAGE)
         self.found.append(flood.run())
-        self.promises += flood.promises
+        self.checks += flood.checks
 
     def database_failover(self) -> None:
         """The database's active host loses power."""

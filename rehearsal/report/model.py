@@ -11,8 +11,8 @@ from typing import Annotated
 
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializeAsAny
-from rich.bar import Bar
 from rich.console import Console, Group
+from rich.limit import Bar
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -143,13 +143,13 @@ class FaultResult(BaseModel):
         return Axis(min(moments, default=0), max(moments, default=0))
 
 
-class Promise(BaseModel):
-    """Something that has to be true; `measured` is what was found, `bar` what was asked for."""
+class Check(BaseModel):
+    """Something that has to be true; `measured` is what was found, `limit` what was asked for."""
 
     name: str
     held: bool
     measured: str
-    bar: str
+    limit: str
 
 
 class PathStep(BaseModel):
@@ -184,12 +184,12 @@ class Report(BaseModel):
     critical_path_seconds: Seconds
     second_up_changes: int
     faults: list[SerializeAsAny[FaultResult]] = []
-    promises: list[Promise] = []
+    checks: list[Check] = []
     graph: list[GraphNode] = []
 
     @property
-    def broken(self) -> list[Promise]:
-        return [promise for promise in self.promises if not promise.held]
+    def broken(self) -> list[Check]:
+        return [check for check in self.checks if not check.held]
 
     @property
     def ok(self) -> bool:
@@ -197,8 +197,8 @@ class Report(BaseModel):
 
     @property
     def verdict(self) -> str:
-        counted, word = (self.promises, "held") if self.ok else (self.broken, "broken")
-        return f"{len(counted)} of {len(self.promises)} promises {word}"
+        counted, word = (self.checks, "held") if self.ok else (self.broken, "broken")
+        return f"{len(counted)} of {len(self.checks)} promises {word}"
 
     @property
     def slow(self) -> list[GraphNode]:
@@ -244,8 +244,8 @@ class Report(BaseModel):
             console.print(Padding(table, (0, 0, 0, 2)))
         console.print(f"\nStood in for: {len(self.stand_ins)} types of resource, named in the report", style="dim")
         console.print(Text(self.verdict, style="bold green" if self.ok else "bold red"))
-        for promise in self.broken:
-            console.print(Text(f"  broken: {promise.name}: {promise.measured}, not {promise.bar}", style="red"))
+        for check in self.broken:
+            console.print(Text(f"  broken: {check.name}: {check.measured}, not {check.limit}", style="red"))
 
     def _path_table(self) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -254,8 +254,8 @@ class Report(BaseModel):
         table.add_column(ratio=1)
         begun = 0.0
         for step in self.critical_path:
-            bar = Bar(self.critical_path_seconds, begun, begun + step.seconds, color="blue")
-            table.add_row(Text(step.resource), in_seconds(step.seconds), bar)
+            limit = Bar(self.critical_path_seconds, begun, begun + step.seconds, color="blue")
+            table.add_row(Text(step.resource), in_seconds(step.seconds), limit)
             begun += step.seconds
         return table
 
@@ -266,9 +266,9 @@ class Report(BaseModel):
 
     def _promise_table(self) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for promise in self.promises:
-            sign = Text("held", style="green") if promise.held else Text("BROKEN", style="bold red")
-            table.add_row(sign, Text(promise.name), Text(promise.measured), Text(promise.bar, style="dim"))
+        for check in self.checks:
+            sign = Text("held", style="green") if check.held else Text("BROKEN", style="bold red")
+            table.add_row(sign, Text(check.name), Text(check.measured), Text(check.limit, style="dim"))
         return table
 
 

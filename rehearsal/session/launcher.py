@@ -14,7 +14,7 @@ from typing import Any
 from rehearsal import progress
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.project import PROJECT, REPOSITORY
-from rehearsal.report.model import Promise, Report
+from rehearsal.report.model import Check, Report
 from rehearsal.session.leaks import residue
 from rehearsal.session.runner import RESULT, Extent
 from rehearsal.session.sandbox import OutsideAddresses, Sandbox
@@ -52,7 +52,7 @@ def rehearse(stack: str, extent: Extent, *, keep: bool) -> Report:
             raise RehearsalFailed(f"the rehearsal of {stack} failed; the engine's log: {saved_log(sandbox)}")
         report = Report.model_validate_json((sandbox.directory / RESULT).read_text())
     if not sandbox.kept:
-        report.promises.append(nothing_left(sandbox))
+        report.checks.append(nothing_left(sandbox))
     return report
 
 
@@ -76,10 +76,10 @@ def held(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, k
                 sandbox.stop()
 
 
-def nothing_left(sandbox: Sandbox) -> Promise:
+def nothing_left(sandbox: Sandbox) -> Check:
     left = residue(sandbox)
-    return Promise(
-        name="nothing is left on this machine", held=not left, measured=", ".join(left) or "nothing", bar="nothing"
+    return Check(
+        name="nothing is left on this machine", held=not left, measured=", ".join(left) or "nothing", limit="nothing"
     )
 
 

@@ -21,7 +21,7 @@ from rehearsal.drills.migration_probe import Before
 from rehearsal.project import PROJECT
 from rehearsal.region.control import connect
 from rehearsal.region.faults import RegionControl
-from rehearsal.report.model import Promise, Report
+from rehearsal.report.model import Check, Report
 from rehearsal.system.shell import ToolError
 
 Extent = Literal["up", "drill", "drill-and-destroy"]
@@ -60,7 +60,7 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
         second_up_changes=second.changes,
         graph=nodes,
         faults=[*before.found],
-        promises=[*before.promises, unchanged(second)],
+        checks=[*before.checks, unchanged(second)],
     )
     print_outputs(first)
     if settings.site and settings.site.domain:
@@ -71,7 +71,7 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
         if extent == "drill-and-destroy":
             drill.way_down()
         report.faults += drill.found
-        report.promises += drill.promises
+        report.checks += drill.checks
     return report
 
 
@@ -94,13 +94,13 @@ def boot_existing(stack: str, deployment: Deployment, control: RegionControl) ->
     return ["the existing machines, booted here, with SSH keys made for them"]
 
 
-def unchanged(second: Result) -> Promise:
+def unchanged(second: Result) -> Check:
     changed = [f"{short(step.urn)} ({step.operation})" for step in second.steps.values() if step.operation != "same"]
-    return Promise(
+    return Check(
         name="a second up changes nothing",
         held=not second.changes,
         measured=", ".join(changed) or "no change",
-        bar="no change",
+        limit="no change",
     )
 
 

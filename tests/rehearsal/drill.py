@@ -26,7 +26,7 @@ def drilled(stack: str, directory: Path) -> tuple[dict[str, Any], list[FaultResu
     assert report["second_up_changes"] == 0
     assert report["critical_path_seconds"] == pytest.approx(sum(s["seconds"] for s in report["critical_path"]), abs=0.1)
     assert report["critical_path_seconds"] <= report["up_seconds"]
-    assert [promise["name"] for promise in report["promises"] if not promise["held"]] == []
+    assert [check["name"] for check in report["checks"] if not check["held"]] == []
     for fault in report["faults"]:
         if fault["acknowledged_writes"] is not None:
             assert fault["lost_acknowledged_writes"] == 0

@@ -16,12 +16,12 @@ from rich.console import Console
 from rehearsal.report.model import (
     PAUSE,
     Attempt,
+    Check,
     FaultResult,
     GraphNode,
     Lane,
     Mark,
     PathStep,
-    Promise,
     Report,
     stretches,
 )
@@ -67,9 +67,9 @@ def report() -> Report:
             ),
             Flood(name="flood", ban_seconds=3.25, wrong_bans=0),
         ],
-        promises=[
-            Promise(name="gfs1 loses power: writes", held=True, measured="4.2 s", bar="at most 8 s"),
-            Promise(name="gfs1 loses power: pages", held=False, measured="12.0 s", bar="at most 12 s"),
+        checks=[
+            Check(name="gfs1 loses power: writes", held=True, measured="4.2 s", limit="at most 8 s"),
+            Check(name="gfs1 loses power: pages", held=False, measured="12.0 s", limit="at most 12 s"),
         ],
         graph=[
             GraphNode(resource="Vpc network", type="aws:ec2/vpc:Vpc", start=0.5, end=3, waits_for=[]),
@@ -84,11 +84,11 @@ def test_report_json_has_the_fields_that_others_read(report: Report, tmp_path: P
     written = json.loads((tmp_path / "report.json").read_text())
     assert written.keys() >= {
         "stack", "stand_ins", "up_seconds", "critical_path", "critical_path_seconds", "second_up_changes", "faults",
-        "promises",
+        "checks",
     }  # fmt: skip
     assert written["critical_path"][0] == {"resource": "Vpc network", "seconds": 3}
-    assert written["promises"][1] == {
-        "name": "gfs1 loses power: pages", "held": False, "measured": "12.0 s", "bar": "at most 12 s",
+    assert written["checks"][1] == {
+        "name": "gfs1 loses power: pages", "held": False, "measured": "12.0 s", "limit": "at most 12 s",
     }  # fmt: skip
     figures = {name: value for name, value in written["faults"][0].items() if name not in ("marks", "timeline")}
     assert figures == {
@@ -127,8 +127,8 @@ def test_a_report_that_cannot_be_made_leaves_the_last_one_alone(report: Report, 
 def test_broken_promises_are_named(report: Report) -> None:
     assert not report.ok
     assert report.verdict == "1 of 2 promises broken"
-    assert [promise.name for promise in report.broken] == ["gfs1 loses power: pages"]
-    report.promises.pop()
+    assert [check.name for check in report.broken] == ["gfs1 loses power: pages"]
+    report.checks.pop()
     assert report.ok
     assert report.verdict == "1 of 1 promises held"
 
@@ -141,7 +141,7 @@ def printed(report: Report, *, terminal: bool) -> str:
 
 def test_the_terminal_form_fits_80_columns_and_is_plain_without_a_terminal(report: Report) -> None:
     report.faults += [FaultResult(name=f"a fault with a long name, number {n}", heal_seconds=n) for n in range(4)]
-    report.promises[0].name = f"a promise {'of very many words ' * 8}"
+    report.checks[0].name = f"a promise {'of very many words ' * 8}"
     text = printed(report, terminal=False)
     assert max(map(len, text.splitlines())) <= 80
     assert "\x1b" not in text
@@ -223,7 +223,7 @@ def test_the_graph_leaves_out_what_is_quick_and_beside_the_critical_path(report:
 
 
 def test_a_report_of_nothing_but_an_up_is_whole(report: Report, tmp_path: Path) -> None:
-    report.faults, report.promises, report.graph, report.critical_path = [], [], [], []
+    report.faults, report.checks, report.graph, report.critical_path = [], [], [], []
     report.write(tmp_path)
     assert "1 min 23 s" in Page((tmp_path / "report.html").read_text()).text
     assert "up in 1 min 23 s" in printed(report, terminal=False)
