@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 DAY = datetime.timedelta(days=1)
 
 
-class Authority:
+class CertificateAuthority:
     """A root certificate made for this rehearsal alone."""
 
     def __init__(self) -> None:

@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.region.ca import Authority
-from rehearsal.region.dns import Names
+from rehearsal.region.ca import CertificateAuthority
+from rehearsal.region.dns import NameServer
 from rehearsal.region.network import Host, Network
 from rehearsal.region.service import Service, ServicesRoot
 from rehearsal.system.shell import ToolError, run
@@ -36,15 +36,15 @@ class Database:
 
     def __init__(
         self, key: str, endpoint: str, hosts: list[Host], port: int, account: Account, settings: dict[str, str],
-        services: ServicesRoot, network: Network, names: Names, authority: Authority, logs: Path,
+        services: ServicesRoot, network: Network, dns: NameServer, ca: CertificateAuthority, logs: Path,
     ) -> None:  # fmt: skip
         self.endpoint, self.hosts, self.port, self.settings = endpoint, hosts, port, settings
-        self._services, self._network, self._names, self._log = (services, network, names, logs / f"{key}.log")
+        self._services, self._network, self._dns, self._log = (services, network, dns, logs / f"{key}.log")
         self._home = f"/var/lib/rehearsal/{key}"
         self._directory = services.root / self._home[1:]
         self._next_host = itertools.cycle(hosts)
         self._directory.mkdir(parents=True)
-        authority.sign(endpoint, self._directory)
+        ca.sign(endpoint, self._directory)
         run(
             "chroot", services.root, "mariadb-install-db", "--no-defaults", f"--datadir={self._home}/data",
             "--skip-test-db", "--auth-root-authentication-method=socket", "--skip-name-resolve", "--force", timeout=120,
@@ -78,7 +78,7 @@ class Database:
     def destroy(self) -> None:
         self._service.stop()
         self._network.unplug(self.active)
-        self._names.set(self.endpoint, None)
+        self._dns.set(self.endpoint, None)
         shutil.rmtree(self._directory)
 
     def _start(self, *, first: bool = False) -> None:
@@ -108,7 +108,7 @@ class Database:
         )  # fmt: skip
         self._wait()
         (self._directory / "first.sql").unlink(missing_ok=True)
-        self._names.set(self.endpoint, self.active.address)
+        self._dns.set(self.endpoint, self.active.address)
 
     def _wait(self) -> None:
         end = time.monotonic() + 60

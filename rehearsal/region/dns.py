@@ -13,7 +13,7 @@ TTL = 5
 """Seconds: what RDS gives its endpoints (RDS user guide, "Multi-AZ DB instance failover")."""
 
 
-class Names:
+class NameServer:
     """Names and their addresses; a change is in force at once, and seen when a client's answer has aged out."""
 
     def __init__(self, services: ServicesRoot, logs: Path) -> None:

@@ -80,7 +80,7 @@ class RegionControl:
     def point(self, name: str) -> None:
         """Point a name at the load balancer, as the owner of a domain does after the first `up`."""
         balancer = next(iter(self._region.balancers.values()))
-        self._region.names.set(name, balancer.host.public)
+        self._region.dns.set(name, balancer.host.public)
 
     def reaches(self, source: str, target: str, port: int) -> bool:
         """Whether a host gets a TCP connection to another; each a machine's name, `balancer` or `database`."""

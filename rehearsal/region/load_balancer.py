@@ -12,8 +12,8 @@ from pathlib import Path
 
 import jinja2
 
-from rehearsal.region.ca import Authority
-from rehearsal.region.dns import Names
+from rehearsal.region.ca import CertificateAuthority
+from rehearsal.region.dns import NameServer
 from rehearsal.region.network import Host, Network
 from rehearsal.region.service import Service, ServicesRoot
 from rehearsal.system.shell import ToolError, run
@@ -68,23 +68,23 @@ class Balancer:
         host: Host,
         services: ServicesRoot,
         network: Network,
-        names: Names,
-        authority: Authority,
+        dns: NameServer,
+        ca: CertificateAuthority,
         logs: Path,
     ) -> None:
         self.name, self.host = name, host
         self.listeners: dict[str, Listener] = {}
         self.groups: dict[str, TargetGroup] = {}
-        self._services, self._network, self._names, self._log = services, network, names, logs / f"{key}.log"
+        self._services, self._network, self._dns, self._log = services, network, dns, logs / f"{key}.log"
         self._lock = threading.Lock()
         self._home = f"/var/lib/rehearsal/{key}"
         self._directory = services.root / self._home[1:]
         self._directory.mkdir(parents=True)
-        authority.sign(name, self._directory)
+        ca.sign(name, self._directory)
         pair = [(self._directory / part).read_text() for part in ("certificate.pem", "key.pem")]
         (self._directory / "listener.pem").write_text("".join(pair))
         network.plug(host, configured=True)
-        names.set(name, host.public or host.address)
+        dns.set(name, host.public or host.address)
         self._service: Service | None = None
 
     def apply(self) -> None:
@@ -146,5 +146,5 @@ class Balancer:
     def destroy(self) -> None:
         if self._service:
             self._service.stop()
-        self._names.set(self.name, None)
+        self._dns.set(self.name, None)
         self._network.unplug(self.host)

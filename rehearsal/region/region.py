@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.region.ca import Authority
+from rehearsal.region.ca import CertificateAuthority
 from rehearsal.region.capture import Capture
 from rehearsal.region.database import Account, Database
 from rehearsal.region.disk import Disk
-from rehearsal.region.dns import Names
+from rehearsal.region.dns import NameServer
 from rehearsal.region.load_balancer import Balancer, TargetGroup
 from rehearsal.region.machine import Machine
 from rehearsal.region.network import RESOLVER, Host, Network, Port
@@ -59,8 +59,8 @@ class Region:
             (self._directory / folder).mkdir()
         self.network = Network(settings.operator, settings.outsider)
         self.services = ServicesRoot(self._directory / "services", [settings.image.services, settings.image.nodes])
-        self.names = Names(self.services, self._directory / "logs")
-        self.authority = Authority()
+        self.dns = NameServer(self.services, self._directory / "logs")
+        self.ca = CertificateAuthority()
 
     def new_machine(
         self,
@@ -109,9 +109,9 @@ class Region:
             cgroup,
         )
         with (machine.root / "etc/ssl/certs/ca-certificates.crt").open("a") as trusted:
-            trusted.write(self.authority.certificate)
+            trusted.write(self.ca.certificate)
         own = machine.root / "usr/local/share/ca-certificates/rehearsal.crt"
-        own.write_text(self.authority.certificate)
+        own.write_text(self.ca.certificate)
         self.machines[key] = machine
         return machine
 
@@ -130,8 +130,8 @@ class Region:
             settings,
             self.services,
             self.network,
-            self.names,
-            self.authority,
+            self.dns,
+            self.ca,
             self._directory / "logs",
         )
 
@@ -143,9 +143,7 @@ class Region:
 
     def new_balancer(self, key: str, name: str, host: Host) -> None:
         logs = self._directory / "logs"
-        self.balancers[key] = Balancer(
-            host.name, name, host, self.services, self.network, self.names, self.authority, logs
-        )
+        self.balancers[key] = Balancer(host.name, name, host, self.services, self.network, self.dns, self.ca, logs)
 
     def apply_balancers(self) -> None:
         for balancer in self.balancers.values():

@@ -162,16 +162,16 @@ def mounted(nodes: Mapping[str, Node]) -> dict[str, Node]:
 @pytest.fixture(scope="session")
 def databases(region: Region) -> dict[str, str]:
     """Host names of database servers: `wordpress`, one of another authority, and one without TLS."""
-    own = region.authority
+    own = region.ca
     for name, settings in {
         NAME: {"require_secure_transport": "1"},
         FOREIGN_CA: {"require_secure_transport": "1"},
         NO_TLS: {"ssl": "0"},
     }.items():
         if name == FOREIGN_CA:
-            region.authority = type(own)()
+            region.ca = type(own)()
         port = region.network.new_port("eth0", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
         host = Host(f"db-{name}", (port,))
         region.new_database(name, f"{name}.example.com", [host], 3306, Account(NAME, NAME, PASSWORD), settings)
-        region.authority = own
+        region.ca = own
     return {name: database.endpoint for name, database in region.databases.items()}

@@ -253,8 +253,8 @@ def test_a_droplet_that_gets_the_tag_gets_visitors_and_with_it_a_firewall(site: 
 
 def query(site: Site, droplet: str, statement: str, *options: str) -> str:
     cluster, user = site.made["database"].outputs, site.made["user"].outputs
-    authority = site.engine.invoke("digitalocean:index/getDatabaseCa:getDatabaseCa", clusterId=site.made["database"].id)
-    site.machine(droplet).enter("sh", "-c", "cat >/root/ca.pem", stdin=authority["certificate"])
+    ca = site.engine.invoke("digitalocean:index/getDatabaseCa:getDatabaseCa", clusterId=site.made["database"].id)
+    site.machine(droplet).enter("sh", "-c", "cat >/root/ca.pem", stdin=ca["certificate"])
     return site.machine(droplet).enter(
         "mariadb", "--no-defaults", "--batch", "--skip-column-names", "--connect-timeout=3",
         f"--host={cluster['privateHost']}", f"--port={cluster['port']:.0f}", f"--user={user['name']}",

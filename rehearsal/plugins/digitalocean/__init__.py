@@ -13,4 +13,4 @@ from rehearsal.region.region import Region
 
 def provider(region: Region) -> Provider:
     kinds = [kind(region) for module in (network, firewall, compute, database, balancer) for kind in module.KINDS]
-    return Provider("digitalocean", kinds, {database.CA: database.DatabaseCluster(region).authority})
+    return Provider("digitalocean", kinds, {database.CA: database.DatabaseCluster(region).ca})

@@ -89,12 +89,12 @@ class DatabaseCluster(DigitalOceanKind):
     def unmake(self, resource_id: str, inputs: Any) -> None:
         self.region.databases.pop(resource_id).destroy()
 
-    def authority(self, arguments: Properties) -> Properties:
+    def ca(self, arguments: Properties) -> Properties:
         """The certificates that the cluster's own is signed by, as text."""
         cluster = arguments["clusterId"]
         if cluster not in self.region.databases:
             raise Refused(f"{CA}: 404 there is no cluster {cluster}")
-        return {"clusterId": cluster, "id": cluster, "certificate": self.region.authority.certificate}
+        return {"clusterId": cluster, "id": cluster, "certificate": self.region.ca.certificate}
 
 
 class OfCluster(DigitalOceanKind):

@@ -57,7 +57,7 @@ def region() -> Region:
     region.new_balancer.side_effect = new_balancer
     region.new_database.side_effect = new_database
     region.new_disk.side_effect = lambda key, size: region.disks.update({key: Mock()})
-    region.authority.certificate = "the authority's certificate"
+    region.ca.certificate = "the authority's certificate"
     return region
 
 
