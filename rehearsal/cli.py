@@ -14,7 +14,7 @@ from rich.console import Console
 from rehearsal import progress
 from rehearsal.deploy.stacks import stacks
 from rehearsal.session.launcher import RehearsalFailed, rehearse, reports, sandbox_of
-from rehearsal.session.leaks import residue
+from rehearsal.session.leaks import leaks
 from rehearsal.session.runner import Extent
 from rehearsal.session.sandbox import Sandbox, SandboxError
 from rehearsal.setup.host import HostError
@@ -75,7 +75,7 @@ def down(stack: Stack) -> None:
         fail(f"{stack} is not up")
     with progress.step(f"Taking {stack} down"):
         sandbox.stop()
-    if left := residue(sandbox):
+    if left := leaks(sandbox):
         fail(f"{stack} is down, but these are left: {', '.join(left)}")
 
 

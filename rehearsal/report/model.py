@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rehearsal.progress import duration
-from rehearsal.report.timeline import Axis
+from rehearsal.report.timeline import Timeline
 
 TEMPLATES = Path(__file__).parent
 
@@ -135,12 +135,12 @@ class FaultResult(BaseModel):
         }
 
     @property
-    def axis(self) -> Axis:
+    def time_axis(self) -> Timeline:
         """From the first moment that any client or mark knows of to the last."""
         moments = [mark.at for mark in self.marks]
         for lane in self.timeline:
             moments += [moment for attempt in lane.attempts for moment in (attempt.at, attempt.end)]
-        return Axis(min(moments, default=0), max(moments, default=0))
+        return Timeline(min(moments, default=0), max(moments, default=0))
 
 
 class Check(BaseModel):
@@ -231,7 +231,7 @@ class Report(BaseModel):
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         page.filters |= {"duration": duration, "in_seconds": in_seconds, "stretches": stretches}
-        return page.get_template("report.html.j2").render(report=self, Axis=Axis, pause=PAUSE)
+        return page.get_template("report.html.j2").render(report=self, Timeline=Timeline, pause=PAUSE)
 
     def print(self, console: Console) -> None:
         """Print the report in 80 columns; the verdict comes last, where a terminal's reader looks first."""

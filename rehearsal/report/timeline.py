@@ -11,7 +11,7 @@ CLEAR = 7
 
 
 @dataclass(frozen=True)
-class Axis:
+class Timeline:
     """From one moment to another, in seconds; places on it are percentages of its width."""
 
     first: float

@@ -15,7 +15,7 @@ from rehearsal import progress
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.report.model import Check, Report
-from rehearsal.session.leaks import residue
+from rehearsal.session.leaks import leaks
 from rehearsal.session.runner import RESULT, Extent
 from rehearsal.session.sandbox import OutsideAddresses, Sandbox
 from rehearsal.setup import cache, engine, host, image
@@ -77,7 +77,7 @@ def held(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, k
 
 
 def nothing_left(sandbox: Sandbox) -> Check:
-    left = residue(sandbox)
+    left = leaks(sandbox)
     return Check(
         name="nothing is left on this machine", held=not left, measured=", ".join(left) or "nothing", limit="nothing"
     )

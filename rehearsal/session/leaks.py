@@ -10,7 +10,7 @@ from rehearsal.session.sandbox import Sandbox
 from rehearsal.system.cgroups import hierarchies
 
 
-def residue(sandbox: Sandbox) -> list[str]:
+def leaks(sandbox: Sandbox) -> list[str]:
     """Machines, mounts, loop devices, namespaces, control groups, processes and files of a rehearsal that has ended."""
     return [*_files(sandbox), *_cgroups(sandbox), *_loop_devices(sandbox), *_processes(sandbox), *_mounts(sandbox)]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rehearsal.session.launcher import sandbox_of
-from rehearsal.session.leaks import residue
+from rehearsal.session.leaks import leaks
 from tests.rehearsal.command import rehearse
 
 FaultResult = dict[str, Any]
@@ -37,7 +37,7 @@ def drilled(stack: str, directory: Path) -> tuple[dict[str, Any], list[FaultResu
     paths = [Path(line) for line in done.stdout.splitlines()[-2:]]
     assert [path.name for path in paths] == ["report.json", "report.html"]
     assert re.findall(r'(?:src|href)="(?!#)[^"]*"|@import|url\(', paths[1].read_text()) == []
-    assert residue(sandbox_of(stack)) == []
+    assert leaks(sandbox_of(stack)) == []
     return report, report["faults"]
 
 

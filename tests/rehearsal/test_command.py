@@ -15,7 +15,7 @@ from pathlib import Path
 from rehearsal.deploy.stacks import stacks
 from rehearsal.project import REPOSITORY
 from rehearsal.session.launcher import sandbox_of
-from rehearsal.session.leaks import residue
+from rehearsal.session.leaks import leaks
 from tests.rehearsal.command import REHEARSE, rehearse
 
 STACK = "aws-wordpress"
@@ -52,7 +52,7 @@ def test_a_second_rehearsal_is_refused_and_a_killed_one_leaves_nothing() -> None
 
         first.kill()
     assert until(lambda: not sandbox.running, 30)
-    assert residue(sandbox) == []
+    assert leaks(sandbox) == []
 
 
 def test_an_interrupt_takes_everything_down_and_says_so() -> None:
@@ -65,7 +65,7 @@ def test_an_interrupt_takes_everything_down_and_says_so() -> None:
         _, output = running.communicate(timeout=60)
     assert running.returncode == 130
     assert f"interrupted: {STACK} is taken down" in output
-    assert residue(sandbox) == []
+    assert leaks(sandbox) == []
 
 
 def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
@@ -81,7 +81,7 @@ def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
     finally:
         ended = rehearse("down", STACK, timeout=120)
     assert ended.returncode == 0
-    assert residue(sandbox) == []
+    assert leaks(sandbox) == []
 
 
 def test_a_command_plugin_of_the_operators_own_does_the_work_of_its_stand_in(tmp_path: Path) -> None:

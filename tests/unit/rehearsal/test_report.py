@@ -25,7 +25,7 @@ from rehearsal.report.model import (
     Report,
     stretches,
 )
-from rehearsal.report.timeline import Axis
+from rehearsal.report.timeline import Timeline
 
 
 class Flood(FaultResult):
@@ -269,11 +269,11 @@ def test_stretches_tell_the_same_in_fewer(attempts: list[Attempt]) -> None:
 
 @given(st.floats(-100, 100), st.floats(0, 10_000))
 def test_an_axis_has_few_round_ticks_that_lie_on_it(first: float, span: float) -> None:
-    axis = Axis(first, first + span)
-    assert len(axis.ticks) <= 7
-    assert all(0 <= axis.place(tick) <= 100 for tick in axis.ticks)
-    assert len(axis.ticks) >= 2 or span < 5
+    time_axis = Timeline(first, first + span)
+    assert len(time_axis.ticks) <= 7
+    assert all(0 <= time_axis.place(tick) <= 100 for tick in time_axis.ticks)
+    assert len(time_axis.ticks) >= 2 or span < 5
 
 
 def test_marks_that_are_near_each_other_go_on_different_lines() -> None:
-    assert Axis(0, 100).levels([0, 20, 22, 23, 29]) == [0, 0, 1, 2, 0]
+    assert Timeline(0, 100).levels([0, 20, 22, 23, 29]) == [0, 0, 1, 2, 0]
