@@ -10,7 +10,7 @@ from components.config.settings import Settings
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed
 from rehearsal.drills import reachability
-from rehearsal.drills.fault_window import HEAL_LIMIT, RETURN_LIMIT, Watch
+from rehearsal.drills.fault_window import HEAL_LIMIT, RETURN_LIMIT, FaultWindow
 from rehearsal.drills.reachability import PortCheck
 from rehearsal.drills.site import Site
 from rehearsal.probes.base import Probe
@@ -64,22 +64,22 @@ class Drill:
 
         `while_away`: what is done in between.
         """
-        with self.watching(f"{node} loses power") as watch:
-            watch.begin(self.control.power_off(node), f"{node} loses power")
-            survivors = [probe for probe in watch.probes if probe.name != node]
-            watch.wait(
+        with self.watched(f"{node} loses power") as window:
+            window.begin(self.control.power_off(node), f"{node} loses power")
+            survivors = [probe for probe in window.probes if probe.name != node]
+            window.wait(
                 "everyone is served again",
-                lambda: all(probe.succeeded_since(watch.since + PAGE_OUTAGE) for probe in survivors),
+                lambda: all(probe.succeeded_since(window.since + PAGE_OUTAGE) for probe in survivors),
             )
-            watch.end(survivors)
+            window.end(survivors)
             while_away()
             self.control.power_on(node)
-            watch.mark(f"{node} has power again")
-            watch.wait(f"{node} serves again", lambda: self.site.healthy(node))
+            window.mark(f"{node} has power again")
+            window.wait(f"{node} serves again", lambda: self.site.healthy(node))
             serves = self.site.healthy(node)
-            watch.mark(f"{node} serves again" if serves else f"{node} does not serve")
-            watch.stop()
-            watch.heal()
+            window.mark(f"{node} serves again" if serves else f"{node} does not serve")
+            window.stop()
+            window.heal()
         fault = self.found[-1]
         self.check(f"{node} serves again when it has power", serves, "it does" if serves else "it does not", "it does")
         self.expect("writes", fault.write_outage_seconds, WRITE_OUTAGE)
@@ -88,19 +88,19 @@ class Drill:
 
     def reboot_all(self) -> None:
         """All nodes reboot together; nobody logs in, and the site comes back."""
-        with self.watching("all nodes reboot at once") as watch:
-            watch.begin(time.time(), "all nodes reboot")
+        with self.watched("all nodes reboot at once") as window:
+            window.begin(time.time(), "all nodes reboot")
             for node in self.site.nodes:
                 self.control.reboot(node)
-            watch.wait("the site is down", lambda: not any(map(self.site.healthy, self.site.nodes)))
-            watch.wait("the site is back", lambda: all(map(self.site.healthy, self.site.nodes)))
-            watch.mark("every node serves again")
+            window.wait("the site is down", lambda: not any(map(self.site.healthy, self.site.nodes)))
+            window.wait("the site is back", lambda: all(map(self.site.healthy, self.site.nodes)))
+            window.mark("every node serves again")
             back = time.time()
-            visitors = [probe for probe in watch.probes if probe.kind == "page"]
-            watch.wait("visitors are served again", lambda: all(probe.succeeded_since(back) for probe in visitors))
-            watch.end(visitors)
-            watch.stop()
-            watch.heal()
+            visitors = [probe for probe in window.probes if probe.kind == "page"]
+            window.wait("visitors are served again", lambda: all(probe.succeeded_since(back) for probe in visitors))
+            window.end(visitors)
+            window.stop()
+            window.heal()
         self.expect("pages", self.found[-1].page_outage_seconds, RETURN_LIMIT)
 
     def refused_destroy(self) -> None:
@@ -138,15 +138,15 @@ class Drill:
         )
 
     @contextmanager
-    def watching(self, name: str) -> Iterator[Watch]:
+    def watched(self, name: str) -> Iterator[FaultWindow]:
         """Have clients at work before, during and after a fault; afterwards look for every acknowledged write."""
         with progress.step(f"Fault: {name}") as shown:
-            watch = Watch(self.site, self.visitors(), self.directory, shown)
+            window = FaultWindow(self.site, self.visitors(), self.directory, shown)
             try:
-                yield watch
+                yield window
             finally:
-                watch.stop()
-            fault = watch.result(name)
+                window.stop()
+            fault = window.result(name)
         self.found.append(fault)
         self.check(
             f"{name}: acknowledged writes lost",
@@ -155,10 +155,10 @@ class Drill:
             "0",
         )
         if fault.heal_seconds is not None:
-            left = "a brick is away" if watch.pending is None else f"{watch.pending} entries are not"
+            left = "a brick is away" if window.pending is None else f"{window.pending} entries are not"
             self.check(
                 f"{name}: every brick healed",
-                watch.pending == 0,
-                f"after {fault.heal_seconds:.1f} s" if watch.pending == 0 else left,
+                window.pending == 0,
+                f"after {fault.heal_seconds:.1f} s" if window.pending == 0 else left,
                 f"within {HEAL_LIMIT:.0f} s",
             )

@@ -29,7 +29,7 @@ def until(happened: Callable[[], bool], limit: float, every: float) -> bool:
     return True
 
 
-class Watch:
+class FaultWindow:
     """The clients of one fault and what happened to them. `directory`: of the volume, where files are written."""
 
     def __init__(self, site: Site, visitors: Sequence[Probe], directory: str, shown: progress.Step) -> None:

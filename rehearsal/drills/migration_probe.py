@@ -13,7 +13,7 @@ MIGRATION_OUTAGE = 10.0
 """Seconds that a site may be away from its visitors while it moves onto the volume."""
 
 
-class Before:
+class MigrationProbe:
     """Lets visitors load pages while the block runs, which is the first `up`: `found` is what they saw of it."""
 
     def __init__(self, visitors: Sequence[Probe]) -> None:
@@ -21,7 +21,7 @@ class Before:
         self.found: list[FaultResult] = []
         self.checks: list[Check] = []
 
-    def __enter__(self) -> Before:
+    def __enter__(self) -> MigrationProbe:
         self._since = time.time()
         return self
 

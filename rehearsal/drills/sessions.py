@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from rehearsal.drills.base import PAGE_OUTAGE, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
-from rehearsal.drills.fault_window import Watch
+from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.probes.base import AddressProbe, Probe, SessionProbe, worst
 from rehearsal.report.model import FaultResult, Seconds
 
@@ -67,33 +67,35 @@ class SessionsDrill(ExistingDrill):
 
     def link_flaps(self, node: str) -> None:
         """A node's link to the storage network goes and comes."""
-        with self.watching(f"{node}'s link flaps") as watch:
-            watch.begin(time.time(), f"{node}'s private link flaps")
+        with self.watched(f"{node}'s link flaps") as window:
+            window.begin(time.time(), f"{node}'s private link flaps")
             for _ in range(FLAPS):
                 self.control.cut_link(node, "eth1")
                 time.sleep(FLAP)
                 self.control.restore_link(node, "eth1")
                 time.sleep(FLAP)
             steady = time.time()
-            watch.mark("the link stays")
-            watch.wait("everyone is served again", lambda: all(probe.succeeded_since(steady) for probe in watch.probes))
-            watch.end(watch.probes)
-            watch.stop()
-            watch.heal()
+            window.mark("the link stays")
+            window.wait(
+                "everyone is served again", lambda: all(probe.succeeded_since(steady) for probe in window.probes)
+            )
+            window.end(window.probes)
+            window.stop()
+            window.heal()
         fault = self.found[-1]
         self.expect("writes", fault.write_outage_seconds, WRITE_OUTAGE)
         self.expect("pages", fault.page_outage_seconds, PAGE_OUTAGE)
 
     @contextmanager
-    def watching(self, name: str) -> Iterator[Watch]:
+    def watched(self, name: str) -> Iterator[FaultWindow]:
         """After the fault, every visitor looks once more for what the site had acknowledged."""
-        with super().watching(name) as watch:
-            yield watch
-        visitors = [probe for probe in watch.probes if isinstance(probe, SessionProbe)]
+        with super().watched(name) as window:
+            yield window
+        visitors = [probe for probe in window.probes if isinstance(probe, SessionProbe)]
         wrong = [f"{visitor.name}: {found}" for visitor in visitors if (found := visitor.look_back())]
         fault = SessionsResult(
             **dict(self.found.pop()),
-            address_outage_seconds=worst(watch.probes, "address", watch.since, watch.until),
+            address_outage_seconds=worst(window.probes, "address", window.since, window.until),
             visits=sum(visitor.visits for visitor in visitors),
             lost_visits=sum(visitor.lost_visits for visitor in visitors),
             lost_sessions=sum(visitor.lost_sessions for visitor in visitors),

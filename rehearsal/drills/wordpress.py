@@ -113,11 +113,11 @@ class WordPressDrill(Drill):
 
     def database_failover(self) -> None:
         """The database's active host loses power."""
-        with self.watching("the database fails over") as watch:
-            watch.begin(self.control.fail_over_database(), "the active host loses power")
+        with self.watched("the database fails over") as window:
+            window.begin(self.control.fail_over_database(), "the active host loses power")
             back = time.time()
-            watch.wait("everyone is served again", lambda: all(probe.succeeded_since(back) for probe in watch.probes))
-            watch.end(watch.probes)
+            window.wait("everyone is served again", lambda: all(probe.succeeded_since(back) for probe in window.probes))
+            window.end(window.probes)
         self.expect("pages", self.found[-1].page_outage_seconds, DATABASE_OUTAGE)
 
     def upload(self, node: str) -> tuple[str, str]:

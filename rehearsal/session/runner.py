@@ -17,7 +17,7 @@ from rehearsal.deploy import critical_path
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed, Result, Workplace, short
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.drills.factory import drill_of
-from rehearsal.drills.migration_probe import Before
+from rehearsal.drills.migration_probe import MigrationProbe
 from rehearsal.project import PROJECT
 from rehearsal.region.control import connect
 from rehearsal.region.faults import RegionControl
@@ -42,7 +42,7 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
     kind = drill_of(settings)
     if kind is None and extent != "up":
         raise DeploymentFailed(f"there is no drill for web: {settings.web} with topology: {settings.topology}")
-    before = Before(kind.before(settings) if kind else [])
+    before = MigrationProbe(kind.before(settings) if kind else [])
     with progress.step(f"pulumi up, stack {stack}") as shown, before:
         first = deployment.up(shown)
     with progress.step("pulumi up again, which has to change nothing") as shown:
