@@ -95,7 +95,7 @@ class Engine:
         return from_wire(answer.inputs)
 
     def _urn(self, kind: str, name: str) -> str:
-        [token] = [token for token in self._provider.kinds if token.endswith(f":{kind}")]
+        [token] = [token for token in self._provider.resource_types if token.endswith(f":{kind}")]
         return f"urn:pulumi:test::ha-wordpress::{token}::{name}"
 
     @staticmethod

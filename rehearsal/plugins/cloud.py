@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from rehearsal.plugins.protocol import Kind, Properties, Refused
+from rehearsal.plugins.protocol import Properties, Refused, ResourceType
 from rehearsal.region.region import Record, Region
 
 
-class CloudKind(Kind):
+class CloudResourceType(ResourceType):
     """A kind of resource that is kept in the region's records."""
 
     reference: ClassVar[re.Pattern[str]]
@@ -32,9 +32,9 @@ class CloudKind(Kind):
         resource_id = self.new_id(inputs)
         if resource_id in self.region.records:
             raise Refused(f"{self.token}: {resource_id} exists already")
-        outputs = self.make(resource_id, inputs)
+        outputs = self.on_create(resource_id, inputs)
         self.region.records[resource_id] = Record(self.token, inputs)
-        self.settle()
+        self.after_change()
         return resource_id, outputs
 
     def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
@@ -43,9 +43,9 @@ class CloudKind(Kind):
         fixed = sorted(set(changed) - self.in_place)
         if fixed:
             raise Refused(f"{self.token}: a change of {', '.join(fixed)} in place is not stood in for")
-        outputs = self.change(resource_id, before, inputs)
+        outputs = self.on_update(resource_id, before, inputs)
         self.region.records[resource_id] = Record(self.token, inputs)
-        self.settle()
+        self.after_change()
         return outputs
 
     def read(self, resource_id: str) -> bool:
@@ -55,9 +55,9 @@ class CloudKind(Kind):
         for other, record in list(self.region.records.items()):
             if record.token not in self.may_outlive and resource_id in self.references(record.inputs):
                 raise Refused(f"{self.token}: {resource_id} is in use by {other} ({record.token})")
-        self.unmake(resource_id, inputs)
+        self.on_delete(resource_id, inputs)
         self.region.records.pop(resource_id, None)
-        self.settle()
+        self.after_change()
 
     def standing(self, token: str) -> dict[str, Any]:
         """The inputs of all resources of a kind that stand, by id."""
@@ -81,15 +81,15 @@ class CloudKind(Kind):
     def new_id(self, inputs: Any) -> str:
         raise NotImplementedError
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         """Do what the cloud would; most of a network is only a record."""
         return {}
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         """Do what a change in place takes."""
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None: ...
+    def on_delete(self, resource_id: str, inputs: Any) -> None: ...
 
-    def settle(self) -> None:
+    def after_change(self) -> None:
         """Do what follows for others from the records as they now stand."""

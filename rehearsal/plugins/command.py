@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import asyncssh
 
-from rehearsal.plugins.protocol import InputModel, Kind, Properties, Provider, Refused
+from rehearsal.plugins.protocol import InputModel, Properties, Provider, Refused, ResourceType
 
 
 class Connection(InputModel):
@@ -28,7 +28,7 @@ class Connection(InputModel):
     per_dial_timeout: int = 15
 
 
-class Remote(Kind):
+class Remote(ResourceType):
     """What both kinds need: a connection."""
 
     def read(self, resource_id: str) -> bool:

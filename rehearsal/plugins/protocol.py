@@ -39,7 +39,7 @@ class InputModel(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
 
 
-class Kind:
+class ResourceType:
     """One resource type of a stand-in."""
 
     token: ClassVar[str]
@@ -86,9 +86,11 @@ Function = Callable[[Properties], Properties]
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """One stand-in: `name` as the engine calls the provider, its kinds, and its functions by token."""
 
-    def __init__(self, name: str, kinds: Sequence[Kind], functions: Mapping[str, Function] | None = None) -> None:
+    def __init__(
+        self, name: str, resource_types: Sequence[ResourceType], functions: Mapping[str, Function] | None = None
+    ) -> None:
         self.name = name
-        self.kinds = {kind.token: kind for kind in kinds}
+        self.resource_types = {resource_type.token: resource_type for resource_type in resource_types}
         self.functions = dict(functions or {})
 
     def serve(self) -> int:
@@ -100,11 +102,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.server.start()
         return port
 
-    def kind(self, urn: str) -> Kind:
+    def resource_type(self, urn: str) -> ResourceType:
         token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
-        if token not in self.kinds:
+        if token not in self.resource_types:
             raise Refused(f"{token} has no stand-in in the rehearsal")
-        return self.kinds[token]
+        return self.resource_types[token]
 
     def Handshake(
         self, request: provider_pb2.ProviderHandshakeRequest, context: Context
@@ -139,60 +141,69 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:
         with Answering(context):
-            kind = self.kind(request.urn)
+            resource_type = self.resource_type(request.urn)
             old, new = from_wire(request.olds), from_wire(request.news)
-            if kind.auto_name and kind.auto_name not in new:
-                before = old.get(kind.auto_name, "")
+            if resource_type.auto_name and resource_type.auto_name not in new:
+                before = old.get(resource_type.auto_name, "")
                 tail = request.randomSeed.hex()[:TAIL]
-                new[kind.auto_name] = (
+                new[resource_type.auto_name] = (
                     before if auto_named(request.urn, before) else f"{logical_name(request.urn)}-{tail}"
                 )
-            faults = [*schema_faults(kind, new), *kind.check(new)]
+            faults = [*schema_faults(resource_type, new), *resource_type.check(new)]
             failures = [provider_pb2.CheckFailure(property=where, reason=what) for where, what in faults]
             return provider_pb2.CheckResponse(inputs=to_wire(new), failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:
         with Answering(context):
-            kind = self.kind(request.urn)
+            resource_type = self.resource_type(request.urn)
             old, new = from_wire(request.old_inputs), from_wire(request.news)
             changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
             return provider_pb2.DiffResponse(
                 changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
                 diffs=changed,
-                replaces=[name for name in changed if name in kind.replacing(new)],
+                replaces=[name for name in changed if name in resource_type.replacing(new)],
                 # a name that the program chose cannot be had twice (pulumi-terraform-bridge, schema.go)
-                deleteBeforeReplace=kind.auto_name in new and not auto_named(request.urn, new[kind.auto_name]),
+                deleteBeforeReplace=resource_type.auto_name in new
+                and not auto_named(request.urn, new[resource_type.auto_name]),
             )
 
     def Create(self, request: provider_pb2.CreateRequest, context: Context) -> provider_pb2.CreateResponse:
         with Answering(context):
-            kind, inputs = self.kind(request.urn), from_wire(request.properties)
+            resource_type, inputs = self.resource_type(request.urn), from_wire(request.properties)
             if request.preview:
-                return provider_pb2.CreateResponse(properties=to_wire(inputs | dict.fromkeys(kind.computed, UNKNOWN)))
-            resource_id, outputs = kind.create(kind.Inputs.model_validate(inputs), request.urn)
-            if not kind.computed <= outputs.keys() <= kind.computed | kind.names():
-                raise AssertionError(f"{kind.token} promises {sorted(kind.computed)} and gives {sorted(outputs)}")
+                return provider_pb2.CreateResponse(
+                    properties=to_wire(inputs | dict.fromkeys(resource_type.computed, UNKNOWN))
+                )
+            resource_id, outputs = resource_type.create(resource_type.Inputs.model_validate(inputs), request.urn)
+            if not resource_type.computed <= outputs.keys() <= resource_type.computed | resource_type.names():
+                raise AssertionError(
+                    f"{resource_type.token} promises {sorted(resource_type.computed)} and gives {sorted(outputs)}"
+                )
             return provider_pb2.CreateResponse(id=resource_id, properties=to_wire(inputs | outputs))
 
     def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:
         with Answering(context):
-            if not self.kind(request.urn).read(request.id):
+            if not self.resource_type(request.urn).read(request.id):
                 return provider_pb2.ReadResponse()
             return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Update(self, request: provider_pb2.UpdateRequest, context: Context) -> provider_pb2.UpdateResponse:
         with Answering(context):
-            kind, old, new = (self.kind(request.urn), from_wire(request.olds), from_wire(request.news))
+            resource_type, old, new = (
+                self.resource_type(request.urn),
+                from_wire(request.olds),
+                from_wire(request.news),
+            )
             if request.preview:
                 return provider_pb2.UpdateResponse(properties=to_wire(old | new))
-            outputs = kind.update(request.id, old, kind.Inputs.model_validate(new))
-            kept = {name: old[name] for name in kind.computed if name in old}
+            outputs = resource_type.update(request.id, old, resource_type.Inputs.model_validate(new))
+            kept = {name: old[name] for name in resource_type.computed if name in old}
             return provider_pb2.UpdateResponse(properties=to_wire(kept | new | outputs))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> empty_pb2.Empty:
         with Answering(context):
-            kind, inputs = self.kind(request.urn), from_wire(request.old_inputs)
-            kind.delete(request.id, from_wire(request.properties), kind.Inputs.model_validate(inputs))
+            resource_type, inputs = self.resource_type(request.urn), from_wire(request.old_inputs)
+            resource_type.delete(request.id, from_wire(request.properties), resource_type.Inputs.model_validate(inputs))
             return empty_pb2.Empty()
 
 
@@ -204,7 +215,7 @@ class Answering:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, resource_type: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
             return
         # an exception that is not caught would leave a pending operation in the stack's state
@@ -212,17 +223,17 @@ class Answering:
         self.context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
 
 
-def schema_faults(kind: Kind, inputs: Properties) -> Iterator[tuple[str, str]]:
+def schema_faults(resource_type: ResourceType, inputs: Properties) -> Iterator[tuple[str, str]]:
     """What the kind's model says of the inputs, but for values that only the deployment will know."""
     try:
-        kind.Inputs.model_validate(inputs)
+        resource_type.Inputs.model_validate(inputs)
     except ValidationError as error:
         for fault in error.errors():
             where = ".".join(str(step) for step in fault["loc"])
             if fault["type"] == "extra_forbidden":
-                yield where, f"{kind.token}: the rehearsal does not stand in for this input"
+                yield where, f"{resource_type.token}: the rehearsal does not stand in for this input"
             elif UNKNOWN not in json.dumps(fault["input"], default=str):
-                yield where, f"{kind.token}: {fault['msg']}"
+                yield where, f"{resource_type.token}: {fault['msg']}"
 
 
 def logical_name(urn: str) -> str:

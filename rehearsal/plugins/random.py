@@ -6,10 +6,10 @@ import secrets
 import string
 from typing import Any, ClassVar
 
-from rehearsal.plugins.protocol import InputModel, Kind, Properties, Provider
+from rehearsal.plugins.protocol import InputModel, Properties, Provider, ResourceType
 
 
-class RandomPassword(Kind):
+class RandomPassword(ResourceType):
     """A password of `length` characters, with at least one of each class that is asked for."""
 
     token = "random:index/randomPassword:RandomPassword"

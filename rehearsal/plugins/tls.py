@@ -8,10 +8,10 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from rehearsal.plugins.protocol import InputModel, Kind, Properties, Provider
+from rehearsal.plugins.protocol import InputModel, Properties, Provider, ResourceType
 
 
-class PrivateKey(Kind):
+class PrivateKey(ResourceType):
     """An Ed25519 key pair in the forms that the provider gives."""
 
     token = "tls:index/privateKey:PrivateKey"

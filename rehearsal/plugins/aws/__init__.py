@@ -8,5 +8,9 @@ from rehearsal.region.region import Region
 
 
 def provider(region: Region) -> Provider:
-    kinds = [kind(region) for module in (network, compute, database, balancer) for kind in module.KINDS]
-    return Provider("aws", kinds, {"aws:ec2/getAmi:getAmi": compute.get_ami})
+    resource_types = [
+        resource_type(region)
+        for module in (network, compute, database, balancer)
+        for resource_type in module.RESOURCE_TYPES
+    ]
+    return Provider("aws", resource_types, {"aws:ec2/getAmi:getAmi": compute.get_ami})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import Any, Literal
 
-from rehearsal.plugins.aws.resource_type import AwsKind, InputModel, Properties, Refused, Tags
+from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
 from rehearsal.region.load_balancer import Balancer, HealthCheck, Listener, TargetGroup
 from rehearsal.region.network import Host
 
 
-class LoadBalancer(AwsKind):
+class LoadBalancer(AwsResourceType):
     token = "aws:lb/loadBalancer:LoadBalancer"
     replaces = frozenset({"name", "internal", "loadBalancerType"})
     computed = frozenset({"arn", "arnSuffix", "dnsName", "vpcId", "zoneId"})
@@ -32,7 +32,7 @@ class LoadBalancer(AwsKind):
             raise Refused(f"ValidationError: the load balancer name {inputs.name} is longer than 32 characters")
         return self.arn("elasticloadbalancing", f"loadbalancer/app/{inputs.name}/{secrets.token_hex(8)}")
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         zones = {self.region.records[subnet].inputs.availability_zone for subnet in inputs.subnets}
         if len(zones) < 2:
             raise Refused("InvalidSubnet: at least two subnets in two zones are needed")
@@ -43,7 +43,7 @@ class LoadBalancer(AwsKind):
         suffix = resource_id.split(":loadbalancer/")[1]
         return {"arn": resource_id, "arnSuffix": suffix, "dnsName": name, "vpcId": "", "zoneId": ""}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         if inputs.enable_deletion_protection:
             raise Refused(f"OperationNotPermitted: {resource_id} has deletion protection")
         self.region.balancers.pop(resource_id).destroy()
@@ -61,7 +61,7 @@ class Check(InputModel):
     matcher: str = "200"
 
 
-class TargetGroupKind(AwsKind):
+class TargetGroupKind(AwsResourceType):
     token = "aws:lb/targetGroup:TargetGroup"
     replaces = frozenset({"name", "port", "protocol", "vpcId", "targetType"})
     in_place = frozenset({"health_check", "deregistration_delay", "tags"})
@@ -83,16 +83,16 @@ class TargetGroupKind(AwsKind):
             raise Refused(f"ValidationError: the target group name {inputs.name} is longer than 32 characters")
         return self.arn("elasticloadbalancing", f"targetgroup/{inputs.name}/{secrets.token_hex(8)}")
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.region.target_groups[resource_id] = TargetGroup(inputs.port, health_check(inputs.health_check))
         return {"arn": resource_id, "arnSuffix": resource_id.rsplit(":", maxsplit=1)[-1], "loadBalancerArns": []}
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         self.region.target_groups[resource_id].check = health_check(new.health_check)
         self.region.apply_balancers()
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         del self.region.target_groups[resource_id]
 
 
@@ -120,7 +120,7 @@ def health_check(check: Check) -> HealthCheck:
     )
 
 
-class TargetGroupAttachment(AwsKind):
+class TargetGroupAttachment(AwsResourceType):
     token = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
     prefix = "target"
     replaces = frozenset({"targetGroupArn", "targetId", "port", "availabilityZone"})
@@ -130,7 +130,7 @@ class TargetGroupAttachment(AwsKind):
         target_id: str
         port: int | None = None
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         group = self.region.target_groups[inputs.target_group_arn]
         if inputs.port not in (None, group.port):
             raise Refused(f"{self.token}: another port than the group's is not stood in for")
@@ -138,7 +138,7 @@ class TargetGroupAttachment(AwsKind):
         self.region.apply_balancers()
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.region.target_groups[inputs.target_group_arn].targets.pop(inputs.target_id)
         self.region.apply_balancers()
 
@@ -155,7 +155,7 @@ class Action(InputModel):
     redirect: Redirect | None = None
 
 
-class ListenerKind(AwsKind):
+class ListenerKind(AwsResourceType):
     """TLS is answered with a certificate of the rehearsal's own authority, whatever ARN is given."""
 
     token = "aws:lb/listener:Listener"
@@ -175,7 +175,7 @@ class ListenerKind(AwsKind):
     def new_id(self, inputs: Any) -> str:
         return f"{inputs.load_balancer_arn.replace(':loadbalancer/', ':listener/')}/{secrets.token_hex(8)}"
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         if inputs.protocol == "HTTPS" and not inputs.certificate_arn:
             raise Refused("CertificateNotFound: an HTTPS listener needs a certificateArn")
         balancer: Balancer = self.region.balancers[inputs.load_balancer_arn]
@@ -191,10 +191,10 @@ class ListenerKind(AwsKind):
         balancer.apply()
         return {"arn": resource_id}
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
-        return self.make(resource_id, new)
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+        return self.on_create(resource_id, new)
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         balancer = self.region.balancers[inputs.load_balancer_arn]
         del balancer.listeners[resource_id]
         balancer.apply()
@@ -204,4 +204,4 @@ def short(arn: str) -> str:
     return arn.split("/")[-2]
 
 
-KINDS = [LoadBalancer, TargetGroupKind, TargetGroupAttachment, ListenerKind]
+RESOURCE_TYPES = [LoadBalancer, TargetGroupKind, TargetGroupAttachment, ListenerKind]

@@ -7,7 +7,7 @@ import fnmatch
 import hashlib
 from typing import Any, Literal
 
-from rehearsal.plugins.aws.resource_type import AwsKind, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags, Zone
 from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 16384
@@ -28,7 +28,7 @@ def get_ami(arguments: Properties) -> Properties:
     }  # fmt: skip
 
 
-class KeyPair(AwsKind):
+class KeyPair(AwsResourceType):
     token = "aws:ec2/keyPair:KeyPair"
     prefix = "key"
     replaces = frozenset({"keyName", "publicKey"})
@@ -44,7 +44,7 @@ class KeyPair(AwsKind):
         name: str = inputs.key_name
         return name
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         arn = self.arn("ec2", f"key-pair/{resource_id}")
         return {
             "arn": arn,
@@ -68,7 +68,7 @@ class RootBlockDevice(InputModel):
     tags: Tags = {}
 
 
-class Instance(AwsKind):
+class Instance(AwsResourceType):
     token = "aws:ec2/instance:Instance"
     prefix = "i"
     replaces = frozenset({"ami", "subnetId", "availabilityZone", "keyName", "privateIp", "associatePublicIpAddress"})
@@ -99,7 +99,7 @@ class Instance(AwsKind):
         user_data = {"userData", "userDataBase64"} if new.get("userDataReplaceOnChange") else set()
         return self.replaces | user_data
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         subnet = self.region.records[inputs.subnet_id].inputs
         if inputs.availability_zone not in (None, subnet.availability_zone):
             raise Refused(
@@ -133,7 +133,7 @@ class Instance(AwsKind):
             "primaryNetworkInterfaceId": resource_id.replace("i-", "eni-"),
         }  # fmt: skip
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         machine = self.region.machines[resource_id]
         self.region.network.put_in_groups(machine.host, tuple(new.vpc_security_group_ids))
         if user_data(old) != user_data(new) or old.instance_type != new.instance_type:
@@ -141,7 +141,7 @@ class Instance(AwsKind):
             machine.reboot()
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         if inputs.disable_api_termination:
             raise Refused(f"OperationNotPermitted: {resource_id} may not be terminated: disableApiTermination is set")
         self.region.machines.pop(resource_id).destroy()
@@ -154,7 +154,7 @@ def user_data(inputs: Any) -> bytes:
     return data
 
 
-class Volume(AwsKind):
+class Volume(AwsResourceType):
     token = "aws:ebs/volume:Volume"
     prefix = "vol"
     replaces = frozenset({"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"})
@@ -170,15 +170,15 @@ class Volume(AwsKind):
         final_snapshot: bool = False
         tags: Tags = {}
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.region.new_disk(resource_id, inputs.size)
         return {"arn": self.arn("ec2", f"volume/{resource_id}"), "createTime": ""}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.region.disks.pop(resource_id).close()
 
 
-class VolumeAttachment(AwsKind):
+class VolumeAttachment(AwsResourceType):
     token = "aws:ec2/volumeAttachment:VolumeAttachment"
     prefix = "vai"
     replaces = frozenset({"deviceName", "instanceId", "volumeId"})
@@ -191,7 +191,7 @@ class VolumeAttachment(AwsKind):
         skip_destroy: bool = False
         stop_instance_before_detaching: bool = False
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         for other, record in self.region.records.items():
             if record.token == self.token and record.inputs.volume_id == inputs.volume_id:
                 raise Refused(
@@ -211,7 +211,7 @@ class VolumeAttachment(AwsKind):
         machine.attach(Attachment(self.region.disks[inputs.volume_id], device, by_id))
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         machine = self.region.machines[inputs.instance_id]
         if inputs.stop_instance_before_detaching:
             machine.shut_down()
@@ -219,4 +219,4 @@ class VolumeAttachment(AwsKind):
             machine.detach(self.region.disks[inputs.volume_id])
 
 
-KINDS = [KeyPair, Instance, Volume, VolumeAttachment]
+RESOURCE_TYPES = [KeyPair, Instance, Volume, VolumeAttachment]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from typing import Any, Literal
 
-from rehearsal.plugins.aws.resource_type import AwsKind, InputModel, Properties, Refused, Tags
+from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
 from rehearsal.region.database import Account
 from rehearsal.region.network import Host
 
 PORT = 3306
 
 
-class SubnetGroup(AwsKind):
+class SubnetGroup(AwsResourceType):
     token = "aws:rds/subnetGroup:SubnetGroup"
     prefix = "dbsubnet"
     replaces = frozenset({"name"})
@@ -29,7 +29,7 @@ class SubnetGroup(AwsKind):
         name: str = inputs.name
         return name
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         zones = {self.region.records[subnet].inputs.availability_zone for subnet in inputs.subnet_ids}
         if len(zones) < 2:
             raise Refused(
@@ -44,7 +44,7 @@ class Parameter(InputModel):
     apply_method: Literal["immediate", "pending-reboot"] = "immediate"
 
 
-class ParameterGroup(AwsKind):
+class ParameterGroup(AwsResourceType):
     token = "aws:rds/parameterGroup:ParameterGroup"
     prefix = "dbparameters"
     replaces = frozenset({"name", "family"})
@@ -62,14 +62,14 @@ class ParameterGroup(AwsKind):
         name: str = inputs.name
         return name
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         return {"arn": self.arn("rds", f"pg:{resource_id}")}
 
     def settings(self, name: str) -> dict[str, str]:
         return {parameter.name: parameter.value for parameter in self.region.records[name].inputs.parameters}
 
 
-class Instance(AwsKind):
+class Instance(AwsResourceType):
     """What its engine is called, MariaDB answers here."""
 
     token = "aws:rds/instance:Instance"
@@ -115,7 +115,7 @@ class Instance(AwsKind):
     def new_id(self, inputs: Any) -> str:
         return f"db-{secrets.token_hex(8).upper()}"
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         group = self.region.records[inputs.db_subnet_group_name].inputs
         subnets = {self.region.records[subnet].inputs.availability_zone: subnet for subnet in group.subnet_ids}
         chosen = sorted(subnets)[: 2 if inputs.multi_az else 1]
@@ -148,7 +148,7 @@ class Instance(AwsKind):
     def settings(self, inputs: Any) -> dict[str, str]:
         return ParameterGroup(self.region).settings(inputs.parameter_group_name)
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         if inputs.deletion_protection:
             raise Refused(f"InvalidParameterCombination: Cannot delete protected DB Instance {inputs.identifier}")
         if not inputs.skip_final_snapshot:
@@ -160,4 +160,4 @@ class Instance(AwsKind):
         self.region.databases.pop(resource_id).destroy()
 
 
-KINDS = [SubnetGroup, ParameterGroup, Instance]
+RESOURCE_TYPES = [SubnetGroup, ParameterGroup, Instance]

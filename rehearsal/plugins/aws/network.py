@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsKind, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Refused, Tags, Zone
 from rehearsal.region.network import Group, Rule
 
 
-class Vpc(AwsKind):
+class Vpc(AwsResourceType):
     token = "aws:ec2/vpc:Vpc"
     prefix = "vpc"
     replaces = frozenset({"cidrBlock", "instanceTenancy"})
@@ -21,7 +21,7 @@ class Vpc(AwsKind):
         enable_dns_support: bool = True
         tags: Tags = {}
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         if not 16 <= inputs.cidr_block.prefixlen <= 28:
             raise Refused(f"InvalidVpc.Range: {inputs.cidr_block} is not between /16 and /28")
         if any(record.token == self.token for record in self.region.records.values()):
@@ -34,7 +34,7 @@ class Vpc(AwsKind):
         }
 
 
-class InternetGateway(AwsKind):
+class InternetGateway(AwsResourceType):
     token = "aws:ec2/internetGateway:InternetGateway"
     prefix = "igw"
     computed = frozenset({"arn", "ownerId"})
@@ -43,11 +43,11 @@ class InternetGateway(AwsKind):
         vpc_id: str
         tags: Tags = {}
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         return {"arn": self.arn("ec2", f"internet-gateway/{resource_id}"), "ownerId": ACCOUNT}
 
 
-class Subnet(AwsKind):
+class Subnet(AwsResourceType):
     token = "aws:ec2/subnet:Subnet"
     prefix = "subnet"
     replaces = frozenset({"vpcId", "cidrBlock", "availabilityZone"})
@@ -60,7 +60,7 @@ class Subnet(AwsKind):
         map_public_ip_on_launch: bool = False
         tags: Tags = {}
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         vpc = self.region.records[inputs.vpc_id].inputs
         if not inputs.cidr_block.subnet_of(vpc.cidr_block):
             raise Refused(f"InvalidSubnet.Range: {inputs.cidr_block} is not within {vpc.cidr_block}")
@@ -75,7 +75,7 @@ class Route(InputModel):
     gateway_id: str
 
 
-class RouteTable(AwsKind):
+class RouteTable(AwsResourceType):
     token = "aws:ec2/routeTable:RouteTable"
     prefix = "rtb"
     replaces = frozenset({"vpcId"})
@@ -86,11 +86,11 @@ class RouteTable(AwsKind):
         routes: list[Route] = []
         tags: Tags = {}
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         return {"arn": self.arn("ec2", f"route-table/{resource_id}"), "ownerId": ACCOUNT}
 
 
-class RouteOfTable(AwsKind):
+class RouteOfTable(AwsResourceType):
     token = "aws:ec2/route:Route"
     prefix = "r"
     replaces = frozenset({"routeTableId", "destinationCidrBlock"})
@@ -101,11 +101,11 @@ class RouteOfTable(AwsKind):
         destination_cidr_block: ipaddress.IPv4Network
         gateway_id: str
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         return {"origin": "CreateRoute", "state": "active"}
 
 
-class RouteTableAssociation(AwsKind):
+class RouteTableAssociation(AwsResourceType):
     token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
     prefix = "rtbassoc"
     replaces = frozenset({"subnetId"})
@@ -115,7 +115,7 @@ class RouteTableAssociation(AwsKind):
         subnet_id: str
 
 
-class SecurityGroup(AwsKind):
+class SecurityGroup(AwsResourceType):
     """Its rules are resources of their own; the inline ones are not stood in for."""
 
     token = "aws:ec2/securityGroup:SecurityGroup"
@@ -136,16 +136,16 @@ class SecurityGroup(AwsKind):
         revoke_rules_on_delete: bool = False
         tags: Tags = {}
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.region.network.groups[resource_id] = Group()
         return {"arn": self.arn("ec2", f"security-group/{resource_id}"), "ownerId": ACCOUNT}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         del self.region.network.groups[resource_id]
         self.region.network.apply()
 
 
-class SecurityGroupRule(AwsKind):
+class SecurityGroupRule(AwsResourceType):
     """One permission, in force in the router as soon as it is made."""
 
     prefix = "sgr"
@@ -168,7 +168,7 @@ class SecurityGroupRule(AwsKind):
     def rules(self, group: Group) -> dict[str, Rule]:
         raise NotImplementedError
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         peers = [peer for peer in (inputs.cidr_ipv4, inputs.referenced_security_group_id) if peer is not None]
         if len(peers) != 1:
             raise Refused(f"{self.token}: exactly one of cidrIpv4 and referencedSecurityGroupId is needed")
@@ -181,10 +181,10 @@ class SecurityGroupRule(AwsKind):
         self.region.network.apply()
         return {"arn": self.arn("ec2", f"security-group-rule/{resource_id}"), "securityGroupRuleId": resource_id}
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
-        return self.make(resource_id, new)
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+        return self.on_create(resource_id, new)
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         group = self.region.network.groups.get(inputs.security_group_id)
         if group:
             self.rules(group).pop(resource_id, None)
@@ -205,7 +205,7 @@ class SecurityGroupEgressRule(SecurityGroupRule):
         return group.egress
 
 
-KINDS = [
+RESOURCE_TYPES = [
     Vpc, InternetGateway, Subnet, RouteTable, RouteOfTable, RouteTableAssociation, SecurityGroup,
     SecurityGroupIngressRule, SecurityGroupEgressRule,
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
-from rehearsal.plugins.cloud import CloudKind
+from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.protocol import InputModel, Properties, Refused
 
 REFERENCE = re.compile(r"(vpc|subnet|sg|sgr|igw|rtb|i|vol|eipalloc)-[0-9a-f]{17}|arn:aws:elasticloadbalancing:\S+")
@@ -26,7 +26,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Tags = dict[str, str]
 
 
-class AwsKind(CloudKind):
+class AwsResourceType(CloudResourceType):
     """A kind of AWS resource."""
 
     reference = REFERENCE

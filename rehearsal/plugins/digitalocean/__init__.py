@@ -12,5 +12,9 @@ from rehearsal.region.region import Region
 
 
 def provider(region: Region) -> Provider:
-    kinds = [kind(region) for module in (network, firewall, compute, database, balancer) for kind in module.KINDS]
-    return Provider("digitalocean", kinds, {database.CA: database.DatabaseCluster(region).ca})
+    resource_types = [
+        resource_type(region)
+        for module in (network, firewall, compute, database, balancer)
+        for resource_type in module.RESOURCE_TYPES
+    ]
+    return Provider("digitalocean", resource_types, {database.CA: database.DatabaseCluster(region).ca})

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rehearsal.plugins.digitalocean import firewall
 from rehearsal.plugins.digitalocean.resource_type import (
-    DigitalOceanKind,
+    DigitalOceanResourceType,
     InputModel,
     Name,
     Properties,
@@ -51,7 +51,7 @@ class Healthcheck(InputModel):
     unhealthy_threshold: Threshold = 3
 
 
-class LoadBalancer(DigitalOceanKind):
+class LoadBalancer(DigitalOceanResourceType):
     """TLS is answered with a certificate of the rehearsal's own authority, whatever name is given."""
 
     token = "digitalocean:index/loadBalancer:LoadBalancer"
@@ -77,7 +77,7 @@ class LoadBalancer(DigitalOceanKind):
         if inputs.get("dropletIds") and inputs.get("dropletTag"):
             yield "dropletIds", f"{self.token}: conflicts with dropletTag"
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.refuse(inputs)
         vpc = self.region.records[inputs.vpc_uuid].inputs
         if vpc.region != inputs.region:
@@ -92,14 +92,14 @@ class LoadBalancer(DigitalOceanKind):
             "status": "active",
         }
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         self.refuse(new)
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.region.balancers.pop(resource_id).destroy()
 
-    def settle(self) -> None:
+    def after_change(self) -> None:
         find_droplets(self.region)
 
     def refuse(self, inputs: Any) -> None:
@@ -153,4 +153,4 @@ def health_check(check: Healthcheck) -> HealthCheck:
     )  # fmt: skip
 
 
-KINDS = [LoadBalancer]
+RESOURCE_TYPES = [LoadBalancer]

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from rehearsal.plugins.digitalocean import balancer, firewall
 from rehearsal.plugins.digitalocean.resource_type import (
-    DigitalOceanKind,
+    DigitalOceanResourceType,
     DropletSize,
     InputModel,
     Name,
@@ -31,7 +31,7 @@ ROOT_LOGS_IN = b"#cloud-config\ndisable_root: false\n"
 """What DigitalOcean's vendor data makes of Debian's image: the keys are root's."""
 
 
-class SshKey(DigitalOceanKind):
+class SshKey(DigitalOceanResourceType):
     token = "digitalocean:index/sshKey:SshKey"
     unique = False
     replaces = frozenset({"publicKey"})
@@ -47,7 +47,7 @@ class SshKey(DigitalOceanKind):
     def new_id(self, inputs: Any) -> str:
         return str(next(self.numbers))
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         print_ = fingerprint(inputs.public_key)
         if any(fingerprint(other.public_key) == print_ for other in self.standing(self.token).values()):
             raise Refused(f"{self.token}: 422 SSH Key is already in use on your account")
@@ -64,7 +64,7 @@ def fingerprint(public_key: str) -> str:
     return digest.hex(":")
 
 
-class Droplet(DigitalOceanKind):
+class Droplet(DigitalOceanResourceType):
     """Its VPC has to be named; a default one is not stood in for."""
 
     token = "digitalocean:index/droplet:Droplet"
@@ -101,7 +101,7 @@ class Droplet(DigitalOceanKind):
     def new_id(self, inputs: Any) -> str:
         return str(next(self.numbers))
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         vpc = self.region.records[inputs.vpc_uuid].inputs
         if vpc.region != inputs.region:
             raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
@@ -133,7 +133,7 @@ class Droplet(DigitalOceanKind):
                 return found
         raise Refused(f"{self.token}: 422 {id_or_fingerprint} is no valid key identifier for Droplet creation")
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         machine = self.region.machines[resource_id]
         machine.name = new.name
         if old.size != new.size:
@@ -142,7 +142,7 @@ class Droplet(DigitalOceanKind):
             machine.power_on()
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         machine = self.region.machines.pop(resource_id)
         if inputs.graceful_shutdown:
             machine.shut_down()
@@ -151,12 +151,12 @@ class Droplet(DigitalOceanKind):
             if str(attachment.droplet_id) == resource_id:
                 del self.region.records[key]
 
-    def settle(self) -> None:
+    def after_change(self) -> None:
         firewall.enforce(self.region)
         balancer.find_droplets(self.region)
 
 
-class Volume(DigitalOceanKind):
+class Volume(DigitalOceanResourceType):
     """It comes without a file system."""
 
     token = "digitalocean:index/volume:Volume"
@@ -171,17 +171,17 @@ class Volume(DigitalOceanKind):
         description: str | None = None
         tags: list[Tag] = []
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.region.new_disk(resource_id, inputs.size)
         return {
             "dropletIds": [], "filesystemLabel": "", "filesystemType": "", "volumeUrn": f"do:volume:{resource_id}",
         }  # fmt: skip
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.region.disks.pop(resource_id).close()
 
 
-class VolumeAttachment(DigitalOceanKind):
+class VolumeAttachment(DigitalOceanResourceType):
     token = "digitalocean:index/volumeAttachment:VolumeAttachment"
     auto_name = None
     unique = False
@@ -194,7 +194,7 @@ class VolumeAttachment(DigitalOceanKind):
     def new_id(self, inputs: Any) -> str:
         return f"{inputs.droplet_id}-{inputs.volume_id}-{secrets.token_hex(13)}"
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         for other in self.standing(self.token).values():
             if other.volume_id == inputs.volume_id:
                 raise Refused(f"{self.token}: 422 {inputs.volume_id} is already attached to {other.droplet_id}")
@@ -211,10 +211,10 @@ class VolumeAttachment(DigitalOceanKind):
         machine.attach(Attachment(self.region.disks[inputs.volume_id], device, f"scsi-0DO_Volume_{volume.name}"))
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         machine = self.region.machines.get(str(inputs.droplet_id))
         if machine:
             machine.detach(self.region.disks[inputs.volume_id])
 
 
-KINDS = [SshKey, Droplet, Volume, VolumeAttachment]
+RESOURCE_TYPES = [SshKey, Droplet, Volume, VolumeAttachment]

@@ -12,7 +12,7 @@ from pydantic import Field
 from rehearsal.plugins.digitalocean import firewall
 from rehearsal.plugins.digitalocean.resource_type import (
     DatabaseSize,
-    DigitalOceanKind,
+    DigitalOceanResourceType,
     InputModel,
     Properties,
     Refused,
@@ -40,7 +40,7 @@ class MaintenanceWindow(InputModel):
     hour: str
 
 
-class DatabaseCluster(DigitalOceanKind):
+class DatabaseCluster(DigitalOceanResourceType):
     """What its engine is called, MariaDB answers here, and on the private side only: nothing answers at `host`."""
 
     token = "digitalocean:index/databaseCluster:DatabaseCluster"
@@ -65,7 +65,7 @@ class DatabaseCluster(DigitalOceanKind):
         maintenance_windows: list[MaintenanceWindow] = []
         tags: list[Tag] = []
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         vpc = self.region.records[inputs.private_network_uuid].inputs
         if vpc.region != inputs.region:
             raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
@@ -86,7 +86,7 @@ class DatabaseCluster(DigitalOceanKind):
             "privateUri": uri.format(f"private-{host}"), "uri": uri.format(host), "user": account.user,
         }  # fmt: skip
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.region.databases.pop(resource_id).destroy()
 
     def ca(self, arguments: Properties) -> Properties:
@@ -97,7 +97,7 @@ class DatabaseCluster(DigitalOceanKind):
         return {"clusterId": cluster, "id": cluster, "certificate": self.region.ca.certificate}
 
 
-class OfCluster(DigitalOceanKind):
+class OfCluster(DigitalOceanResourceType):
     """Something within a cluster; it goes with it."""
 
     unique = False
@@ -120,11 +120,11 @@ class DatabaseDb(OfCluster):
         cluster_id: str
         name: Identifier
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.execute(inputs, f"CREATE DATABASE `{inputs.name}`;")
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.execute(inputs, f"DROP DATABASE `{inputs.name}`;")
 
 
@@ -142,7 +142,7 @@ class DatabaseUser(OfCluster):
         name: Annotated[Identifier, Field(max_length=32)]
         mysql_auth_plugin: Literal["mysql_native_password", "caching_sha2_password"] = "caching_sha2_password"
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         password = new_password()
         self.execute(
             inputs,
@@ -151,7 +151,7 @@ class DatabaseUser(OfCluster):
         )
         return {"accessCert": "", "accessKey": "", "password": password, "role": "normal"}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.execute(inputs, f"DROP USER '{inputs.name}'@'%';")
 
 
@@ -169,7 +169,7 @@ class TrustedSource(InputModel):
         )
 
 
-class DatabaseFirewall(DigitalOceanKind):
+class DatabaseFirewall(DigitalOceanResourceType):
     """Trusted sources: without it a cluster is open to all that reach it."""
 
     token = "digitalocean:index/databaseFirewall:DatabaseFirewall"
@@ -190,15 +190,15 @@ class DatabaseFirewall(DigitalOceanKind):
     def new_id(self, inputs: Any) -> str:
         return f"{inputs.cluster_id}-{secrets.token_hex(13)}"
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.trust(inputs)
         return {}
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         self.trust(new)
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.put(inputs.cluster_id, firewall.OPEN)
 
     def trust(self, inputs: Any) -> None:
@@ -219,4 +219,4 @@ def new_password() -> str:
     return "AVNS_" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(19))
 
 
-KINDS = [DatabaseCluster, DatabaseDb, DatabaseUser, DatabaseFirewall]
+RESOURCE_TYPES = [DatabaseCluster, DatabaseDb, DatabaseUser, DatabaseFirewall]

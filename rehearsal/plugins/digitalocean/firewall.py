@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator
 
 from rehearsal.plugins.digitalocean.resource_type import (
-    DigitalOceanKind,
+    DigitalOceanResourceType,
     InputModel,
     Name,
     Properties,
@@ -100,7 +100,7 @@ class Side:
         yield from self.balancers
 
 
-class Firewall(DigitalOceanKind):
+class Firewall(DigitalOceanResourceType):
     token = "digitalocean:index/firewall:Firewall"
     in_place = frozenset({"name", "tags", "droplet_ids", "inbound_rules", "outbound_rules"})
     computed = frozenset({"createdAt", "pendingChanges", "status"})
@@ -121,18 +121,18 @@ class Firewall(DigitalOceanKind):
                 if isinstance(rule, dict) and rule.get("protocol") in ("tcp", "udp") and not rule.get("portRange"):
                     yield where, f"{self.token}: `port_range` is required if protocol is `tcp` or `udp`"
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         self.refuse(inputs)
         return {"createdAt": now(), "pendingChanges": [], "status": "succeeded"}
 
-    def change(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         self.refuse(new)
         return {}
 
-    def unmake(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: Any) -> None:
         self.region.network.groups.pop(resource_id)
 
-    def settle(self) -> None:
+    def after_change(self) -> None:
         enforce(self.region)
 
     def refuse(self, inputs: Any) -> None:
@@ -216,4 +216,4 @@ def ports(port_range: str | None) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
-KINDS = [Firewall]
+RESOURCE_TYPES = [Firewall]

@@ -7,7 +7,7 @@ from typing import Any
 
 from rehearsal.plugins.digitalocean.firewall import ANYONE, OPEN
 from rehearsal.plugins.digitalocean.resource_type import (
-    DigitalOceanKind,
+    DigitalOceanResourceType,
     InputModel,
     Name,
     Properties,
@@ -21,7 +21,7 @@ from rehearsal.region.network import Group
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 
 
-class Vpc(DigitalOceanKind):
+class Vpc(DigitalOceanResourceType):
     """A range of its own choosing DigitalOcean would give; here one has to be named."""
 
     token = "digitalocean:index/vpc:Vpc"
@@ -35,7 +35,7 @@ class Vpc(DigitalOceanKind):
         ip_range: ipaddress.IPv4Network
         description: str | None = None
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         if not any(inputs.ip_range.subnet_of(block) for block in PRIVATE):
             raise Refused(f"{self.token}: 422 {inputs.ip_range} is not private")
         if not 16 <= inputs.ip_range.prefixlen <= 24:
@@ -46,7 +46,7 @@ class Vpc(DigitalOceanKind):
         return {"createdAt": now(), "default": False, "vpcUrn": f"do:vpc:{resource_id}"}
 
 
-class TagKind(DigitalOceanKind):
+class TagKind(DigitalOceanResourceType):
     token = "digitalocean:index/tag:Tag"
     replaces = frozenset({"name"})
     computed = frozenset(
@@ -63,11 +63,11 @@ class TagKind(DigitalOceanKind):
         name: str = inputs.name
         return name
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         return dict.fromkeys(self.computed, 0)
 
 
-class ReservedIp(DigitalOceanKind):
+class ReservedIp(DigitalOceanResourceType):
     """An address that is on no droplet: the API by which a droplet takes it is not stood in for."""
 
     token = "digitalocean:index/reservedIp:ReservedIp"
@@ -82,8 +82,8 @@ class ReservedIp(DigitalOceanKind):
     def new_id(self, inputs: Any) -> str:
         return self.region.network.new_public_port("reserved", ()).address
 
-    def make(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
         return {"ipAddress": resource_id, "reservedIpUrn": f"do:reservedip:{resource_id}"}
 
 
-KINDS = [Vpc, TagKind, ReservedIp]
+RESOURCE_TYPES = [Vpc, TagKind, ReservedIp]

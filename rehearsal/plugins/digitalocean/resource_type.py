@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pulumi_digitalocean import DatabaseSlug, DropletSlug, Region
 from pydantic import AfterValidator
 
-from rehearsal.plugins.cloud import CloudKind
+from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.protocol import InputModel, Properties, Refused
 
 
@@ -43,7 +43,7 @@ Tag = Annotated[str, matching(r"[a-zA-Z0-9:_-]{1,255}", "a tag: letters, digits,
 Name = Annotated[str, matching(r"[a-zA-Z0-9][a-zA-Z0-9.-]*", "a name: letters, digits, . and - only")]
 
 
-class DigitalOceanKind(CloudKind):
+class DigitalOceanResourceType(CloudResourceType):
     """A kind of DigitalOcean resource."""
 
     reference = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{8,9}")

@@ -27,12 +27,12 @@ def plain(value: Any) -> Any:
 @pytest.mark.parametrize("stack", ["aws-wordpress", "digitalocean-wordpress"])
 def test_every_input_of_the_stack_is_taken(stack: str) -> None:
     cloud = stack.split("-", maxsplit=1)[0]
-    kinds = PROVIDERS[cloud].provider(Mock(spec=Region)).kinds
+    resource_types = PROVIDERS[cloud].provider(Mock(spec=Region)).resource_types
     asked = [resource for resource in build(stack).resources.values() if resource.type.startswith(f"{cloud}:")]
     assert asked
     faults = []
     for resource in asked:
-        kind, inputs = kinds[resource.type], plain(resource.inputs)
+        kind, inputs = resource_types[resource.type], plain(resource.inputs)
         if kind.auto_name:
             inputs.setdefault(kind.auto_name, "named-by-the-provider")
         found = [*schema_faults(kind, inputs), *kind.check(inputs)]

@@ -9,12 +9,21 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from rehearsal.plugins.protocol import UNKNOWN, InputModel, Kind, Properties, Provider, Refused, from_wire, to_wire
+from rehearsal.plugins.protocol import (
+    UNKNOWN,
+    InputModel,
+    Properties,
+    Provider,
+    Refused,
+    ResourceType,
+    from_wire,
+    to_wire,
+)
 
 URN = "urn:pulumi:stack::project::ha-wordpress:aws:Node$test:index/disk:Disk::gfs1"
 
 
-class Disk(Kind):
+class Disk(ResourceType):
     token = "test:index/disk:Disk"
     replaces = frozenset({"zone"})
     computed = frozenset({"serial"})

@@ -29,7 +29,7 @@ from pulumi._types import input_type_types
 from pydantic import BaseModel
 
 from rehearsal.plugins import aws, digitalocean
-from rehearsal.plugins.protocol import InputModel, Kind
+from rehearsal.plugins.protocol import InputModel, ResourceType
 from rehearsal.region.region import Region
 
 SAYS_REPLACED = re.compile(r"forces (a )?(new|replacement)|recreate", re.IGNORECASE)
@@ -37,9 +37,9 @@ OF_ANOTHER = {"userDataReplaceOnChange"}
 """Inputs whose text speaks of another input's change."""
 
 REGION = Mock(spec=Region)
-KINDS = [kind for module in (aws, digitalocean) for kind in module.provider(REGION).kinds.values()]
+RESOURCE_TYPES = [kind for module in (aws, digitalocean) for kind in module.provider(REGION).resource_types.values()]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_.*")
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.token)
+each_kind = pytest.mark.parametrize("kind", RESOURCE_TYPES, ids=lambda kind: kind.token)
 
 
 def resource_class(token: str) -> type[pulumi.CustomResource]:
@@ -129,7 +129,7 @@ def differences(ours: Any, theirs: Any, where: str) -> Iterator[str]:
         yield f"{where}: {ours} here, {theirs} in the provider"
 
 
-def silent_replacements(kind: Kind, sdk: type) -> list[str]:
+def silent_replacements(kind: ResourceType, sdk: type) -> list[str]:
     """Inputs of which the SDK's text says that a change replaces, and the stand-in does not."""
     inputs = kind.names()
     # some replace only where another input says so
@@ -139,22 +139,22 @@ def silent_replacements(kind: Kind, sdk: type) -> list[str]:
 
 
 @each_kind
-def test_inputs_are_those_of_the_provider(kind: Kind) -> None:
+def test_inputs_are_those_of_the_provider(kind: ResourceType) -> None:
     assert not list(faults(kind.Inputs, arguments(resource_class(kind.token)), kind.auto_name))
 
 
 @each_kind
-def test_outputs_are_those_of_the_provider(kind: Kind) -> None:
+def test_outputs_are_those_of_the_provider(kind: ResourceType) -> None:
     assert kind.computed <= properties(resource_class(kind.token)).keys()
 
 
 @each_kind
-def test_what_replaces_is_an_input(kind: Kind) -> None:
+def test_what_replaces_is_an_input(kind: ResourceType) -> None:
     assert kind.replaces <= properties(arguments(resource_class(kind.token))).keys()
 
 
 @each_kind
-def test_what_the_provider_says_replaces_does(kind: Kind) -> None:
+def test_what_the_provider_says_replaces_does(kind: ResourceType) -> None:
     assert silent_replacements(kind, arguments(resource_class(kind.token))) == []
 
 
@@ -188,7 +188,7 @@ def test_a_model_that_the_provider_would_refuse_is_found_out() -> None:
     ]
 
 
-class Forgetful(Kind):
+class Forgetful(ResourceType):
     """It keeps a droplet whose user data or keys change."""
 
     token = "digitalocean:index/droplet:Droplet"
