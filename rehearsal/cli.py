@@ -48,7 +48,7 @@ def drill(stack: Stack, keep: Keep = False, json: Json = None) -> None:
 def shell(stack: Stack, node: Annotated[str, typer.Argument(help="For example gfs1.", show_default=False)]) -> None:
     """Go into a node of a stack that is up, as root."""
     sandbox = existing(stack)
-    inside = [*sandbox.entering(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory), node]
+    inside = [*sandbox.exec_prefix(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory), node]
     raise typer.Exit(subprocess.run(inside, check=False).returncode)
 
 
@@ -60,7 +60,7 @@ def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when le
         print(f"{sandbox.stack}: {'up' if sandbox.ready else 'starting'}", flush=True)
         if sandbox.ready:
             subprocess.run(
-                [*sandbox.entering(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory)],
+                [*sandbox.exec_prefix(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory)],
                 check=True,
             )
     if not running:

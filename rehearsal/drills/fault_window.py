@@ -38,9 +38,9 @@ class FaultWindow:
         self._healed()
         self.probes = list(visitors)
         for node in site.roles.web:
-            entering = site.control.entering(node)
-            self.probes.append(FileProbe("read", node, entering, directory))
-            self.probes.append(FileProbe("write", node, entering, directory))
+            exec_prefix = site.control.exec_prefix(node)
+            self.probes.append(FileProbe("read", node, exec_prefix, directory))
+            self.probes.append(FileProbe("write", node, exec_prefix, directory))
         self.marks: list[tuple[float, str]] = []
         self.since = self.until = time.time()
         self.heal_seconds: float | None = None

@@ -180,7 +180,7 @@ class Flood:
             self._wait("everyone is served", lambda: all(i.attempts and not i.attempts[-1].error for i in innocents))
 
             since = self._mark(f"{len(EARLY)} addresses attack")
-            direct = Attack(self._control.beside("balancer"), self._sent_on(EARLY[::2]))
+            direct = Attack(self._control.netns_prefix("balancer"), self._sent_on(EARLY[::2]))
             attacks = [direct, Attack([], self._outside(EARLY[1::2]))]
             for attack in attacks:
                 ends.callback(attack.stop)
@@ -240,7 +240,7 @@ class Flood:
         """Load the first page from the node under attack, as the balancer would."""
         self._shown.detail("pages are loaded as fast as they come")
         return load(
-            [*self._control.beside("balancer"), *self._control.tools()],
+            [*self._control.netns_prefix("balancer"), *self._control.chroot_prefix()],
             f"http://{self._control.address(self._target)}/",
             {"Host": self._url.netloc, "X-Forwarded-Proto": self._url.scheme} | ({"Cookie": cookie} if cookie else {}),
             clients=clients,

@@ -34,7 +34,7 @@ class Site:
 
     def on(self, node: str, *command: str, stdin: str | None = None, timeout: float = 60) -> str:
         """Run a command on a node, as root, past its network."""
-        return run(*self.control.entering(node), *command, stdin=stdin, timeout=timeout)
+        return run(*self.control.exec_prefix(node), *command, stdin=stdin, timeout=timeout)
 
     def healthy(self, node: str) -> bool:
         """Whether a node does its part: serves pages, sends visitors on, or holds a brick that answers."""

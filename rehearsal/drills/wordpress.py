@@ -86,7 +86,7 @@ class WordPressDrill(Drill):
         """A post that is written in a browser, from outside, is on the first page of every node."""
         title = f"Written in a browser {secrets.token_hex(4)}"
         errand = Errand(
-            chromium=[*self.control.tools(), "chromium"],
+            chromium=[*self.control.chroot_prefix(), "chromium"],
             url=self.site.url,
             nodes=[self.control.address(node) for node in self.site.roles.web],
             user=self.site.outputs["admin_user"],
@@ -97,7 +97,7 @@ class WordPressDrill(Drill):
         with progress.step("Writing a post in a browser, reading it on every node"):
             try:
                 browse([], "write", errand)
-                browse(self.control.beside("balancer"), "read", errand)
+                browse(self.control.netns_prefix("balancer"), "read", errand)
                 # tells the caches of the edit once more: they shall not forget their pages in the middle of a flood
                 self.site.on(self.site.roles.web[0], "systemctl", "start", "wordpress-cron.service")
                 wrong = ""

@@ -78,14 +78,14 @@ class Probe:
 class FileProbe(Probe):
     """A reader or writer on a node, in a directory of the volume.
 
-    `entering`: the words that run a command on the node; the process dies with the node.
+    `exec_prefix`: the words that run a command on the node; the process dies with the node.
     """
 
-    def __init__(self, kind: Literal["read", "write"], node: str, entering: list[str], directory: str) -> None:
+    def __init__(self, kind: Literal["read", "write"], node: str, exec_prefix: list[str], directory: str) -> None:
         super().__init__(kind, node)
         self.writer = f"{node}-{kind}-{time.time_ns()}"
         self._process = subprocess.Popen(
-            [*entering, "python3", "-u", "-c", FILES_SCRIPT, kind, directory, self.writer],
+            [*exec_prefix, "python3", "-u", "-c", FILES_SCRIPT, kind, directory, self.writer],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._collect, daemon=True)

@@ -60,17 +60,17 @@ class RegionControl:
         next(iter(self._region.databases.values())).fail_over()
         return moment
 
-    def entering(self, name: str) -> list[str]:
+    def exec_prefix(self, name: str) -> list[str]:
         """The words to put before a command that shall run inside a machine."""
-        return self._machine(name).entering()
+        return self._machine(name).exec_prefix()
 
-    def beside(self, name: str) -> list[str]:
+    def netns_prefix(self, name: str) -> list[str]:
         """The words to put before a command that shall run at a host's place in the network, with this side's files:
         a machine's name, `balancer` or `database`.
         """
         return ["nsenter", f"--net={self._host(name).namespace}"]
 
-    def tools(self) -> list[str]:
+    def chroot_prefix(self) -> list[str]:
         """The words to put before a program of the services' own tree, wherever one is: a browser, say."""
         return ["chroot", str(self._region.services.root)]
 
@@ -85,7 +85,7 @@ class RegionControl:
     def reaches(self, source: str, target: str, port: int) -> bool:
         """Whether a host gets a TCP connection to another; each a machine's name, `balancer` or `database`."""
         attempt = ["timeout", "2", "bash", "-c", f"</dev/tcp/{self._host(target).address}/{port}"]
-        done = subprocess.run([*self.beside(source), *attempt], check=False, capture_output=True)
+        done = subprocess.run([*self.netns_prefix(source), *attempt], check=False, capture_output=True)
         return done.returncode == 0
 
     def left_over(self) -> list[str]:

@@ -101,7 +101,7 @@ class Machine:
             with (self.directory / "console.log").open("ab") as console:
                 self._process = subprocess.Popen(
                     [
-                        *self.cgroup.entering(), "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+                        *self.cgroup.exec_prefix(), "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
                         f"--directory={self.root}", f"--machine={self.host.name}", f"--hostname={self.hostname}",
                         f"--network-namespace-path={self.host.namespace}", "--resolv-conf=off", "--timezone=off",
                         "--link-journal=no", "--capability=all", "--bind=/dev/fuse", *binds, "--boot",
@@ -178,9 +178,9 @@ class Machine:
 
     def enter(self, *command: str, stdin: str | None = None, timeout: float = 30) -> str:
         """Run a command inside, as root, by the side door: no network, no SSH."""
-        return run(*self.entering(), *command, stdin=stdin, timeout=timeout)
+        return run(*self.exec_prefix(), *command, stdin=stdin, timeout=timeout)
 
-    def entering(self) -> list[str]:
+    def exec_prefix(self) -> list[str]:
         """The words to put before a command that shall run inside.
 
         Not nsenter's own fork: it stops when its child is stopped, as every process is when a machine shuts down,

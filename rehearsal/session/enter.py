@@ -21,7 +21,7 @@ def main() -> None:
     if not machines.get(node):
         known = ", ".join(sorted(name for name, running in machines.items() if running))
         sys.exit(f"no running node is called {node}; there are: {known}")
-    words = [*control.entering(node), "bash", "--login"]
+    words = [*control.exec_prefix(node), "bash", "--login"]
     os.execvp(words[0], words)
 
 

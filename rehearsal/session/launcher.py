@@ -42,7 +42,7 @@ def rehearse(stack: str, extent: Extent, *, keep: bool) -> Report:
         extent = "drill"
     with held(sandbox, machines, settings, keep=keep):
         words = [sys.executable, "-m", "rehearsal.session.runner", str(sandbox.directory), str(pulumi), stack, extent]
-        with subprocess.Popen([*sandbox.entering(), *words], start_new_session=True) as inside:
+        with subprocess.Popen([*sandbox.exec_prefix(), *words], start_new_session=True) as inside:
             try:
                 inside.wait()
             except KeyboardInterrupt:

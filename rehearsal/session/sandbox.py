@@ -117,7 +117,7 @@ class Sandbox:
             os.close(self._pipe)
             self._pipe = None
 
-    def entering(self) -> list[str]:
+    def exec_prefix(self) -> list[str]:
         """The words to put before a command that shall run as the operator, inside."""
         try:
             init = init_below(int(self._pid.read_text()))

@@ -28,7 +28,7 @@ class Cgroup:
         for directory in self.directories:
             directory.mkdir(parents=True, exist_ok=True)
 
-    def entering(self) -> list[str]:
+    def exec_prefix(self) -> list[str]:
         """The words to put before a command that shall run in this group."""
         procs = [str(directory / "cgroup.procs") for directory in self.directories]
         return [

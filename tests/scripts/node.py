@@ -79,5 +79,5 @@ class Node:
         return self._inside("bash", "-c", text, stdin=assignments(secrets or {}))
 
     def _inside(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        words = [*self.machine.entering(), *command]
+        words = [*self.machine.exec_prefix(), *command]
         return subprocess.run(words, check=False, capture_output=True, text=True, input=stdin, timeout=210)

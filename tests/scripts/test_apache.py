@@ -178,7 +178,7 @@ def fake(node: Node, name: str, match: str, action: str) -> None:
 def attempt(node: Node, timeout: int = 180) -> subprocess.CompletedProcess[str]:
     """Run the step, however it ends."""
     text = command_text(COMPONENTS / STEP, apache(node.name), timeout=timeout)
-    words = [*node.machine.entering(), "bash", "-c", text]
+    words = [*node.machine.exec_prefix(), "bash", "-c", text]
     return subprocess.run(words, check=False, capture_output=True, text=True, timeout=timeout + 30)
 
 

@@ -100,7 +100,7 @@ def test_the_old_tree_stays_where_nobody_asks_to_rename_it(node: Node) -> None:
 def test_a_move_that_was_killed_goes_on_where_it_stopped(node: Node) -> None:
     node.run("bash", "-c", f"head -c 200000000 /dev/urandom >{SOURCE}/uploads/video.mp4")
     text = command_text(COMPONENTS / "migrate/migrate.sh", MIGRATE, timeout=180)
-    running = subprocess.Popen([*node.machine.entering(), "bash", "-c", text])
+    running = subprocess.Popen([*node.machine.exec_prefix(), "bash", "-c", text])
     node.eventually("bash", "-c", f"(($(du --summarize --block-size=1M {TARGET} | cut -f1) > 40))")
     node.run("bash", "-c", "kill -TERM $(pgrep -x timeout | tail -n 1)")
     assert running.wait(timeout=30) != 0

@@ -117,7 +117,7 @@ def test_another_package_manager_is_waited_for(node: Node, lock: str) -> None:
     held = (
         f"import fcntl, time; file = open('{lock}', 'a'); fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True)"
     )
-    words = [*node.machine.entering(), "python3", "-c", f"{held}; time.sleep(4)"]
+    words = [*node.machine.exec_prefix(), "python3", "-c", f"{held}; time.sleep(4)"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
@@ -138,7 +138,7 @@ def on(node: Node, os_release: str, params: dict[str, str]) -> subprocess.Comple
     """Run the step where /etc/os-release tells of another system: a file mounted over it, for the step alone."""
     node.run("sh", "-c", "cat >/srv/os-release", stdin=os_release)
     script = f"mount --bind /srv/os-release /etc/os-release\n{command_text(COMPONENTS / STEP, params, timeout=60)}"
-    words = [*node.machine.entering(), "unshare", "--mount", "bash", "-euc", script]
+    words = [*node.machine.exec_prefix(), "unshare", "--mount", "bash", "-euc", script]
     return subprocess.run(words, check=False, capture_output=True, text=True, timeout=90)
 
 
