@@ -15,7 +15,7 @@ from rehearsal import progress
 from rehearsal.deploy.stacks import stacks
 from rehearsal.session.launcher import RehearsalFailed, rehearse, reports, sandbox_of
 from rehearsal.session.leaks import leaks
-from rehearsal.session.runner import Extent
+from rehearsal.session.runner import Mode
 from rehearsal.session.sandbox import Sandbox, SandboxError
 from rehearsal.setup.host import HostError
 from rehearsal.system.shell import ToolError
@@ -79,11 +79,11 @@ def down(stack: Stack) -> None:
         fail(f"{stack} is down, but these are left: {', '.join(left)}")
 
 
-def run(stack: str, extent: Extent, *, keep: bool, copy: Path | None) -> None:
+def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
     """Rehearse, print and write the report, and end with the exit status that the promises give."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        report = rehearse(stack, extent, keep=keep)
+        report = rehearse(stack, mode, keep=keep)
     except (HostError, SandboxError, RehearsalFailed, ToolError) as error:
         fail(str(error))
     except KeyboardInterrupt:

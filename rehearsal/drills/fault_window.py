@@ -14,7 +14,7 @@ from rehearsal.report.model import FaultResult, Mark
 
 RETURN_LIMIT = 120.0
 HEAL_LIMIT = 180.0
-FEW = 20
+HEAL_INFO_MAX = 20
 """Entries that may be looked at, each of which the bricks lock for that: a heal of many would wait for it."""
 VERIFY_SCRIPT = (Path(__file__).parent.parent / "probes" / "agents" / "verify.py").read_text()
 
@@ -76,7 +76,7 @@ class FaultWindow:
 
     def _all_healed(self) -> bool:
         named = self.site.entries_named()
-        return named is not None and named < FEW and self.site.pending_heals() == 0
+        return named is not None and named < HEAL_INFO_MAX and self.site.pending_heals() == 0
 
     def stop(self) -> None:
         for probe in self.probes:

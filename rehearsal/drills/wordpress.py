@@ -16,7 +16,7 @@ from rehearsal.deploy.deployment import Deployment
 from rehearsal.drills.base import Drill
 from rehearsal.drills.flood import LOGGED_IN, Flood
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
-from rehearsal.probes.agents.browser import Errand
+from rehearsal.probes.agents.browser import BrowserTask
 from rehearsal.probes.base import PageProbe, Probe
 from rehearsal.region.faults import RegionControl
 from rehearsal.system.shell import ToolError, run
@@ -85,7 +85,7 @@ class WordPressDrill(Drill):
     def post_everywhere(self) -> None:
         """A post that is written in a browser, from outside, is on the first page of every node."""
         title = f"Written in a browser {secrets.token_hex(4)}"
-        errand = Errand(
+        task = BrowserTask(
             chromium=[*self.control.chroot_prefix(), "chromium"],
             url=self.site.url,
             nodes=[self.control.address(node) for node in self.site.roles.web],
@@ -96,8 +96,8 @@ class WordPressDrill(Drill):
         )
         with progress.step("Writing a post in a browser, reading it on every node"):
             try:
-                browse([], "write", errand)
-                browse(self.control.netns_prefix("balancer"), "read", errand)
+                browse([], "write", task)
+                browse(self.control.netns_prefix("balancer"), "read", task)
                 # tells the caches of the edit once more: they shall not forget their pages in the middle of a flood
                 self.site.on(self.site.roles.web[0], "systemctl", "start", "wordpress-cron.service")
                 wrong = ""
@@ -145,7 +145,7 @@ class WordPressDrill(Drill):
         ).split()[0]
 
 
-def browse(place: Sequence[str], what: str, errand: Errand) -> None:
+def browse(place: Sequence[str], what: str, task: BrowserTask) -> None:
     """Send a browser on an errand; `place`: the words that run a command where it is. Raises `ToolError`."""
     run(
         *place,
@@ -153,6 +153,6 @@ def browse(place: Sequence[str], what: str, errand: Errand) -> None:
         "-m",
         "rehearsal.probes.agents.browser",
         what,
-        stdin=json.dumps(asdict(errand)),
+        stdin=json.dumps(asdict(task)),
         timeout=180,
     )

@@ -16,7 +16,7 @@ from rehearsal.deploy.stacks import stack_settings
 from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.report.model import Check, Report
 from rehearsal.session.leaks import leaks
-from rehearsal.session.runner import RESULT, Extent
+from rehearsal.session.runner import RESULT, Mode
 from rehearsal.session.sandbox import OutsideAddresses, Sandbox
 from rehearsal.setup import cache, engine, host, image
 
@@ -25,8 +25,8 @@ class RehearsalFailed(RuntimeError):
     """The rehearsal did not come to its end; the message says where to look."""
 
 
-def rehearse(stack: str, extent: Extent, *, keep: bool) -> Report:
-    """Run a stack and what `extent` asks for; the stack is taken down afterwards, unless it is kept.
+def rehearse(stack: str, mode: Mode, *, keep: bool) -> Report:
+    """Run a stack and what `mode` asks for; the stack is taken down afterwards, unless it is kept.
 
     A stack that was kept before is used as it is, and stays.
 
@@ -38,10 +38,10 @@ def rehearse(stack: str, extent: Extent, *, keep: bool) -> Report:
     pulumi = engine.ensure()
     machines = image.ensure()
     sandbox = sandbox_of(stack)
-    if sandbox.kept and extent == "drill-and-destroy":
-        extent = "drill"
+    if sandbox.kept and mode == "drill-and-destroy":
+        mode = "drill"
     with held(sandbox, machines, settings, keep=keep):
-        words = [sys.executable, "-m", "rehearsal.session.runner", str(sandbox.directory), str(pulumi), stack, extent]
+        words = [sys.executable, "-m", "rehearsal.session.runner", str(sandbox.directory), str(pulumi), stack, mode]
         with subprocess.Popen([*sandbox.exec_prefix(), *words], start_new_session=True) as inside:
             try:
                 inside.wait()

@@ -24,11 +24,11 @@ from rehearsal.region.faults import RegionControl
 from rehearsal.report.model import Check, Report
 from rehearsal.system.shell import ToolError
 
-Extent = Literal["up", "drill", "drill-and-destroy"]
+Mode = Literal["up", "drill", "drill-and-destroy"]
 RESULT = "result.json"
 
 
-def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Report:
+def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
     """Run the stack and, if asked to, its drill. Raises `DeploymentFailed` when the engine does."""
     ready = json.loads((directory / "ready.json").read_text())
     plugins = real_command_plugin()
@@ -40,7 +40,7 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
     booted = boot_existing(stack, deployment, control)
     settings = deployment.settings()
     kind = drill_of(settings)
-    if kind is None and extent != "up":
+    if kind is None and mode != "up":
         raise DeploymentFailed(f"there is no drill for web: {settings.web} with topology: {settings.topology}")
     before = MigrationProbe(kind.before(settings) if kind else [])
     with progress.step(f"pulumi up, stack {stack}") as shown, before:
@@ -65,10 +65,10 @@ def rehearse(directory: Path, engine: Path, stack: str, extent: Extent) -> Repor
     print_outputs(first)
     if settings.site and settings.site.domain:
         control.point(settings.site.domain)
-    if kind and extent != "up":
+    if kind and mode != "up":
         drill = kind(deployment, control)
         drill.run()
-        if extent == "drill-and-destroy":
+        if mode == "drill-and-destroy":
             drill.way_down()
         report.faults += drill.found
         report.checks += drill.checks
@@ -123,9 +123,9 @@ def real_command_plugin() -> dict[str, Path] | None:
 
 
 def main() -> None:
-    directory, engine, stack, extent = (Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], cast("Extent", sys.argv[4]))
+    directory, engine, stack, mode = (Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], cast("Extent", sys.argv[4]))
     try:
-        report = rehearse(directory, engine, stack, extent)
+        report = rehearse(directory, engine, stack, mode)
     except DeploymentFailed as error:
         progress.console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)

@@ -15,7 +15,7 @@ from rehearsal.system.shell import ToolError
 
 DIRECTORY = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ha-wordpress"
 
-PATIENCE = 1200
+LOCK_TIMEOUT = 1200
 """Seconds to wait for another process that makes the same thing."""
 
 
@@ -47,16 +47,16 @@ def unfinished(name: str) -> Path:
 def locked(name: str) -> Iterator[None]:
     """Be the only process that works on `name`; the lock goes with its process.
 
-    Raises `ToolError` when another process holds it for longer than `PATIENCE`.
+    Raises `ToolError` when another process holds it for longer than `LOCK_TIMEOUT`.
     """
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / f"{name}.lock").open("w") as lock:
         if not taken(lock.fileno()):
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + LOCK_TIMEOUT
             with progress.step(f"Waiting for another process that makes {name}"):
                 while not taken(lock.fileno()):
                     if time.monotonic() > end:
-                        raise ToolError(f"{lock.name} is still held after {PATIENCE} s")
+                        raise ToolError(f"{lock.name} is still held after {LOCK_TIMEOUT} s")
                     time.sleep(0.2)
         yield
 

@@ -51,7 +51,7 @@ def test_two_processes_never_make_the_same_thing_at_once(directory: Path, monkey
     other = context.Process(target=hold, args=(directory, held))
     other.start()
     assert held.wait(30)
-    monkeypatch.setattr(cache, "PATIENCE", 0.3)
+    monkeypatch.setattr(cache, "LOCK_TIMEOUT", 0.3)
     with pytest.raises(ToolError, match="still held"):
         cache.once("engine", refuse)
     # the lock of a process that was killed is free
