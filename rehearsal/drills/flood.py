@@ -28,22 +28,22 @@ from rehearsal.report.model import Check, FaultResult, Mark, Seconds
 from rehearsal.session.sandbox import OutsideAddresses
 from rehearsal.system.shell import run
 
-ATTACKERS, INNOCENTS = 50, 20
-EARLY_PERIOD, LATE_PERIOD, INNOCENT_PERIOD = 1.8, 0.1, 1.0
+ATTACKERS, LEGITIMATE_CLIENTS = 50, 20
+EARLY_PERIOD, LATE_PERIOD, LEGITIMATE_PERIOD = 1.8, 0.1, 1.0
 """Seconds between the requests of one address, and of the last attacker, who is alone."""
 RAMP = 40.0
 """Seconds in which the attackers begin, one after another."""
 LOGIN_EVERY = 90
-"""An innocent's requests from one login to the next: at most two in 120 s, where 20 would be an attack.
+"""An legitimate client's requests from one login to the next: at most two in 120 s, where 20 would be an attack.
 
 Two processors have to bear all machines and the flood, and a page that no cache has is 0.3 s of their time where every
-file is asked of three bricks: one of them a second is the attackers', and less than half a one the innocents'.
+file is asked of three bricks: one of them a second is the attackers', and less than half a one the legitimate clients'.
 """
 
 BAN_LIMIT = 5.0
 """Seconds from the hit that is one too many until every node refuses the address; the same for the end of a ban."""
 SLOW = 2.0
-"""Seconds that an innocent's request may take."""
+"""Seconds that an legitimate client's request may take."""
 FLOOD_LIMIT = 120.0
 """Seconds until all are banned."""
 CACHED_TIMES = 50
@@ -63,9 +63,9 @@ ask http://127.0.0.1/
 """
 
 FIRST = int(ipaddress.ip_interface(OutsideAddresses.stranger).ip) + 1
-ADDRESSES = [str(ipaddress.ip_address(FIRST + number)) for number in range(ATTACKERS + 1 + INNOCENTS)]
+ADDRESSES = [str(ipaddress.ip_address(FIRST + number)) for number in range(ATTACKERS + 1 + LEGITIMATE_CLIENTS)]
 """Beside the stranger's: nobody's who is trusted."""
-EARLY, LATE, INNOCENT = ADDRESSES[:ATTACKERS], ADDRESSES[ATTACKERS], ADDRESSES[ATTACKERS + 1 :]
+EARLY, LATE, LEGITIMATE = ADDRESSES[:ATTACKERS], ADDRESSES[ATTACKERS], ADDRESSES[ATTACKERS + 1 :]
 THIRD_PARTY = "192.0.2.1"
 
 LOGGED_IN = "wordpress_logged_in_rehearsal=nobody"
@@ -77,9 +77,9 @@ class FloodResult(FaultResult):
 
     ban_seconds: Seconds | None
     """The longest time from an address's last hit that was needed to its ban on the last node."""
-    innocent_failures: int
-    """Requests of innocents that failed."""
-    slow_innocents: int
+    legitimate_failures: int
+    """Requests of legitimate clients that failed."""
+    slow_legitimate_requests: int
     """Those that took longer than `SLOW`."""
     php_hits_after_ban: int
     """Requests that reached PHP on a node which had banned their address."""
@@ -91,15 +91,15 @@ class FloodResult(FaultResult):
     """What 99 of 100 cached pages take at most, asked for one after the other, from the node under attack."""
 
 
-class Innocent(PageProbe):
+class LegitimateClient(PageProbe):
     """Reads the site's first page, logs in now and then, and looks at the page as who it is."""
 
     def __init__(self, number: int, source: str, site: Site, page: str) -> None:
         self._login = f"{site.url}/wp-login.php"
         self._form = {"log": site.outputs["admin_user"], "pwd": site.outputs["admin_password"]}
         # each at another time
-        self._turns = itertools.count(2 + number * LOGIN_EVERY // INNOCENTS)
-        super().__init__(f"visitor {number}", site.url, page, period=INNOCENT_PERIOD, source=source)
+        self._turns = itertools.count(2 + number * LOGIN_EVERY // LEGITIMATE_CLIENTS)
+        super().__init__(f"visitor {number}", site.url, page, period=LEGITIMATE_PERIOD, source=source)
 
     def load(self) -> str | None:
         turn = next(self._turns) % LOGIN_EVERY
@@ -169,22 +169,24 @@ class Flood:
     def run(self) -> FloodResult:
         """While the flood goes on, Fail2Ban is killed on one node, and the node that is flooded reboots.
 
-        Innocents are counted until that reboot: what the loss of a node costs them is another fault's figure.
+        Legitimate clients are counted until that reboot: what the loss of a node costs them is another fault's figure.
         """
         with progress.step("Fault: flood") as self._shown, outside_addresses(), ExitStack() as ends:
             ends.enter_context(access_logs.logged(self._site))
             self._log_in_everywhere()
-            innocents = [Innocent(number, source, self._site, self._page) for number, source in enumerate(INNOCENT, 1)]
-            for innocent in innocents:
-                ends.callback(innocent.stop)
-            self._wait("everyone is served", lambda: all(i.attempts and not i.attempts[-1].error for i in innocents))
+            clients = [
+                LegitimateClient(number, source, self._site, self._page) for number, source in enumerate(LEGITIMATE, 1)
+            ]
+            for client in clients:
+                ends.callback(client.stop)
+            self._wait("everyone is served", lambda: all(i.attempts and not i.attempts[-1].error for i in clients))
 
             since = self._mark(f"{len(EARLY)} addresses attack")
             direct = Attack(self._control.netns_prefix("balancer"), self._sent_on(EARLY[::2]))
             attacks = [direct, Attack([], self._outside(EARLY[1::2]))]
             for attack in attacks:
                 ends.callback(attack.stop)
-            # asked now and then: innocents share the nodes' processors
+            # asked now and then: legitimate clients share the nodes' processors
             all_banned = self._wait("all are banned on every node", lambda: self._banned(EARLY), FLOOD_LIMIT, every=1)
             self._mark("all are banned on every node" if all_banned else "not all are banned on every node")
 
@@ -193,8 +195,8 @@ class Flood:
             self._kill_fail2ban()
             self._wait("the last one is banned", lambda: self._banned([LATE]), FLOOD_LIMIT)
             ended = time.time()
-            for innocent in innocents:
-                innocent.stop()
+            for client in clients:
+                client.stop()
             cached, one_by_one = self._load(clients=4), self._load(clients=1)
             uncached = self._load(clients=2, cookie=LOGGED_IN)
 
@@ -207,20 +209,20 @@ class Flood:
             found = access_logs.visits(self._site)
             named = {*itertools.chain(*banned.values(), *access_logs.bans(self._site).values())}
             self._unban(EARLY[0])
-        tried = [a for innocent in innocents for a in innocent.attempts if since <= a.start <= ended]
+        tried = [a for client in clients for a in client.attempts if since <= a.start <= ended]
         fault = FloodResult(
             name="flood",
-            page_outage_seconds=worst(innocents, "page", since, ended),
+            page_outage_seconds=worst(clients, "page", since, ended),
             ban_seconds=access_logs.ban_seconds([*EARLY, LATE], found, banned, self._hits),
-            innocent_failures=sum(attempt.error is not None for attempt in tried),
-            slow_innocents=sum(attempt.error is None and attempt.seconds > SLOW for attempt in tried),
+            legitimate_failures=sum(attempt.error is not None for attempt in tried),
+            slow_legitimate_requests=sum(attempt.error is None and attempt.seconds > SLOW for attempt in tried),
             php_hits_after_ban=len(access_logs.php_after_ban(found, banned)),
             wrong_bans=len(named - {*EARLY, LATE}),
             cached_pages_per_second=round(cached.per_second),
             uncached_pages_per_second=round(uncached.per_second, 1),
             cached_p99_ms=round(one_by_one.p99_seconds * 1000, 1),
             marks=[Mark(at=at - since, text=text) for at, text in self._marks],
-            timeline=[innocent.lane(since) for innocent in innocents],
+            timeline=[client.lane(since) for client in clients],
         )
         self._judge(fault, len(tried), refused=sum(r.status == REFUSED for attack in attacks for r in attack.requests))
         return fault
@@ -248,7 +250,7 @@ class Flood:
         )
 
     def _outside(self, addresses: Sequence[str], period: float = EARLY_PERIOD) -> list[Attacker]:
-        """Visitors of the balancer, most of whom write an innocent's address or another that is not theirs."""
+        """Visitors of the balancer, most of whom write an legitimate client's address or another that is not theirs."""
         return [
             attacker(address, number, self._site.url, address, headers, period)
             for number, (address, headers) in enumerate(zip(addresses, self._forged(), strict=False))
@@ -267,12 +269,12 @@ class Flood:
     def _forged(self) -> Iterator[dict[str, str]]:
         """Without end, what a visitor may write to be taken for somebody else."""
         node = self._control.address(self._target)
-        for innocent in itertools.cycle(INNOCENT):
+        for client in itertools.cycle(LEGITIMATE):
             yield {}
-            yield {"X-Forwarded-For": innocent}
+            yield {"X-Forwarded-For": client}
             yield {"X-Forwarded-For": f"{THIRD_PARTY}, {node}"}
-            yield {"X-Forwarded-For": f"{innocent}, 127.0.0.1"}
-            yield {"X-Real-IP": innocent, "Client-IP": innocent, "Forwarded": f"for={innocent}"}
+            yield {"X-Forwarded-For": f"{client}, 127.0.0.1"}
+            yield {"X-Real-IP": client, "Client-IP": client, "Forwarded": f"for={client}"}
 
     def _banned(self, addresses: Sequence[str]) -> bool:
         return all({*addresses} <= refused.keys() for refused in access_logs.bans(self._site).values())
@@ -353,15 +355,15 @@ class Flood:
             f"within {BAN_LIMIT:.0f} s",
         )
         self._check(
-            "innocents are served",
-            bool(tried) and not fault.innocent_failures,
-            f"{fault.innocent_failures} of {tried:,} not",
+            "legitimate clients are served",
+            bool(tried) and not fault.legitimate_failures,
+            f"{fault.legitimate_failures} of {tried:,} not",
             "all",
         )
         self._check(
-            f"innocents wait no longer than {SLOW:.0f} s",
-            bool(tried) and not fault.slow_innocents,
-            f"{fault.slow_innocents} of {tried:,} do",
+            f"legitimate clients wait no longer than {SLOW:.0f} s",
+            bool(tried) and not fault.slow_legitimate_requests,
+            f"{fault.slow_legitimate_requests} of {tried:,} do",
             "none",
         )
         self._check(
@@ -413,7 +415,7 @@ def attacker(
 
 @contextmanager
 def outside_addresses() -> Iterator[None]:
-    """Give the operator's side the addresses of all attackers and innocents meanwhile."""
+    """Give the operator's side the addresses of all attackers and legitimate clients meanwhile."""
 
     def change(word: str) -> None:
         run("ip", "-batch", "-", stdin="\n".join(f"addr {word} {address}/32 dev outside" for address in ADDRESSES))

@@ -52,6 +52,6 @@ def assert_that_a_flood_was_borne(fault: FaultResult) -> None:
     assert fault["name"] == "flood"
     # counting and telling takes its time: none would mean that bans were there before
     assert 0.01 < fault["ban_seconds"] <= 5
-    assert (fault["innocent_failures"], fault["php_hits_after_ban"], fault["wrong_bans"]) == (0, 0, 0)
+    assert (fault["legitimate_failures"], fault["php_hits_after_ban"], fault["wrong_bans"]) == (0, 0, 0)
     assert fault["cached_pages_per_second"] >= 50 * fault["uncached_pages_per_second"] > 0
     assert 0 < fault["cached_p99_ms"] < 5

@@ -200,8 +200,8 @@ def test_nobody_is_banned_by_what_others_write(banning: Mapping[str, Node]) -> N
     with outside, contextlib.suppress(OSError):
         outside.sendall(f"<134>hits: {line}\n".encode() * 25)
     within(5, [node], "203.0.113.9")
-    for innocent in ("203.0.113.11", "203.0.113.12", "203.0.113.13", "203.0.113.99"):
-        assert not banned(node, innocent)
+    for client in ("203.0.113.11", "203.0.113.12", "203.0.113.13", "203.0.113.99"):
+        assert not banned(node, client)
     log = node.run("cat", "/var/log/ha-wordpress/hits.log")
     assert not re.search(rf"^\S+ {third} ", log, re.MULTILINE)
     # 127.0.0.1 was the visitor where the header held no address

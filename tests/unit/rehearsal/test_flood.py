@@ -15,7 +15,7 @@ import pytest
 
 from rehearsal.drills import access_logs
 from rehearsal.drills.access_logs import CLOCKS, Visit
-from rehearsal.drills.flood import ADDRESSES, EARLY, INNOCENT, LATE, attacker
+from rehearsal.drills.flood import ADDRESSES, EARLY, LATE, LEGITIMATE, attacker
 from rehearsal.probes.agents.flood import INSISTENT, PLACES
 from rehearsal.region.network import router_side
 from rehearsal.session.sandbox import OutsideAddresses
@@ -82,14 +82,14 @@ def test_what_reaches_php_after_the_nodes_own_ban_is_found() -> None:
     within_clocks = visit("a", 102.5 + CLOCKS, seconds=CLOCKS / 2)
     elsewhere = visit("a", 103.5, node="web2")
     refused = visit("a", 105, status=429)
-    innocent = visit("b", 105)
-    found = [after, begun_before, within_clocks, elsewhere, refused, innocent]
+    client = visit("b", 105)
+    found = [after, begun_before, within_clocks, elsewhere, refused, client]
     assert access_logs.php_after_ban(found, BANNED) == [after]
 
 
 def test_everybody_has_an_address_of_the_strangers_network() -> None:
     stranger = ipaddress.IPv4Interface(OutsideAddresses.stranger)
-    assert sorted({*EARLY, LATE, *INNOCENT}) == sorted(ADDRESSES)
+    assert sorted({*EARLY, LATE, *LEGITIMATE}) == sorted(ADDRESSES)
     assert len({*ADDRESSES, str(stranger.ip), router_side(stranger)}) == 50 + 1 + 20 + 2
     assert all(ipaddress.IPv4Address(address) in stranger.network for address in ADDRESSES)
 
