@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from rehearsal import progress
-from rehearsal.deploy.stacks import stacks
+from rehearsal.deploy.stacks import UnknownStackError, stacks
 from rehearsal.session.launcher import RehearsalFailed, rehearse, reports, sandbox_of
 from rehearsal.session.leaks import leaks
 from rehearsal.session.runner import Mode
@@ -84,7 +84,7 @@ def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         report = rehearse(stack, mode, keep=keep)
-    except (HostError, SandboxError, RehearsalFailed, ToolError) as error:
+    except (HostError, SandboxError, RehearsalFailed, ToolError, UnknownStackError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         state = "is still up" if sandbox_of(stack).kept else "is taken down"

@@ -25,8 +25,8 @@ HERE = Path(__file__).parent
 class ApacheArgs:
     """`servers`: host names to fetch the volume's description from, the first one first.
 
-    `first`: the volume gets this server's tree. Every other server must wait, in `depends_on`, for the first one's step;
-    for all, `depends_on` has the volume and the servers' names. `path`: the directory that moves, with the sites in it.
+    `first`: the volume gets this server's tree. `depends_on`: the volume and the servers' names; for every other
+    server also the first one's step. `path`: the directory that moves, with the sites in it.
     """
 
     host: RemoteHost

@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 class MountArgs:
     """`servers`: host names to fetch the volume's description from, the first one first; files come from every brick.
 
-    `path`: where it is mounted. `options`: further ones of the mount (mount.glusterfs(8)). `depends_on`: the volume, and the
-    servers' names on this machine.
+    `path`: where it is mounted. `options`: further ones of the mount (mount.glusterfs(8)). `depends_on`: the volume
+    and the servers' names on this machine.
     """
 
     host: RemoteHost

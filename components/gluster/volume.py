@@ -19,7 +19,8 @@ class VolumeArgs:
     """`host`: the node that gives the commands. `bricks`: host and path of each, `node-gfs1:/path`, an arbiter last.
 
     `owner`: numeric id of the user and the group that own the volume's root. `clients`: address range that may
-    mount it. `options`: by name, what those who write there need beside and instead of ours. `depends_on`: peers and bricks.
+    mount it. `options`: by name, what those who write there need beside and instead of ours. `depends_on`: peers and
+    bricks.
     """
 
     host: RemoteHost

@@ -52,7 +52,7 @@ class Keepalived(pulumi.ComponentResource):
                 "CONFIG": pulumi.Output.all(
                     address=args.address, peers=list(args.peers), virtual_ip=args.virtual_ip.address
                 ).apply(
-                    lambda known: config(known["address"], known["peers"], None if failover else known["entrance"])
+                    lambda known: config(known["address"], known["peers"], None if failover else known["virtual_ip"])
                 ),
                 "ADDRESS": args.address,
                 "VIRTUAL_IP": args.virtual_ip.address,

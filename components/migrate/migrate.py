@@ -24,7 +24,8 @@ LIMIT = 7200
 class DirectoryMigrationArgs:
     """`source`: the directory on the machine. `target`: the one on a mounted volume that gets its content.
 
-    `aside`: the old tree is renamed to `<source>.orig-<date>` afterwards; else it stays as it is. `depends_on`: the mount.
+    `aside`: the old tree is renamed to `<source>.orig-<date>` afterwards; else it stays as it is. `depends_on`: the
+    mount.
     """
 
     host: RemoteHost

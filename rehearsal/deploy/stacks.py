@@ -1,4 +1,4 @@
-"""The stacks that there are, and their settings as they stand in their files."""
+"""The stacks of stacks/ and their settings, as written in their files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 import yaml
 
 from rehearsal.project import REPOSITORY
-from rehearsal.session.sandbox import SandboxError
+
+
+class UnknownStackError(ValueError):
+    """No file of stacks/ belongs to the stack; the message lists the stacks that have one."""
 
 
 def stacks() -> list[str]:
@@ -16,8 +19,8 @@ def stacks() -> list[str]:
 
 
 def stack_settings(stack: str) -> dict[str, Any]:
-    """A stack's settings. Raises `SandboxError` when there is no such stack."""
+    """A stack's settings, by key. Raises `UnknownStackError`."""
     if stack not in stacks():
-        raise SandboxError(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
+        raise UnknownStackError(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
     settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
     return settings

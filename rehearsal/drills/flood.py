@@ -24,8 +24,8 @@ from rehearsal.drills.load_test import Load, load
 from rehearsal.drills.site import AWAY, Site
 from rehearsal.probes.agents.flood import KINDS, PLACES, REFUSED, Attacker
 from rehearsal.probes.base import PageProbe, worst
+from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.report.model import Check, FaultResult, Mark, Seconds
-from rehearsal.session.sandbox import OutsideAddresses
 from rehearsal.system.shell import run
 
 ATTACKERS, LEGITIMATE_CLIENTS = 50, 20

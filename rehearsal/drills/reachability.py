@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rehearsal import progress
 from rehearsal.region.faults import RegionControl
-from rehearsal.session.sandbox import OutsideAddresses
+from rehearsal.region.outside_addresses import OutsideAddresses
 
 OPERATOR, STRANGER = "", OutsideAddresses.stranger.split("/")[0]
 """Addresses to knock from: the operator's own, and one that no security group lets in."""

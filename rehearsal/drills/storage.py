@@ -30,8 +30,9 @@ class StorageDrill(WordPressDrill):
         at_storage, at_web = self.site.addresses[storage], self.site.addresses[web]
         self.check_ports(
             inner=[
-                PortCheck("balancer", web, 80, True), PortCheck("balancer", web, 22, False), PortCheck("balancer", storage, 80, False),
-                PortCheck(web, storage, 24007, True), PortCheck(web, storage, 22, False), PortCheck(web, "database", database, True),
+                PortCheck("balancer", web, 80, True), PortCheck("balancer", web, 22, False),
+                PortCheck("balancer", storage, 80, False), PortCheck(web, storage, 24007, True),
+                PortCheck(web, storage, 22, False), PortCheck(web, "database", database, True),
                 PortCheck(other, storage, 24007, True), PortCheck(storage, web, 80, False),
             ],
             outer=[

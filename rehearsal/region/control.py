@@ -8,7 +8,7 @@ import threading
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 
-from rehearsal.region.control import RegionControl
+from rehearsal.region.faults import RegionControl
 
 KEEP = b"k"
 """Sent down the pipe that holds the region up: from then on the region ignores the pipe's end."""

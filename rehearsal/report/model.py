@@ -11,8 +11,8 @@ from typing import Annotated
 
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializeAsAny
+from rich.bar import Bar
 from rich.console import Console, Group
-from rich.limit import Bar
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -254,8 +254,8 @@ class Report(BaseModel):
         table.add_column(ratio=1)
         begun = 0.0
         for step in self.critical_path:
-            limit = Bar(self.critical_path_seconds, begun, begun + step.seconds, color="blue")
-            table.add_row(Text(step.resource), in_seconds(step.seconds), limit)
+            bar = Bar(self.critical_path_seconds, begun, begun + step.seconds, color="blue")
+            table.add_row(Text(step.resource), in_seconds(step.seconds), bar)
             begun += step.seconds
         return table
 

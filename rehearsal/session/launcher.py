@@ -14,10 +14,11 @@ from typing import Any
 from rehearsal import progress
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.project import PROJECT, REPOSITORY
+from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.report.model import Check, Report
 from rehearsal.session.leaks import leaks
 from rehearsal.session.runner import RESULT, Mode
-from rehearsal.session.sandbox import OutsideAddresses, Sandbox
+from rehearsal.session.sandbox import Sandbox
 from rehearsal.setup import cache, engine, host, image
 
 
@@ -30,7 +31,7 @@ def rehearse(stack: str, mode: Mode, *, keep: bool) -> Report:
 
     A stack that was kept before is used as it is, and stays.
 
-    Raises `HostError`, `SandboxError` or `ToolError` when this machine cannot rehearse, `RehearsalFailed` when the stack
+    Raises `HostError`, `SandboxError` or `ToolError` when this host cannot rehearse, `RehearsalFailed` when the stack
     could not be deployed.
     """
     settings = stack_settings(stack)

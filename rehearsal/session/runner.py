@@ -123,7 +123,7 @@ def real_command_plugin() -> dict[str, Path] | None:
 
 
 def main() -> None:
-    directory, engine, stack, mode = (Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], cast("Extent", sys.argv[4]))
+    directory, engine, stack, mode = (Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], cast("Mode", sys.argv[4]))
     try:
         report = rehearse(directory, engine, stack, mode)
     except DeploymentFailed as error:

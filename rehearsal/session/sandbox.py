@@ -6,17 +6,16 @@ A stack has at most one rehearsal at a time; different stacks are kept apart by 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.region.control import KEEP
+from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.setup import cache
 from rehearsal.setup.image import Image
 from rehearsal.system.processes import init_below
@@ -28,21 +27,6 @@ STOP_LIMIT = 60
 
 class SandboxError(RuntimeError):
     """A rehearsal cannot be started, found or ended; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class OutsideAddresses:
-    """Addresses that are not the region's, with their prefix: the operator's and a stranger's."""
-
-    operator: str
-    stranger: str = "198.19.0.10/24"
-
-    @classmethod
-    def let_in_by(cls, networks: list[str]) -> OutsideAddresses:
-        """The operator comes from the first of the networks that the stack lets in by SSH."""
-        first = ipaddress.IPv4Network(networks[0])
-        address = first.network_address if first.prefixlen == 32 else first.network_address + 10
-        return cls("203.0.113.10/24" if first.prefixlen == 0 else f"{address}/24")
 
 
 class Sandbox:

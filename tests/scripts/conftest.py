@@ -25,9 +25,10 @@ from components.machine import user_data
 from rehearsal.region.database import Account
 from rehearsal.region.machine import Attachment
 from rehearsal.region.network import Group, Host, Rule
+from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.region.region import Region, Settings
 from rehearsal.server import own_namespaces
-from rehearsal.session.sandbox import SCRIPT, OutsideAddresses
+from rehearsal.session.sandbox import SCRIPT
 from rehearsal.setup import cache, host, image
 from tests.scripts import params
 from tests.scripts.node import Node

@@ -31,7 +31,7 @@ touch -d 2003-03-03 "$1"{/uploads/*/,/uploads/,/cache/,/}
 """
 """Links and directories with times of long ago: rsync leaves theirs as it is where it is less than a second off."""
 
-TOLD = r"""
+LISTING = r"""
 cd "$1"
 find . -path ./.ha-wordpress -prune -o ! -type d -printf '%P %y %m %U %G %T@ %n %l\n' | sort
 find . -path ./.ha-wordpress -prune -o -type d -printf '%P %m %U %G %T@\n' | sort
@@ -59,8 +59,8 @@ def node(mounted: Mapping[str, Node]) -> Iterator[Node]:
     node.run("bash", "-c", f"rm -rf {SOURCE} {SOURCE}.orig-* {TARGET} /usr/local/sbin/rsync")
 
 
-def output(node: Node, tree: str) -> str:
-    return node.run("bash", "-euc", TOLD, "bash", tree)
+def listing(node: Node, tree: str) -> str:
+    return node.run("bash", "-euc", LISTING, "bash", tree)
 
 
 def aside(node: Node) -> list[str]:
@@ -68,30 +68,30 @@ def aside(node: Node) -> list[str]:
 
 
 def test_everything_of_a_tree_arrives_and_the_old_one_stays_under_a_dated_name(node: Node) -> None:
-    before = output(node, SOURCE)
+    before = listing(node, SOURCE)
     migrate = MIGRATE | {"ASIDE": "yes"}
     # bans are shared as soon as the volume is mounted
     node.run("mkdir", "-p", f"{TARGET}/.ha-wordpress/bans")
     node.step("migrate/migrate.sh", migrate)
-    assert output(node, TARGET) == before
+    assert listing(node, TARGET) == before
     [old] = aside(node)
-    assert output(node, old) == before
+    assert listing(node, old) == before
     node.run("test", "!", "-e", SOURCE)
     blocks = int(node.run("stat", "--format", "%b", f"{TARGET}/sparse.img"))
     assert blocks * 512 < 1 << 20, "the holes were filled"
 
     # a site that lives on is not touched by a second run, nor a directory that took the old name
     node.run("bash", "-c", f"echo changed >{TARGET}/index.php; mkdir {SOURCE}; echo other >{SOURCE}/index.php")
-    lives = output(node, TARGET)
+    lives = listing(node, TARGET)
     node.again("migrate/migrate.sh", migrate)
-    assert output(node, TARGET) == lives
+    assert listing(node, TARGET) == lives
     assert aside(node) == [old]
 
 
 def test_the_old_tree_stays_where_nobody_asks_to_rename_it(node: Node) -> None:
     node.step("migrate/migrate.sh", MIGRATE)
     assert aside(node) == []
-    assert output(node, TARGET) == output(node, SOURCE)
+    assert listing(node, TARGET) == listing(node, SOURCE)
     # asked later
     node.step("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert len(aside(node)) == 1
@@ -107,7 +107,7 @@ def test_a_move_that_was_killed_goes_on_where_it_stopped(node: Node) -> None:
     assert node.run("cat", f"{TARGET}/.ha-wordpress/copying").startswith("moved from ")
     node.eventually("test", "-s", f"{TARGET}/.ha-wordpress/partial/video.mp4")
     node.step("migrate/migrate.sh", MIGRATE)
-    assert output(node, TARGET) == output(node, SOURCE)
+    assert listing(node, TARGET) == listing(node, SOURCE)
     assert node.run("ls", "-A", f"{TARGET}/.ha-wordpress").split() == ["code"]
 
 
@@ -156,7 +156,7 @@ def test_a_tree_that_changes_without_a_pause_is_not_called_moved(node: Node) -> 
     assert "\ncache/1\n" in output
     assert aside(node) == []
     node.step("migrate/migrate.sh", MIGRATE)
-    assert output(node, TARGET) == output(node, SOURCE)
+    assert listing(node, TARGET) == listing(node, SOURCE)
 
 
 def test_what_arrives_broken_is_found_by_its_checksum(node: Node) -> None:

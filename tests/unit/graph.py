@@ -56,8 +56,13 @@ class Resource:
 
 
 def key(type_: str, name: str) -> str:
-    """How tests and snapshots call a resource: `ec2.Instance gfs1` for aws:ec2/instance:Instance."""
+    """A resource's name in tests and snapshots.
+
+    `ec2.Instance gfs1` for aws:ec2/instance:Instance, `gluster:Brick gfs1` for a component, ha-wordpress:gluster:Brick.
+    """
     package, module, last = type_.split(":")
+    if package == PROJECT:
+        return f"{module}:{last} {name}"
     module = module.split("/")[0]
     return f"{package if module == 'index' else module}.{last} {name}"
 

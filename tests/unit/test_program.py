@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from pathlib import Path
 
@@ -24,22 +23,6 @@ def test_the_clis_language_host_hands_the_settings_over_in_the_environment(
     config = yaml.safe_load((ROOT / "stacks" / "Pulumi.aws-wordpress.yaml").read_text())["config"]
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps({name: text(value) for name, value in config.items()}))
     assert run({}, "aws-wordpress").resources == aws_wordpress.resources
-
-
-@pytest.mark.parametrize("path", PROGRAM, ids=named)
-def test_the_program_knows_nothing_of_rehearsals(path: Path) -> None:
-    assert "rehears" not in path.read_text()
-
-
-@pytest.mark.parametrize("path", PROGRAM[1:], ids=named)
-def test_only_the_site_knows_both_a_cloud_and_what_runs_on_it(path: Path) -> None:
-    """components.cloud itself holds words that are every cloud's; what stands below it is one cloud's own."""
-    parts = {path.relative_to(ROOT / "components").parts[0]}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module not in (None, "components", "components.cloud"):
-            parts |= set(str(node.module).split(".")[1:2])
-    if path.name not in ("site.py", "choice.py"):
-        assert not ("cloud" in parts and parts & {"gluster", "web", "wordpress"})
 
 
 @pytest.mark.parametrize("path", PROGRAM, ids=named)

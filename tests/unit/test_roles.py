@@ -76,8 +76,8 @@ def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -
     graph = build("aws-wordpress", **changes)
     bought = {resource.type.split(":")[0] for resource in graph.resources.values()} & {"aws", "digitalocean"}
     assert bought == {cloud}
-    assert bool(list(graph.of_type("balancer.Keepalived"))) == (topology == "balancers")
-    assert bool(list(graph.of_type("sessions.Sessions"))) == (web == "sessions")
+    assert bool(list(graph.of_type("balancer:Keepalived"))) == (topology == "balancers")
+    assert bool(list(graph.of_type("sessions:Sessions"))) == (web == "sessions")
     assert graph.outputs["url"].startswith("http://")
 
 

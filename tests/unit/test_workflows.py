@@ -44,7 +44,7 @@ def test_no_checkout_leaves_its_token_behind(workflow: str) -> None:
 def test_secrets_go_to_no_fork() -> None:
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "preview.yml").read_text())["jobs"]
     assert "github.event.pull_request.head.repo.full_name == github.repository" in jobs["stacks"]["if"]
-    assert jobs["preview"]["depends_on"] == "stacks"
+    assert jobs["preview"]["needs"] == "stacks"
     others = [file.read_text() for file in WORKFLOWS if file.stem != "preview"]
     assert not [text for text in others if "secrets." in text or "pull_request_target" in text]
 

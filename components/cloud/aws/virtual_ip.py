@@ -8,9 +8,9 @@ from pathlib import Path
 import pulumi
 from pulumi_aws import ec2, iam
 
-SCRIPT = Path(__file__).with_name("failover.sh")
-
 from components.formerly import formerly
+
+SCRIPT = Path(__file__).with_name("failover.sh")
 
 
 class VirtualIp(pulumi.ComponentResource):

@@ -41,4 +41,4 @@ class AwsResourceType(CloudResourceType):
         return f"arn:aws:{service}:{self.region.name}:{ACCOUNT}:{rest}"
 
 
-__all__ = ["ACCOUNT", "AwsKind", "InputModel", "Properties", "Refused", "Tags", "Zone"]
+__all__ = ["ACCOUNT", "AwsResourceType", "InputModel", "Properties", "Refused", "Tags", "Zone"]

@@ -66,6 +66,6 @@ def now() -> str:
 
 
 __all__ = [
-    "DatabaseSize", "DigitalOceanKind", "DropletSize", "InputModel", "Name", "Properties", "Refused",
+    "DatabaseSize", "DigitalOceanResourceType", "DropletSize", "InputModel", "Name", "Properties", "Refused",
     "RegionSlug", "Tag", "matching", "now",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """A browser at one place of the network, which an author writes a post with, or a reader looks for it on every node.
 
-Standard input: one line of JSON, an `BrowserTask`. What did not happen is an exception, with what the page showed instead.
+Standard input: one line of JSON, a `BrowserTask`. An exception names what did not happen and what the page showed.
 
 Usage: python -m rehearsal.probes.agents.browser write|read
 """

@@ -83,7 +83,7 @@ def by_xmlrpc(attacker: Attacker) -> Callable[[str, str], int]:
         site = xmlrpc.client.ServerProxy(f"{attacker.url}{place}/xmlrpc.php", transport=transport)
         try:
             site.wp.getUsersBlogs("admin", password)
-        except xmlrpc.client.FaultResult:
+        except xmlrpc.client.Fault:
             return 200
         except xmlrpc.client.ProtocolError as refusal:
             return refusal.errcode

@@ -18,7 +18,7 @@ from rehearsal.drills.access_logs import CLOCKS, Visit
 from rehearsal.drills.flood import ADDRESSES, EARLY, LATE, LEGITIMATE, attacker
 from rehearsal.probes.agents.flood import INSISTENT, PLACES
 from rehearsal.region.network import router_side
-from rehearsal.session.sandbox import OutsideAddresses
+from rehearsal.region.outside_addresses import OutsideAddresses
 
 BANNED = {"web1": {"a": 102.5}, "web2": {"a": 104.0}}
 

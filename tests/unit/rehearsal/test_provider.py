@@ -137,7 +137,7 @@ def test_a_kind_that_gives_other_outputs_than_it_promised_in_the_preview_is_foun
 ) -> None:
     monkeypatch.setattr(Disk, "create", lambda *_: ("disk-1", outputs))
     request = provider_pb2.CreateRequest(urn=URN, properties=to_wire({"name": "n", "zone": "a", "sizeGb": 1}))
-    with pytest.raises(Aborted, match="checks"):
+    with pytest.raises(Aborted, match="promises"):
         Provider("test", [Disk()]).Create(request, context())
 
 

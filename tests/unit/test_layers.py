@@ -1,0 +1,127 @@
+"""Which package may import which: the layers of docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.graph import ROOT
+
+CLOUDS = {"components.cloud.aws", "components.cloud.digitalocean", "components.cloud.existing"}
+MACHINES = {"components.config", "components.machine", "components.cloud.interface"}
+"""The layers that every service may use: it knows machines and disks, and no cloud."""
+HOST = {"rehearsal.system", "rehearsal.progress", "rehearsal.project"}
+
+LAYERS: dict[str, set[str]] = {
+    "components": set(),
+    "components.formerly": set(),
+    "components.profile": set(),
+    "components.config": set(),
+    "components.config.loader": {"components.config"} | CLOUDS,
+    "components.machine": {"components.formerly"},
+    "components.cloud": set(),
+    "components.cloud.interface": {"components.config", "components.machine"},
+    **{cloud: MACHINES | {"components.formerly"} for cloud in CLOUDS},
+    "components.gluster": MACHINES,
+    "components.migrate": {"components.formerly", "components.machine"},
+    "components.haproxy": MACHINES,
+    "components.keepalived": MACHINES | {"components.haproxy"},
+    "components.fail2ban": MACHINES,
+    "components.web": MACHINES | {"components.gluster"},
+    "components.varnish": MACHINES | {"components.gluster", "components.web"},
+    "components.wordpress": MACHINES
+    | {f"components.{name}" for name in ("fail2ban", "gluster", "migrate", "varnish", "web")},
+    "components.sessions": MACHINES | {"components.gluster", "components.web"},
+    "components.apache": MACHINES | {"components.gluster", "components.migrate", "components.web"},
+    "components.factory": MACHINES
+    | CLOUDS
+    | {f"components.{name}" for name in ("apache", "sessions", "web", "wordpress")},
+    "components.site": MACHINES
+    | {f"components.{name}" for name in ("factory", "gluster", "haproxy", "keepalived", "web")},
+    "rehearsal": set(),
+    "rehearsal.project": set(),
+    "rehearsal.system": set(),
+    "rehearsal.progress": {"rehearsal.system"},
+    "rehearsal.setup": HOST,
+    "rehearsal.region": HOST | {"rehearsal.setup"},
+    "rehearsal.plugins": {"rehearsal.region"},
+    "rehearsal.server": HOST | {"rehearsal.plugins", "rehearsal.region", "rehearsal.setup"},
+    "rehearsal.report": {"rehearsal.progress"},
+    "rehearsal.deploy": HOST | {"components.config", "components.config.loader", "rehearsal.report"},
+    "rehearsal.probes.agents": set(),
+    "rehearsal.probes": {"rehearsal.probes.agents", "rehearsal.report"},
+    "rehearsal.drills": HOST
+    | {f"rehearsal.{name}" for name in ("deploy", "probes", "probes.agents", "region", "report")}
+    | {"components.cloud.existing", "components.config", "components.haproxy", "components.machine"},
+    "rehearsal.session": HOST | {f"rehearsal.{name}" for name in ("deploy", "drills", "region", "report", "setup")},
+    "rehearsal.cli": HOST | {f"rehearsal.{name}" for name in ("deploy", "session", "setup")},
+}
+"""Every layer and the layers that it may import beside itself. A module belongs to its longest name in this table."""
+
+MODULES = sorted(path for top in ("components", "rehearsal") for path in (ROOT / top).rglob("*.py"))
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = set(map(module, MODULES))
+
+
+def layer(name: str) -> str:
+    return max((layer for layer in LAYERS if f"{name}.".startswith(f"{layer}.")), key=len)
+
+
+def imported(source: str) -> Iterator[str]:
+    """The modules of this project that a module's source imports, at whatever depth."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            candidates = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            candidates = [name if name in NAMES else str(node.module) for name in inner]
+        else:
+            continue
+        yield from (name for name in candidates if name in NAMES)
+
+
+def forbidden(name: str, source: str) -> set[str]:
+    own = layer(name)
+    return {target for target in imported(source) if layer(target) not in LAYERS[own] | {own}}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module)
+def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
+    assert not forbidden(module(path), path.read_text())
+
+
+def test_every_package_has_a_layer_of_its_own() -> None:
+    packages = {name for name in NAMES if name.count(".") == 1}
+    assert packages <= LAYERS.keys()
+
+
+def test_no_layer_is_above_itself() -> None:
+    def below(name: str, seen: tuple[str, ...]) -> None:
+        assert name not in seen, " -> ".join([*seen, name])
+        for target in LAYERS[name]:
+            below(target, (*seen, name))
+
+    for name in LAYERS:
+        below(name, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("components.gluster.brick", "from components.cloud.aws.node import Node"),
+        ("components.cloud.aws.node", "def f():\n    from components import gluster"),
+        ("components.site", "import rehearsal.region.disk"),
+        ("rehearsal.region.region", "from rehearsal.plugins import aws"),
+    ],
+)
+def test_an_import_against_the_layers_is_found(name: str, source: str) -> None:
+    assert forbidden(name, source)
