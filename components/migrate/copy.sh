@@ -4,7 +4,8 @@
 # CHECK, where it is set, even to nothing: of the files that an earlier run has copied, only these paths, one a line,
 # are compared by checksum, and the others by size and time.
 # It goes on where it was interrupted, and refuses a TARGET with files that it did not bring. What was changed on the
-# volume in between is not overwritten: newer files stay and are printed, others are kept in .ha-wordpress/replaced.
+# volume in between is not lost: files newer by 2 s or more stay and are printed, others are kept in
+# .ha-wordpress/replaced.
 set -euo pipefail
 
 fail() {
@@ -27,11 +28,15 @@ if [ "$(cat "$state/copying" 2>/dev/null || true)" != "$origin" ]; then
 fi
 
 # Labels of SELinux and attributes of a brick are a machine's own. 24: a file went away before its turn.
+# -1 compares times by the nanosecond. By default rsync compares the seconds only, and takes a file for unchanged that
+# was written again within one second to the same size (rsync(1), --modify-window; since 3.1.3). GlusterFS keeps the
+# nanoseconds; on a TARGET that rounds them, every file would be printed.
 tree() {
-    rsync --archive --hard-links --acls --xattrs --sparse --numeric-ids --8-bit-output \
+    rsync --archive --hard-links --acls --xattrs --sparse --numeric-ids --8-bit-output --modify-window=-1 \
         --filter='-x system.*' --filter='-x trusted.*' --filter='-x security.selinux' \
         --delete --exclude=/.ha-wordpress --ignore-missing-args "$@" "$SOURCE/" "$TARGET/" || [ $? -eq 24 ]
 }
+# with that window, --update leaves a file on the volume only if it is newer by 2 s (generator.c of rsync 3.2.7)
 copy() {
     tree --update --partial-dir="$state/partial" --backup --backup-dir=.ha-wordpress/replaced "$@" ||
         fail "$SOURCE was not copied. Where an operation is not supported: a volume takes access control lists only when

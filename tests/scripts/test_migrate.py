@@ -26,10 +26,10 @@ head -c 3000000 /dev/urandom >"$1/uploads/photo.jpg"
 setfattr -n user.origin -v camera "$1/uploads/photo.jpg"; setfattr -n user.kept -v yes "$1/cache"
 echo '#' >"$1/#hash"; echo secret >"$1/secret"; chmod 0640 "$1/secret"; chmod 4755 "$1/hard.php"; chmod 2775 "$1/cache"
 chown -h 1234:33 "$1/secret" "$1/soft.php"; chown 33:33 "$1/uploads"
-touch -d '2001-02-03 04:05:06.789' "$1/secret" "$1/uploads/photo.jpg"; touch -h -d 2002-02-02 "$1"/{soft.php,dangling}
-touch -d 2003-03-03 "$1"{/uploads/*/,/uploads/,/cache/,/}
+touch -d '2001-02-03 04:05:06.789' "$1/secret" "$1/uploads/photo.jpg"
+touch -h -d '2002-02-02 02:02:02.123456789' "$1"/{soft.php,dangling}
+touch -d '2003-03-03 03:03:03.987654321' "$1"{/uploads/*/,/uploads/,/cache/,/}
 """
-"""Links and directories with times of long ago: rsync leaves theirs as it is where it is less than a second off."""
 
 LISTING = r"""
 cd "$1"
@@ -50,6 +50,21 @@ touch -r "$1/uploads/photo.jpg" "$2/uploads/photo.jpg"
 """
 
 
+REWRITE = r"""
+printf "$2" >"$1/cache/rewritten"
+touch -d "2004-04-04 04:04:04.$3" "$1/cache/rewritten"
+"""
+"""Writes a file, and sets its time to a fraction of one and the same second."""
+
+CHANGE_BEFORE_THE_COMPARISON = rf"""#!/bin/bash
+if [[ "$*" == *--dry-run* ]]; then
+    printf new >{SOURCE}/cache/rewritten
+    touch -d '2004-04-04 04:04:04.2' {SOURCE}/cache/rewritten
+fi
+exec /usr/bin/rsync "$@"
+"""
+
+
 @pytest.fixture
 def node(mounted: Mapping[str, Node]) -> Iterator[Node]:
     """A node with the volume, a tree to move, and no trace of an earlier test."""
@@ -61,6 +76,12 @@ def node(mounted: Mapping[str, Node]) -> Iterator[Node]:
 
 def listing(node: Node, tree: str) -> str:
     return node.run("bash", "-euc", LISTING, "bash", tree)
+
+
+def copy(node: Node, *check: str) -> str:
+    """Run copy.sh, with `CHECK=` by size and time; returns the paths that it prints."""
+    environment = (f"SOURCE={SOURCE}", f"TARGET={TARGET}", *check)
+    return node.run("env", *environment, "bash", "-c", MIGRATE["COPY"])
 
 
 def aside(node: Node) -> list[str]:
@@ -126,14 +147,19 @@ def told_files(node: Node) -> str:
 
 def test_a_file_that_is_newer_on_the_volume_is_left_and_named(node: Node) -> None:
     node.run("bash", "-c", f"mkdir -p {TARGET}/.ha-wordpress; echo newer >{TARGET}/secret; echo extra >{TARGET}/extra")
+    # newer by 2 s, which rsync leaves, and by 1 s, which it does not
+    node.run("touch", "-d", "2001-02-03 04:05:08.789", f"{TARGET}/secret")
+    node.run("bash", "-c", f"mkdir {TARGET}/uploads; echo theirs >{TARGET}/uploads/photo.jpg")
+    node.run("touch", "-d", "2001-02-03 04:05:07.789", f"{TARGET}/uploads/photo.jpg")
     node.run("bash", "-c", f"echo moved from $(hostname):{SOURCE} >{TARGET}/.ha-wordpress/copying")
     output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert "they change, or are newer there" in output
     assert "\nsecret\n" in output
     assert node.run("cat", f"{TARGET}/secret") == "newer\n"
     assert aside(node) == []
-    # what the tree does not have is out of the way, but not lost
+    # what the tree does not have, or has otherwise, is out of the way, but not lost
     assert node.run("cat", f"{TARGET}/.ha-wordpress/replaced/extra") == "extra\n"
+    assert node.run("cat", f"{TARGET}/.ha-wordpress/replaced/uploads/photo.jpg") == "theirs\n"
 
 
 def test_a_tree_that_changes_without_a_pause_is_not_called_moved(node: Node) -> None:
@@ -157,6 +183,33 @@ def test_a_tree_that_changes_without_a_pause_is_not_called_moved(node: Node) -> 
     assert aside(node) == []
     node.step("migrate/migrate.sh", MIGRATE)
     assert listing(node, TARGET) == listing(node, SOURCE)
+
+
+@pytest.mark.parametrize("check", [(), ("CHECK=",)], ids=["by checksum", "by size and time"])
+def test_a_file_written_again_within_its_second_is_copied_again(node: Node, check: tuple[str, ...]) -> None:
+    node.run("mkdir", TARGET)
+    node.run("bash", "-euc", REWRITE, "bash", SOURCE, "old", "100000001")
+    assert copy(node) == ""
+    node.run("bash", "-euc", REWRITE, "bash", SOURCE, "new", "100000002")
+    assert copy(node, *check) == ""
+    assert node.run("cat", f"{TARGET}/cache/rewritten") == "new"
+    assert listing(node, TARGET) == listing(node, SOURCE)
+
+
+def test_a_file_written_again_after_its_copy_is_printed_without_a_checksum(node: Node) -> None:
+    node.run("mkdir", TARGET)
+    node.run("bash", "-euc", REWRITE, "bash", SOURCE, "old", "1")
+    node.run("sh", "-c", "cat >/usr/local/sbin/rsync; chmod 755 /usr/local/sbin/rsync",
+             stdin=CHANGE_BEFORE_THE_COMPARISON)  # fmt: skip
+    assert copy(node, "CHECK=") == "cache/rewritten\n"
+
+
+def test_a_second_copy_writes_nothing(node: Node) -> None:
+    node.run("mkdir", TARGET)
+    node.run("bash", "-euc", REWRITE, "bash", SOURCE, "old", "123456789")
+    assert copy(node) == ""
+    node.again("migrate/copy.sh", {"SOURCE": SOURCE, "TARGET": TARGET})
+    node.run("test", "!", "-e", f"{TARGET}/.ha-wordpress/replaced")
 
 
 def test_what_arrives_broken_is_found_by_its_checksum(node: Node) -> None:
