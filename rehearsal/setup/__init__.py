@@ -1,1 +1,1 @@
-"""Preparation of this host: tools, the engine, the machine image, the cache."""
+"""Preparation of the host: tools, kernel features, the engine, the machine image and their cache."""

@@ -1,4 +1,4 @@
-"""What is made once and kept for later runs: the engine, the machine image."""
+"""Cache of what takes minutes to make: the engine and the machine image."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from rehearsal.system.shell import ToolError
 DIRECTORY = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ha-wordpress"
 
 LOCK_TIMEOUT = 1200
-"""Seconds to wait for another process that makes the same thing."""
+"""Seconds to wait for another process that makes the same entry."""
 
 
-def once(name: str, make: Callable[[Path], None]) -> Path:
-    """The directory `name` of the cache; `make` fills a new one when it is not there."""
-    whole = DIRECTORY / name
+def make_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the cache's directory `name`; if it does not exist, `make` fills an empty one first."""
+    final = DIRECTORY / name
     with locked(name):
-        if not whole.exists():
+        if not final.exists():
             directory = unfinished(name)
             make(directory)
-            directory.rename(whole)
-    return whole
+            directory.rename(final)
+    return final
 
 
 def unfinished(name: str) -> Path:
-    """An empty directory to make something in, on the file system of its final place.
+    """Return an empty directory to make an entry in, on the cache's file system.
 
-    Renamed only when it is whole, it leaves nothing that counts when the making is killed; the next
-    one clears it away. Call it with the lock of `name`.
+    Rename it when the entry is complete. A process that is killed before leaves no entry, and the next call removes the
+    directory. The caller holds the lock of `name`.
     """
     directory = DIRECTORY / f"{name}.unfinished"
     if directory.exists():
@@ -45,24 +45,24 @@ def unfinished(name: str) -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Be the only process that works on `name`; the lock goes with its process.
+    """Hold the lock of the entry `name` while the block runs; the kernel releases it when this process dies.
 
     Raises `ToolError` when another process holds it for longer than `LOCK_TIMEOUT`.
     """
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / f"{name}.lock").open("w") as lock:
-        if not taken(lock.fileno()):
+        if not try_lock(lock.fileno()):
             end = time.monotonic() + LOCK_TIMEOUT
             with progress.step(f"Waiting for another process that makes {name}"):
-                while not taken(lock.fileno()):
+                while not try_lock(lock.fileno()):
                     if time.monotonic() > end:
-                        raise ToolError(f"{lock.name} is still held after {LOCK_TIMEOUT} s")
+                        raise ToolError(f"another process has held {lock.name} for {LOCK_TIMEOUT} s: end it, try again")
                     time.sleep(0.2)
         yield
 
 
-def taken(descriptor: int) -> bool:
-    """Take the lock of an open file, unless another process has it."""
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file, and return whether that succeeded; it fails while another process holds the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What this machine must have before it can boot others: Linux, root, a kernel's features, Debian's tools."""
+"""Requirements of the host before it can boot machines: Linux, root, Debian's tools, kernel features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from rehearsal import progress
 from rehearsal.system.shell import ToolError, run
 
-# None of these packages starts a service.
 TOOLS = {
     "chroot": "coreutils",
     "ip": "iproute2",
@@ -27,53 +26,57 @@ TOOLS = {
     "unshare": "util-linux",
     "xfs_io": "xfsprogs",
 }
-KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-"""What Debian signs its archive with; Debian itself always has it, its derivatives do not."""
+"""Commands that the rehearsal calls, and the Debian package of each. None of the packages starts a service."""
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""Keys that Debian signs its archive with. Derivatives of Debian may lack the package."""
 
 FILE_SYSTEMS = ("overlay", "xfs", "fuse")
+DEVICES = {Path("/dev/loop-control"): "loop", Path("/dev/fuse"): "fuse"}
+"""Device nodes, and the kernel module that makes each."""
+
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INSTANCES = 1024
-"""A machine's systemd and services take a dozen or more, all of root's account; where none is left, a boot stops in the
-middle. A kernel starts with 128.
+"""Inotify instances that root may have. A machine's systemd and services take a dozen or more of the host's, and its
+boot stops halfway when none is left. The kernel's default is 128.
 """
-DEVICES = {Path("/dev/loop-control"): "loop", Path("/dev/fuse"): "fuse"}
 
 
 class HostError(RuntimeError):
-    """This machine cannot rehearse; the message is one line that says what to do."""
+    """The host cannot rehearse; the message is one line with the reason and the remedy."""
 
 
 def ensure() -> None:
-    """Install the tools that are missing, and raise a limit that machines would meet.
+    """Install the missing tools, and raise the inotify limit to `INSTANCES`.
 
-    Raises `HostError` when this is no Linux, we are not root, or something missing cannot be had.
+    Raises `HostError` when the host does not run Linux, this process is not root, or a requirement cannot be met.
     """
     if sys.platform != "linux":
         raise HostError("the rehearsal boots Linux machines: run it on Linux (`make test-unit` runs here)")
     if os.geteuid() != 0:
         raise HostError("the rehearsal needs root: run it with sudo (`make test-unit` runs without)")
-    # `su` without `-` keeps a user's PATH, which lacks the administrator's tools
+    # `su` without `-` keeps a user's PATH, which may lack the sbin directories
     os.environ["PATH"] = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     packages = sorted(set(_missing_packages()))
     if packages:
         _install(packages)
-    lacking = [*_missing_kernel_features()]
-    if lacking:
-        raise HostError(f"the kernel lacks {', '.join(lacking)}: boot one that has them")
-    _allow_inotify()
+    features = [*_missing_kernel_features()]
+    if features:
+        raise HostError(f"the kernel lacks {', '.join(features)}: boot one that has them")
+    _raise_inotify_limit()
 
 
 def _missing_packages() -> Iterator[str]:
     yield from (package for tool, package in TOOLS.items() if shutil.which(tool) is None)
-    if not KEYS.exists():
+    if not KEYRING.exists():
         yield "debian-archive-keyring"
 
 
 def _install(packages: list[str]) -> None:
-    by_hand = f"run `apt-get install {' '.join(packages)}`"
+    remedy = f"run `apt-get install {' '.join(packages)}`"
     if shutil.which("apt-get") is None:
-        raise HostError(f"this system has no apt-get: install what {', '.join(TOOLS)} belong to")
-    # NEEDRESTART_SUSPEND: no service of this machine is restarted on the way
+        raise HostError(f"the host has no apt-get: install the packages that contain {', '.join(TOOLS)}")
+    # NEEDRESTART_SUSPEND: the installation restarts no service of the host
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1"]
     apt += ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
     with progress.step(f"Installing {', '.join(packages)}"):
@@ -81,10 +84,12 @@ def _install(packages: list[str]) -> None:
             run(*apt, "update", timeout=300)
             run(*apt, "install", "--no-install-recommends", *packages, timeout=600)
         except ToolError as error:
-            raise HostError(f"{by_hand}: {error}") from error
-    still = [*_missing_packages()]
-    if still:
-        raise HostError(f"{', '.join(still)} did not bring their tools: {by_hand} and look")
+            raise HostError(f"the host's tools could not be installed: {remedy}: {error}") from error
+    missing = [*_missing_packages()]
+    if missing:
+        raise HostError(
+            f"{', '.join(missing)} installed, but their tools are not on PATH: {remedy} and read its output"
+        )
 
 
 def _missing_kernel_features() -> Iterator[str]:
@@ -100,13 +105,15 @@ def _missing_kernel_features() -> Iterator[str]:
                 yield str(device)
 
 
-def _allow_inotify() -> None:
+def _raise_inotify_limit() -> None:
     if int(INOTIFY.read_text()) >= INSTANCES:
         return
     try:
         INOTIFY.write_text(str(INSTANCES))
     except OSError as error:
-        raise HostError(f"run `sysctl fs.inotify.max_user_instances={INSTANCES}`: {error}") from error
+        raise HostError(
+            f"{INOTIFY} cannot be raised: run `sysctl fs.inotify.max_user_instances={INSTANCES}`: {error}"
+        ) from error
 
 
 def _mountable(file_system: str) -> bool:

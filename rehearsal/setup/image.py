@@ -1,8 +1,8 @@
-"""What a machine boots from: Debian 12 as its cloud image is, with the packages that any machine comes to have.
+"""The image that machines boot from: Debian 12 as its cloud image is, plus the packages that the steps install.
 
-A rented machine installs those at its first boot. Ours have no way out to an archive, so they are there already, and
-their services are off; apt finds nothing left to fetch, and image/files/usr/local/bin/apt-get starts the services of
-what is installed, as Debian does.
+A rented machine downloads those packages at its first boot. A machine of the rehearsal reaches no archive, so the image
+has them installed, with their services disabled. An installation then has nothing to download, and
+image/files/usr/local/bin/apt-get starts the services of the installed packages, as Debian does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rehearsal.setup import cache
 from rehearsal.system.shell import run
 
 RECIPE = Path(__file__).parent / "image"
+"""The scripts that make the image, and the files that they copy into it."""
 CLOUD_INIT = Path(__file__).parents[2] / "cloud-init"
 
 SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
@@ -32,31 +33,34 @@ MACHINE = (
     "libnss-myhostname", "libpam-systemd", "netbase", "netplan.io", "nftables", "openssh-server",
     "procps", "python3", "sudo", "systemd", "systemd-resolved", "systemd-sysv", "udev",
 )  # fmt: skip
-"""What a program can tell of Debian's image for EC2 (the debian-cloud-images project, its classes
-SYSTEM_BOOT and EC2), without what a machine here has no use for: kernel, boot loader, clock."""
+"""Packages of Debian's image for EC2 (the debian-cloud-images project, its classes SYSTEM_BOOT and EC2), without the
+kernel, the boot loader and the clock's, which a machine here cannot use.
+"""
 
 EXISTING = (
     "acl", "apache2", "attr", "curl", "fail2ban", "haproxy", "keepalived", "python3-systemd", "rsync", "varnish",
 )  # fmt: skip
-"""What a machine that no cloud-init part describes may install or have."""
+"""Packages that steps install on existing machines, which have no cloud-init part."""
 
 SERVICES = ("chromium", "dnsmasq-base", "haproxy", "mariadb-server", "tcpdump")
-"""What the cloud's own services are made of, and the tools of those who look at a site from outside."""
+"""Packages of the cloud's own services, and of the tools that look at a site from outside."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """`nodes`: the tree of a machine; `services`: a layer above it with the cloud's own services."""
+    """The root file systems that an image consists of."""
 
     nodes: Path
+    """The tree that a machine starts from."""
     services: Path
+    """A layer above `nodes` with the packages `SERVICES`."""
 
 
 def ensure() -> Image:
-    """The image of today's archive and packages; made when it is not in the cache, in about a minute.
+    """Return an image with the current packages from the current archive; making one takes one to two minutes.
 
-    When the archive cannot be reached, the newest that there is. Earlier ones are removed unless
-    a machine still runs from them. Raises `ToolError` when it cannot be made.
+    When the archive cannot be reached, the newest cached image is used. Older images are removed, unless a machine
+    runs from them. Raises `ToolError` when the image cannot be made.
     """
     packages = [*dict.fromkeys([*named_packages(CLOUD_INIT), *EXISTING])]
     key = f"image-{_fingerprint(packages)}"
@@ -71,16 +75,16 @@ def ensure() -> Image:
 
 
 def named_packages(parts: Path) -> list[str]:
-    """The packages that the cloud-init parts of a directory install, in their order."""
+    """Return the packages that the cloud-init parts in a directory install, each once, in the parts' order."""
     contents = [yaml.safe_load(part.read_text()) for part in sorted(parts.glob("*.yaml"))]
     return [*dict.fromkeys(name for content in contents for name in content.get("packages", []))]
 
 
 def archive_date(release: str) -> date:
-    """The day on which the archive was published whose InRelease file this is."""
+    """Return the day on which an archive was published, from the text of its InRelease file."""
     found = re.search(r"^Date: (.+)$", release, re.MULTILINE)
     if found is None:
-        raise ValueError("an InRelease file without a date")
+        raise ValueError("the InRelease file of the archive is without a date: use another mirror")
     return parsedate_to_datetime(found[1]).date()
 
 
@@ -93,15 +97,15 @@ def _fingerprint(packages: list[str]) -> str:
 
 
 def _outdated(image: Path) -> bool:
-    """Whether the archive was published on a later day than the one that the image is made of."""
-    made_of = (image / "archive" / "sources.list").read_text()
+    """Whether the archive has been published again since the day that the image's name ends with."""
+    sources = (image / "archive" / "sources.list").read_text()
     published = []
-    for uri, suite in re.findall(r"^deb (?:\[.*?\] )?(\S+) (\S+)", made_of, re.MULTILINE):
+    for uri, suite in re.findall(r"^deb (?:\[.*?\] )?(\S+) (\S+)", sources, re.MULTILINE):
         try:
             with urllib.request.urlopen(f"{uri.rstrip('/')}/dists/{suite}/InRelease", timeout=10) as answer:
                 published.append(archive_date(answer.read().decode()))
         except OSError:
-            progress.console.print("The archive cannot be reached: using the image that is there.")
+            progress.console.print("The Debian archive cannot be reached: using the cached image.")
             return False
     return max(published).isoformat() > image.name[-10:]
 
@@ -115,25 +119,25 @@ def _make(key: str, packages: list[str]) -> Path:
             " ".join(MACHINE), " ".join(packages), " ".join(SERVICES), *_sources(), timeout=1200,
         )  # fmt: skip
     published = max(archive_date(file.read_text()) for file in directory.glob("archive/*InRelease"))
-    whole = cache.DIRECTORY / f"{key}-{published}"
-    # a mirror may answer apt from before what it told us
-    if not whole.exists():
-        directory.rename(whole)
-    return whole
+    final = cache.DIRECTORY / f"{key}-{published}"
+    # a mirror behind a cache may give apt an older archive than `_outdated` saw, of which there is an image already
+    if not final.exists():
+        directory.rename(final)
+    return final
 
 
 def _sources() -> list[str]:
-    """This machine's own mirrors of Debian 12, where it uses that."""
+    """Return the host's lines of sources.list for Debian 12; none unless the host itself runs it."""
     lines = run(
         "apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
         "Identifier: Packages", "Origin: Debian", "Component: main",
     ).splitlines()  # fmt: skip
-    ours = [line for line in lines if line.split()[2] in SUITES]
-    return ours if any(line.split()[2] == SUITES[0] for line in ours) else []
+    suites = [line for line in lines if line.split()[2] in SUITES]
+    return suites if any(line.split()[2] == SUITES[0] for line in suites) else []
 
 
 def _in_use(image: Path) -> bool:
-    """Whether something is mounted from the image, in whatever namespace."""
+    """Whether a mount of any process uses the image."""
     for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
         try:
             if str(image) in mounts.read_text():

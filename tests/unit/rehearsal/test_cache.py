@@ -22,20 +22,20 @@ def refuse(directory: Path) -> None:
     raise AssertionError("made again")
 
 
-def test_a_thing_is_made_once(directory: Path) -> None:
-    assert cache.once("engine", write) == directory / "engine"
-    assert (cache.once("engine", refuse) / "thing").read_text() == "made"
+def test_an_entry_is_made_once(directory: Path) -> None:
+    assert cache.make_once("engine", write) == directory / "engine"
+    assert (cache.make_once("engine", refuse) / "thing").read_text() == "made"
 
 
-def test_a_making_that_was_broken_off_counts_for_nothing(directory: Path) -> None:
-    def broken_off(place: Path) -> None:
+def test_an_interrupted_make_leaves_no_entry(directory: Path) -> None:
+    def interrupted(place: Path) -> None:
         (place / "half").touch()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache.once("engine", broken_off)
+        cache.make_once("engine", interrupted)
     assert not (directory / "engine").exists()
-    assert [file.name for file in cache.once("engine", write).iterdir()] == ["thing"]
+    assert [file.name for file in cache.make_once("engine", write).iterdir()] == ["thing"]
 
 
 def hold(place: Path, held: Event) -> None:
@@ -45,16 +45,16 @@ def hold(place: Path, held: Event) -> None:
         multiprocessing.Event().wait(60)
 
 
-def test_two_processes_never_make_the_same_thing_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_never_make_the_same_entry_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = multiprocessing.get_context("spawn")
     held = context.Event()
     other = context.Process(target=hold, args=(directory, held))
     other.start()
     assert held.wait(30)
     monkeypatch.setattr(cache, "LOCK_TIMEOUT", 0.3)
-    with pytest.raises(ToolError, match="still held"):
-        cache.once("engine", refuse)
-    # the lock of a process that was killed is free
+    with pytest.raises(ToolError, match="another process has held"):
+        cache.make_once("engine", refuse)
+    # the kernel frees the lock of a killed process
     other.kill()
     other.join()
-    cache.once("engine", write)
+    cache.make_once("engine", write)

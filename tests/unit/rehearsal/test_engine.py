@@ -9,7 +9,7 @@ from rehearsal.system.shell import ToolError
 
 @pytest.fixture(autouse=True)
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A PATH of our own in front, with stand-ins for pulumi and go."""
+    """Directory at the front of PATH, for fake pulumi and go programs."""
     monkeypatch.setattr(cache, "DIRECTORY", tmp_path / "cache")
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -41,7 +41,7 @@ def test_a_pulumi_on_path_that_is_new_enough_is_used(tools: Path, output: str) -
     assert engine.ensure() == pulumi
 
 
-def test_an_older_pulumi_on_path_is_passed_over(tools: Path, tmp_path: Path) -> None:
+def test_an_older_pulumi_on_path_is_ignored(tools: Path, tmp_path: Path) -> None:
     tool(tools / "pulumi", "echo v3.258.9")
     tool(tools / "go", GO)
     built = engine.ensure()
@@ -49,7 +49,7 @@ def test_an_older_pulumi_on_path_is_passed_over(tools: Path, tmp_path: Path) -> 
     assert "v3.259.0" in built.parent.name
 
 
-def test_a_build_that_fails_tells_why_and_leaves_no_engine(tools: Path, tmp_path: Path) -> None:
+def test_a_failed_build_reports_the_reason_and_leaves_no_engine(tools: Path, tmp_path: Path) -> None:
     tool(tools / "pulumi", "echo v3.1.0")
     tool(tools / "go", GO.replace("build)", "build) echo no space left on device >&2; exit 1 ;;\n  never)"))
     with pytest.raises(ToolError, match="no space left"):
@@ -71,7 +71,7 @@ def test_the_pinned_engine_is_new_enough() -> None:
     ("text", "number"),
     [("go version go1.26.8 linux/amd64", (1, 26, 8)), ("v3.9.10", (3, 9, 10)), ("go1.27", (1, 27, 0))],
 )
-def test_a_version_is_read_from_what_a_program_says(text: str, number: tuple[int, ...]) -> None:
+def test_a_version_is_read_from_the_output_of_a_program(text: str, number: tuple[int, ...]) -> None:
     assert engine.version(text) == number
 
 

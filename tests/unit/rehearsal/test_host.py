@@ -27,14 +27,14 @@ def without(*tools: str) -> Callable[[str], str | None]:
     return lambda tool: None if tool in tools else f"/usr/bin/{tool}"
 
 
-def test_another_system_is_told_to_use_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(host.HostError, match="run it on Linux"):
         host.ensure()
 
 
 @pytest.mark.usefixtures("root")
-def test_a_user_is_told_to_be_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_other_than_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(host.HostError, match="run it with sudo"):
         host.ensure()
@@ -43,7 +43,7 @@ def test_a_user_is_told_to_be_root(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("root")
 def test_the_packages_of_missing_tools_are_installed_once_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls: Calls = []
-    monkeypatch.setattr(host, "KEYS", tmp_path)
+    monkeypatch.setattr(host, "KEYRING", tmp_path)
 
     def run(*command: str, timeout: float) -> str:
         calls.append(command)
@@ -58,7 +58,7 @@ def test_the_packages_of_missing_tools_are_installed_once_each(monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("root")
-def test_what_cannot_be_installed_is_named_with_the_way_to_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_installation_names_the_package_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*command: str, timeout: float) -> str:
         raise ToolError("the archive does not answer")
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_installed_is_named_with_the_way_to_do_it(monkeypatch: py
 
 @pytest.mark.usefixtures("root")
 def test_a_kernel_without_a_file_system_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(host, "KEYS", tmp_path)
+    monkeypatch.setattr(host, "KEYRING", tmp_path)
     monkeypatch.setattr(shutil, "which", without())
     monkeypatch.setattr(host, "_missing_kernel_features", lambda: iter(["xfs", "/dev/fuse"]))
     with pytest.raises(host.HostError, match="the kernel lacks xfs, /dev/fuse"):
@@ -78,10 +78,8 @@ def test_a_kernel_without_a_file_system_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("root")
-def test_the_limit_that_machines_meet_first_is_raised_and_never_lowered(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(host, "KEYS", tmp_path)
+def test_the_inotify_limit_is_raised_and_never_lowered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(host, "KEYRING", tmp_path)
     monkeypatch.setattr(shutil, "which", without())
     for before, after in (("128\n", 1024), ("8192\n", 8192)):
         host.INOTIFY.write_text(before)
@@ -90,10 +88,10 @@ def test_the_limit_that_machines_meet_first_is_raised_and_never_lowered(
 
 
 @pytest.mark.usefixtures("root")
-def test_a_limit_that_cannot_be_raised_is_named_with_the_way_to_do_it(
+def test_a_limit_that_cannot_be_raised_is_named_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(host, "KEYS", tmp_path)
+    monkeypatch.setattr(host, "KEYRING", tmp_path)
     monkeypatch.setattr(shutil, "which", without())
 
     def refuse(self: Path, text: str) -> int:

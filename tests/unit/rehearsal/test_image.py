@@ -10,7 +10,7 @@ FRIDAY, SATURDAY = RELEASE.format(day="Fri, 20"), RELEASE.format(day="Sat, 21")
 
 
 class Archive:
-    """A mirror in a directory, which apt and urllib read by `file:`, and the images made from it."""
+    """A mirror in a directory, read by `file:` URLs, and a count of the images made from it."""
 
     def __init__(self, place: Path) -> None:
         self.place, self.made = place, 0
@@ -21,7 +21,7 @@ class Archive:
         (suite / "InRelease").write_text(release)
 
     def make(self, key: str, packages: list[str]) -> Path:
-        """Stands in for mmdebstrap."""
+        """Make an empty image, in the place of mmdebstrap."""
         self.made += 1
         release = (self.place / "dists" / "bookworm" / "InRelease").read_text()
         made = cache.DIRECTORY / f"{key}-{image.archive_date(release)}"
