@@ -1,1 +1,1 @@
-"""The rehearsal: a stack runs through the real Pulumi engine on machines booted here."""
+"""The rehearsal: runs a stack through the real Pulumi engine, on machines booted on this host."""

@@ -1,8 +1,8 @@
-"""What is being done right now, and for how long: `with progress.step("Building the engine"):`.
+"""Progress of long steps on standard error: `with progress.step("Building the engine"):`.
 
-On a terminal the running steps stand at the bottom of the screen with their elapsed time, and a
-finished one leaves a line above. Without a terminal a step is a line when it starts and one when it
-ends. All of it goes to standard error: standard output is for results.
+A terminal shows the running steps at the bottom of the screen with their elapsed time, and a finished step as a line
+above them. Without a terminal, a step prints one line when it starts and one when it ends. Standard output is left to
+the results.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _depth: ContextVar[int] = ContextVar("depth", default=0)
 
 
 class Step:
-    """A running step."""
+    """A running step, which `Steps.step` makes."""
 
     def __init__(self, rows: Progress, row: TaskID) -> None:
         self._rows, self._row = rows, row
 
     def detail(self, text: str) -> None:
-        """Say what the step is busy with, beside its title; only a terminal shows it."""
+        """Show the current action of the step beside its title; only a terminal shows it."""
         self._rows.update(self._row, detail=text)
 
     def follow(
@@ -46,10 +46,12 @@ class Step:
         env: Mapping[str, str] | None = None,
         timeout: float,
     ) -> None:
-        """Run a command that takes long, and show the line that it last wrote to standard error.
+        """Run a long command, and show the last line of its standard error as the step's detail.
 
-        It is killed when it takes longer than `timeout` seconds, and when this process dies. `env`:
-        variables on top of ours. Raises `ToolError` with its last lines when it fails.
+        The kernel kills the command when this process dies (prctl(2), PR_SET_PDEATHSIG). `cwd`: working directory;
+        `env`: variables in addition to this process's; `timeout`: seconds until the command is killed.
+
+        Raises `ToolError` with the command's last lines when it fails or is killed.
         """
         output: deque[str] = deque(maxlen=20)
         with Popen(
@@ -64,11 +66,11 @@ class Step:
         ) as process:
             assert process.stderr is not None
 
-            def give_up() -> None:
+            def time_out() -> None:
                 process.kill()
-                output.append(f"no end after {timeout:g} s\n")
+                output.append(f"killed after {timeout:g} s\n")
 
-            limit = threading.Timer(timeout, give_up)
+            limit = threading.Timer(timeout, time_out)
             limit.start()
             try:
                 for line in process.stderr:
@@ -80,10 +82,12 @@ class Step:
             finally:
                 limit.cancel()
         if process.returncode:
-            raise ToolError(f"{command[0]}: exit status {process.returncode}, after\n{''.join(output)}")
+            raise ToolError(f"{command[0]}: exit status {process.returncode}; its last lines:\n{''.join(output)}")
 
 
 class _Elapsed(TextColumn):
+    """A column with the elapsed time of a step."""
+
     def __init__(self) -> None:
         super().__init__("", justify="right")
 
@@ -92,7 +96,7 @@ class _Elapsed(TextColumn):
 
 
 class Steps:
-    """The steps of one console. They may nest, follow one another, and run in several threads."""
+    """The steps of one console. Steps may nest, and several threads may run steps at once."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -116,27 +120,27 @@ class Steps:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Show that `title` is being done while the block runs, and then how long it took."""
-        indent, shown = "  " * _depth.get(), escape(title)
+        """Show `title` while the block runs, and then the time that it took; re-raises what the block raises."""
+        label = "  " * _depth.get() + escape(title)
         if not self.console.is_interactive:
-            self._line(f"{indent}{shown} ...")
-        row = self._begin(indent + shown)
-        nested = _depth.set(_depth.get() + 1)
+            self._line(f"{label} ...")
+        row = self._begin(label)
+        token = _depth.set(_depth.get() + 1)
         started = time.monotonic()
-        sign, outcome = "[green]✓[/]", ""
+        mark, outcome = "[green]✓[/]", ""
         try:
             yield Step(self._rows, row)
         except BaseException:
-            sign, outcome = "[red]✗[/]", " failed after"
+            mark, outcome = "[red]✗[/]", " failed after"
             raise
         finally:
             took = duration(time.monotonic() - started)
-            _depth.reset(nested)
+            _depth.reset(token)
             self._end(row)
             if self.console.is_interactive:
-                self._line(f"{sign} {indent}{shown}[dim]{outcome} {took}[/]")
+                self._line(f"{mark} {label}[dim]{outcome} {took}[/]")
             else:
-                self._line(f"{indent}{shown}{outcome or ':'} {took}")
+                self._line(f"{label}{outcome or ':'} {took}")
 
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
@@ -157,7 +161,7 @@ class Steps:
 
 
 def duration(seconds: float) -> str:
-    """A time in seconds as people say it: `0.4 s`, `12 s`, `3 min 05 s`."""
+    """Format a time in seconds: `0.4 s`, `12 s`, `3 min 05 s`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -165,6 +169,6 @@ def duration(seconds: float) -> str:
 
 
 console = Console(stderr=True)
-"""Where to print while steps run, so that their lines stay below."""
+"""Print here while steps run: the lines then appear above the running steps."""
 
 step = Steps(console).step

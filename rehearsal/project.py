@@ -1,4 +1,4 @@
-"""Where the project stands, and what Pulumi.yaml calls it."""
+"""Directory of the project, and its name in Pulumi.yaml."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Thin wrappers of the host's own commands and files."""
+"""Thin wrappers of the host's commands, control groups, mounts and processes."""

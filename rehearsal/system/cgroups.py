@@ -1,6 +1,6 @@
-"""A control group per machine, in every hierarchy that systemd uses.
+"""A control group for each machine, in every hierarchy that systemd uses.
 
-Without one of its own, the machines' systemds fight over the same tree and their units fail at random.
+Two machines in one group would both manage its tree, and units would fail at random.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ MOUNT = Path("/sys/fs/cgroup")
 
 
 def hierarchies() -> list[Path]:
-    """The one tree of a cgroup-2 host, or systemd's two of a hybrid one."""
+    """Mount points of the hierarchies: one on a host with cgroup 2, two of systemd's on a hybrid host."""
     if (MOUNT / "cgroup.procs").exists():
         return [MOUNT]
     return [tree for tree in (MOUNT / "systemd", MOUNT / "unified") if tree.is_dir()]
 
 
 class Cgroup:
-    """A control group `name` (a path below the root), made at once."""
+    """A control group. `name`: its path below the root of each hierarchy; the constructor makes it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,7 +29,7 @@ class Cgroup:
             directory.mkdir(parents=True, exist_ok=True)
 
     def exec_prefix(self) -> list[str]:
-        """The words to put before a command that shall run in this group."""
+        """Command prefix: run in this group."""
         procs = [str(directory / "cgroup.procs") for directory in self.directories]
         return [
             "sh",

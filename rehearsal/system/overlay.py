@@ -1,4 +1,4 @@
-"""A tree that starts as others and keeps its changes to itself."""
+"""Overlay mounts: a writable tree on top of others that stay unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rehearsal.system.shell import run
 
 
 def overlay(directory: Path, *lower: Path) -> Path:
-    """Mount an overlay of `lower`, the topmost first, below `directory`; returns its root."""
+    """Mount an overlay of the trees `lower`, the topmost first, below `directory`; returns its mount point."""
     upper, work, root = directory / "upper", directory / "work", directory / "root"
     for folder in (upper, work, root):
         folder.mkdir(parents=True)

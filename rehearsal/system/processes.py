@@ -1,4 +1,4 @@
-"""Finding the first process of a PID namespace from outside of it."""
+"""Processes of other PID namespaces, as this namespace numbers them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def init_below(pid: int) -> int:
-    """The nearest descendant of `pid` that is the first process of a namespace of its own, as this side numbers it.
+    """Return the process id of the nearest descendant of `pid` that is the first process of its own PID namespace.
 
-    Raises `ProcessLookupError` when there is none (any more, or yet).
+    Raises `ProcessLookupError` when there is none: it has not started yet, or has ended.
     """
     for child in descendants(pid):
         with contextlib.suppress(OSError):
@@ -18,16 +18,16 @@ def init_below(pid: int) -> int:
             numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
             if len(numbers) > 1 and numbers[-1] == "1":
                 return child
-    raise ProcessLookupError(f"no init below process {pid}")
+    raise ProcessLookupError(f"no init below process {pid}: its namespace has not started or has ended")
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The children of a process, theirs, and so on, nearest first."""
+    """Process ids of the descendants of a process: first its children, then theirs, and so on."""
     generation = [pid]
     while generation:
-        born: list[int] = []
+        children: list[int] = []
         for parent in generation:
             with contextlib.suppress(OSError):
-                born += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-        yield from born
-        generation = born
+                children += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        yield from children
+        generation = children

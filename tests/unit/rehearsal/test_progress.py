@@ -26,7 +26,7 @@ def test_without_a_terminal_a_step_is_a_line_at_each_end() -> None:
     ]
 
 
-def test_a_step_that_fails_says_so_and_lets_the_error_through() -> None:
+def test_a_failed_step_is_marked_and_its_error_raised() -> None:
     shown, output = steps()
     with pytest.raises(ZeroDivisionError), shown.step("Dividing"):
         _ = 1 / 0
@@ -45,14 +45,14 @@ def test_on_a_terminal_a_step_shows_its_detail_and_leaves_one_line(monkeypatch: 
     assert "✓" in output.getvalue().splitlines()[-1]
 
 
-def test_a_followed_command_that_fails_tells_its_last_lines() -> None:
+def test_a_failed_command_is_reported_with_its_last_lines() -> None:
     shown, _ = steps()
     script = "import sys; [print(n, file=sys.stderr) for n in range(50)]; sys.exit(3)"
     with shown.step("Running") as step, pytest.raises(ToolError, match=r"exit status 3(.|\n)*48\n49\n$"):
         step.follow(sys.executable, "-c", script, timeout=30)
 
 
-def test_a_followed_command_gets_the_variables_on_top_of_ours() -> None:
+def test_a_followed_command_gets_further_variables() -> None:
     shown, _ = steps()
     script = "import os; assert os.environ['ADDED'] == 'yes' and os.environ['PATH']"
     with shown.step("Running") as step:
@@ -62,7 +62,7 @@ def test_a_followed_command_gets_the_variables_on_top_of_ours() -> None:
 def test_a_followed_command_is_killed_at_its_limit() -> None:
     shown, _ = steps()
     started = time.monotonic()
-    with shown.step("Running") as step, pytest.raises(ToolError, match=r"no end after 0\.2 s"):
+    with shown.step("Running") as step, pytest.raises(ToolError, match=r"killed after 0\.2 s"):
         step.follow("sleep", "60", timeout=0.2)
     assert time.monotonic() - started < 10
 
@@ -78,5 +78,5 @@ def test_a_terminal_that_can_only_print_gets_plain_lines(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("seconds", "output"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.7, "1 min 00 s"), (185, "3 min 05 s")]
 )
-def test_a_duration_reads_as_people_say_it(seconds: float, output: str) -> None:
+def test_a_duration_is_formatted(seconds: float, output: str) -> None:
     assert duration(seconds) == output
