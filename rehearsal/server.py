@@ -1,13 +1,12 @@
-"""The process that holds a region: it starts the stand-ins and answers those who control the region.
+"""The process that holds a region: it starts the stand-ins and serves the region's control.
 
 It is the first process of the rehearsal's namespaces: when it ends, however it ends, the kernel ends every machine,
-mount, interface and rule with it. Its standard input is a pipe from the process that started it; the end of that pipe
-ends it.
+mount, interface and rule with it. Its standard input is a pipe from the process that started it. It exits at the end of
+that pipe, unless `KEEP` came first.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import sys
@@ -15,38 +14,46 @@ import threading
 from pathlib import Path
 
 from rehearsal.plugins import aws, command, digitalocean, random, tls
-from rehearsal.region.control import KEEP, serve
-from rehearsal.region.faults import RegionControl
+from rehearsal.region.control import RegionControl
+from rehearsal.region.control_socket import KEEP, serve
 from rehearsal.region.network import RESOLVER
-from rehearsal.region.region import Region, Settings
-from rehearsal.setup.image import Image
+from rehearsal.region.region import Region
+from rehearsal.region.settings import RegionSettings
 from rehearsal.system.shell import run
 
 
-def own_namespaces() -> None:
-    """Cover what of the host's still shows in new namespaces: /run, where network namespaces get their names."""
+def main() -> None:
+    """Start the region whose settings are in the directory that the first argument names."""
+    settings = RegionSettings.read(Path(sys.argv[1]))
+    mount_own_run()
+    region = Region(settings)
+    use_region_resolver(settings.directory)
+    start(region, settings.directory)
+    while os.read(0, 1) == KEEP:
+        threading.Event().wait()
+    os._exit(0)
+
+
+def mount_own_run() -> None:
+    """Cover the host's /run, which these namespaces still show: the names of network namespaces are there."""
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
     Path("/run/netns").mkdir()
 
 
-def main() -> None:
-    """Start a region from the settings in the file named by the first argument; end with standard input."""
-    directory = Path(sys.argv[1])
-    given = json.loads((directory / "region.json").read_text())
-    own_namespaces()
-    region = Region(
-        Settings(
-            directory, Image(Path(given["nodes"]), Path(given["services"])), given["cgroup"], given["name"],
-            ipaddress.IPv4Interface(given["operator"]), ipaddress.IPv4Interface(given["outsider"]),
-        )
-    )  # fmt: skip
+def use_region_resolver(directory: Path) -> None:
+    """Let the engine and the probes resolve names at the region's name server."""
     resolver = directory / "resolv.conf"
     resolver.write_text(f"nameserver {RESOLVER}\n")
-    hosts_own = Path("/etc/resolv.conf").resolve()
-    if not hosts_own.exists():
-        hosts_own.parent.mkdir(parents=True, exist_ok=True)
-        hosts_own.touch()
-    run("mount", "--bind", resolver, hosts_own)
+    # /etc/resolv.conf is often a link into the /run that is covered now
+    target = Path("/etc/resolv.conf").resolve()
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    run("mount", "--bind", resolver, target)
+
+
+def start(region: Region, directory: Path) -> None:
+    """Serve the stand-ins and the control, and write `ready.json`: the stand-ins' ports and the control's key."""
     providers = [
         aws.provider(region), digitalocean.provider(region), command.provider(), random.provider(), tls.provider()
     ]  # fmt: skip
@@ -56,9 +63,6 @@ def main() -> None:
     part.touch(mode=0o600)
     part.write_text(json.dumps(ready))
     part.rename(directory / "ready.json")
-    while os.read(0, 1) == KEEP:
-        threading.Event().wait()
-    os._exit(0)
 
 
 if __name__ == "__main__":

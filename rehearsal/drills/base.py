@@ -15,7 +15,7 @@ from rehearsal.drills.reachability import PortCheck
 from rehearsal.drills.site import Site
 from rehearsal.probes.base import Probe
 from rehearsal.project import PROJECT
-from rehearsal.region.faults import RegionControl
+from rehearsal.region.control import RegionControl
 from rehearsal.report.model import Check, FaultResult
 
 WRITE_OUTAGE = 8.0
@@ -125,7 +125,7 @@ class Drill:
             self.deployment.set(f"{PROJECT}:protect_data", "false")
             self.deployment.up(shown)
             self.deployment.destroy(shown)
-            left = [*self.control.left_over(), *self.control.machines()]
+            left = [*self.control.resource_ids(), *self.control.machines()]
         self.check("destroy leaves nothing in the cloud", not left, ", ".join(left) or "nothing", "nothing")
 
     def expect(self, what: str, seconds: float | None, limit: float) -> None:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from rehearsal import progress
-from rehearsal.region.faults import RegionControl
+from rehearsal.region.control import RegionControl
 from rehearsal.region.outside_addresses import OutsideAddresses
 
-OPERATOR, STRANGER = "", OutsideAddresses.stranger.split("/")[0]
+OPERATOR, STRANGER = "", str(OutsideAddresses.stranger.ip)
 """Addresses to knock from: the operator's own, and one that no security group lets in."""
 
 

@@ -9,7 +9,7 @@ from components.config.settings import Settings
 from components.haproxy.haproxy import OWN_PORT
 from components.machine.etc_hosts import host_name
 from rehearsal.deploy.deployment import Deployment
-from rehearsal.region.faults import RegionControl
+from rehearsal.region.control import RegionControl
 from rehearsal.system.shell import ToolError, run
 
 ASK = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")

@@ -18,7 +18,7 @@ from rehearsal.drills.flood import LOGGED_IN, Flood
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.probes.agents.browser import BrowserTask
 from rehearsal.probes.base import PageProbe, Probe
-from rehearsal.region.faults import RegionControl
+from rehearsal.region.control import RegionControl
 from rehearsal.system.shell import ToolError, run
 
 DATABASE_OUTAGE = 120.0

@@ -1,1 +1,1 @@
-"""The region: machines, disks, networks and services in the place of a cloud."""
+"""The region: machines, disks, networks and services that stand in for a cloud."""

@@ -1,6 +1,6 @@
-"""The rehearsal's certificate authority: it signs what the clouds' own authorities would.
+"""The rehearsal's certificate authority: it signs the certificates that the clouds' own authorities would.
 
-Every machine trusts it beside the system's, as a rented one trusts the public ones.
+Every machine trusts it beside Debian's list, as a rented machine trusts the public authorities.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DAY = datetime.timedelta(days=1)
 
 
 class CertificateAuthority:
-    """A root certificate made for this rehearsal alone."""
+    """A root certificate and its key, made for this rehearsal alone."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -27,7 +27,7 @@ class CertificateAuthority:
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
     def sign(self, name: str, directory: Path) -> None:
-        """Write `certificate.pem` and `key.pem` of a server called `name` into a directory."""
+        """Make a key and a certificate for the DNS name `name`: `key.pem` and `certificate.pem` in `directory`."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])]), key.public_key())
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)

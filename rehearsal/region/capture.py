@@ -1,4 +1,4 @@
-"""What passes one interface of a host, seen by tcpdump from the router's end of its link."""
+"""TCP packets of one port, captured by tcpdump at the router's end of its link."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.region.network import ROUTER, Port
+from rehearsal.region.endpoint import Port
+from rehearsal.region.network import ROUTER
 from rehearsal.region.service import Service, ServicesRoot
-from rehearsal.system.shell import ToolError, run
+from rehearsal.system.shell import ToolError
 
 START_LIMIT = 10
 """Seconds until tcpdump listens."""
@@ -31,21 +32,21 @@ class Flow:
 
 
 class Capture:
-    """The TCP packets on one port of a host from now on, until `stop`; it ends with the host's power.
+    """A capture of the TCP packets on one port, from now until `stop`; a power loss of the endpoint ends it early.
 
     Raises `ToolError` when tcpdump does not start.
     """
 
-    def __init__(self, services: ServicesRoot, port: Port, logs: Path) -> None:
-        self._services, self._file, self._log = services, f"/tmp/{port.name}.pcap", logs / f"capture-{port.name}.log"
+    def __init__(self, root: ServicesRoot, port: Port, logs: Path) -> None:
+        self._root, self._file, self._log = root, f"/tmp/{port.name}.pcap", logs / f"capture-{port.name}.log"
         self._log.unlink(missing_ok=True)
-        # headers only, and a buffer of 32 MiB: a volume's traffic comes in bursts; no packet waits for others, as
-        # an interrupted tcpdump leaves behind what waits
+        # Headers only, and a buffer of 32 MiB, as a volume's traffic comes in bursts. Immediate mode hands over each
+        # packet at once: an interrupted tcpdump loses those that wait for more.
         self._tcpdump = Service(
-            services.words(
-                ROUTER, "tcpdump", "-i", port.name, "--relinquish-privileges=root", "--snapshot-length=96",
-                "--buffer-size=32768", "--immediate-mode", "-w", self._file, "tcp",
-            ),
+            [
+                *root.exec_prefix(ROUTER), "tcpdump", "-i", port.name, "--relinquish-privileges=root",
+                "--snapshot-length=96", "--buffer-size=32768", "--immediate-mode", "-w", self._file, "tcp",
+            ],
             self._log,
         )  # fmt: skip
         end = time.monotonic() + START_LIMIT
@@ -56,15 +57,18 @@ class Capture:
             time.sleep(0.01)
 
     def stop(self) -> list[Flow]:
-        """End it; returns what it saw. Raises `ToolError` when it missed any packet, or was ended by something else."""
+        """End the capture and return its flows.
+
+        Raises `ToolError` when tcpdump missed a packet or had ended before.
+        """
         self._tcpdump.check()
         self._tcpdump.stop(signal.SIGINT)
         output = self._log.read_text()
         if not re.search(r"^0 packets dropped by kernel", output, re.MULTILINE):
-            raise ToolError(f"tcpdump did not see all: {output}")
-        seen = run("chroot", self._services.root, "tcpdump", "-n", "-q", "-t", "-r", self._file)
-        run("rm", f"{self._services.root}{self._file}")
+            raise ToolError(f"tcpdump missed packets on {self._file}: {output}")
+        packets = self._root.run("tcpdump", "-n", "-q", "-t", "-r", self._file)
+        (self._root.path / self._file[1:]).unlink()
         return [
-            Flow(source, int(source_port), target, int(target_port), packets)
-            for (source, source_port, target, target_port), packets in Counter(LINE.findall(seen)).items()
+            Flow(source, int(source_port), target, int(target_port), count)
+            for (source, source_port, target, target_port), count in Counter(LINE.findall(packets)).items()
         ]

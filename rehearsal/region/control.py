@@ -1,38 +1,69 @@
-"""The way from the other processes of a rehearsal to its running region."""
+"""The control of a running region: its faults, and what a drill asks of its machines and network."""
 
 from __future__ import annotations
 
-import json
-import secrets
-import threading
-from multiprocessing.managers import BaseManager
-from pathlib import Path
+import subprocess
+from typing import Any
 
-from rehearsal.region.faults import RegionControl
-
-KEEP = b"k"
-"""Sent down the pipe that holds the region up: from then on the region ignores the pipe's end."""
+from rehearsal.region.capture import Capture, Flow
+from rehearsal.region.faults import FaultInjector
+from rehearsal.region.preexisting import SshKeys, boot_existing
+from rehearsal.region.region import Region
 
 
-class ControlManager(BaseManager):
-    """Serves a region's `RegionControl` to other processes over a socket."""
+class RegionControl(FaultInjector):
+    """Everything that a drill may do to a running region. Other processes call it through `control_socket`.
 
+    A method that names an endpoint takes a machine's name, `balancer` or `database`.
+    """
 
-ControlManager.register("control")
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
+        self._captures: dict[tuple[str, str], Capture] = {}
 
+    def boot_existing(self, settings: dict[str, Any]) -> SshKeys:
+        """Boot the machines that a stack of `cloud: existing` expects; `settings`: those of its file."""
+        return boot_existing(self._region, settings)
 
-def serve(control: RegionControl, directory: Path) -> str:
-    """Serve `control` on a socket in `directory`, in a thread; returns the key that a client needs, in hexadecimal."""
-    key = secrets.token_bytes(32)
-    ControlManager.register("control", callable=lambda: control)
-    server = ControlManager(str(directory / "control"), key).get_server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return key.hex()
+    def machines(self) -> dict[str, bool]:
+        """Every machine and whether it runs."""
+        return {machine.name: machine.running for machine in self._region.machines.values()}
 
+    def address(self, name: str) -> str:
+        """A machine's address for the region's other endpoints."""
+        return self._machine(name).endpoint.address
 
-def connect(directory: Path) -> RegionControl:
-    """The control of the region that runs in `directory`, for a process of the same rehearsal."""
-    ready = json.loads((directory / "ready.json").read_text())
-    manager = ControlManager(str(directory / "control"), bytes.fromhex(ready["key"]))
-    manager.connect()
-    return manager.control()  # type: ignore[attr-defined, no-any-return]
+    def exec_prefix(self, name: str) -> list[str]:
+        """Command prefix: run inside a machine, as root."""
+        return self._machine(name).exec_prefix()
+
+    def netns_prefix(self, name: str) -> list[str]:
+        """Command prefix: run in that endpoint's network namespace, with the local file system."""
+        return ["nsenter", f"--net={self._endpoint(name).namespace}"]
+
+    def chroot_prefix(self) -> list[str]:
+        """Command prefix: run in the services' file system, which has programs such as a browser."""
+        return self._region.services.chroot_prefix()
+
+    def reaches(self, source: str, target: str, port: int) -> bool:
+        """Whether a TCP connection from one endpoint to another opens within 2 s."""
+        attempt = ["timeout", "2", "bash", "-c", f"</dev/tcp/{self._endpoint(target).address}/{port}"]
+        done = subprocess.run([*self.netns_prefix(source), *attempt], check=False, capture_output=True)
+        return done.returncode == 0
+
+    def start_capture(self, name: str, interface: str) -> None:
+        """Capture the TCP packets on one interface of a machine, until `stop_capture` or its power loss."""
+        self._captures[name, interface] = self._region.new_capture(self._machine(name).endpoint.port(interface))
+
+    def stop_capture(self, name: str, interface: str) -> list[Flow]:
+        """Return the flows since `start_capture`. Raises `ToolError` when a packet was missed or the power was lost."""
+        return self._captures.pop((name, interface)).stop()
+
+    def point_domain(self, domain: str) -> None:
+        """Resolve a domain to the load balancer, as its owner does after the first `up`."""
+        balancer = next(iter(self._region.balancers.values()))
+        self._region.dns.set(domain, balancer.endpoint.public)
+
+    def resource_ids(self) -> list[str]:
+        """Ids of the resources that the cloud holds and would bill for."""
+        return sorted(self._region.records)

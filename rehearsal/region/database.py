@@ -1,8 +1,8 @@
-"""Stand-in for a managed database: MariaDB on one host of two, behind one name.
+"""Stand-in for a managed database: MariaDB at one endpoint of two, behind one DNS name.
 
-RDS Multi-AZ writes every block to a second host before it answers, and on a failure starts the engine there and
-moves the name. Here both hosts see one data directory, which is what that mirror amounts to; the engine's crash
-recovery and the move of the name are real. How long Amazon takes for it is not to be learned here.
+RDS Multi-AZ copies every block to a standby before it acknowledges a write. On a failure it starts the engine there
+and moves the name. Here both endpoints use one data directory, which holds what such a copy would. The engine's crash
+recovery and the move of the name are real; the time that Amazon's own failover takes is not rehearsed.
 """
 
 from __future__ import annotations
@@ -14,121 +14,127 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.region.ca import CertificateAuthority
-from rehearsal.region.dns import NameServer
-from rehearsal.region.network import Host, Network
-from rehearsal.region.service import Service, ServicesRoot
-from rehearsal.system.shell import ToolError, run
+from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.service import Service
+from rehearsal.region.service_context import ServiceContext
+from rehearsal.system.shell import ToolError
+
+START_LIMIT = 60
+"""Seconds until the engine answers, its crash recovery included."""
 
 
 @dataclass(frozen=True)
 class Account:
+    """The first database of a server, and the user who may do everything in it."""
+
     database: str
     user: str
     password: str
 
 
+@dataclass(frozen=True)
+class DatabaseSpec:
+    """What a cloud's API asks for when it makes a database server."""
+
+    name: str
+    """DNS name that clients connect to."""
+    endpoints: list[Endpoint]
+    """The primary's endpoint and those of its standbys; the engine runs at one of them at a time."""
+    port: int
+    account: Account
+    variables: dict[str, str]
+    """MariaDB's server variables, as a parameter group sets them."""
+
+
 class Database:
-    """A database server called `endpoint`, on the first of its hosts (two where it can fail over).
+    """A database server, at its first endpoint. `key`: a short name for its files, unique in the region."""
 
-    `settings`: server variables, as a parameter group sets them. `key`: a short name of its own for files.
-    """
-
-    def __init__(
-        self, key: str, endpoint: str, hosts: list[Host], port: int, account: Account, settings: dict[str, str],
-        services: ServicesRoot, network: Network, dns: NameServer, ca: CertificateAuthority, logs: Path,
-    ) -> None:  # fmt: skip
-        self.endpoint, self.hosts, self.port, self.settings = endpoint, hosts, port, settings
-        self._services, self._network, self._dns, self._log = (services, network, dns, logs / f"{key}.log")
+    def __init__(self, key: str, spec: DatabaseSpec, context: ServiceContext) -> None:
+        self.name, self.endpoints, self.active = spec.name, spec.endpoints, spec.endpoints[0]
+        self._spec = spec
+        self._root, self._network, self._dns = context.root, context.network, context.dns
+        self._log = context.logs / f"{key}.log"
         self._home = f"/var/lib/rehearsal/{key}"
-        self._directory = services.root / self._home[1:]
-        self._next_host = itertools.cycle(hosts)
+        self._directory = self._root.path / self._home[1:]
+        self._next_endpoint = itertools.cycle(spec.endpoints)
         self._directory.mkdir(parents=True)
-        ca.sign(endpoint, self._directory)
-        run(
-            "chroot", services.root, "mariadb-install-db", "--no-defaults", f"--datadir={self._home}/data",
-            "--skip-test-db", "--auth-root-authentication-method=socket", "--skip-name-resolve", "--force", timeout=120,
+        context.ca.sign(spec.name, self._directory)
+        self._root.run(
+            "mariadb-install-db", "--no-defaults", f"--datadir={self._home}/data", "--skip-test-db",
+            "--auth-root-authentication-method=socket", "--skip-name-resolve", "--force", timeout=120,
         )  # fmt: skip
-        run("chroot", services.root, "chown", "-R", "mysql:", self._home)
-        self._account = account
-        self._start(first=True)
+        self._root.run("chown", "-R", "mysql:", self._home)
+        self._start(*self._first_options())
+        (self._directory / "first.sql").unlink()
 
     def fail_over(self) -> None:
-        """The active host loses power; the other one starts the engine and takes the name."""
-        if len(self.hosts) < 2:
-            raise ToolError(f"{self.endpoint} has one host: nothing to fail over to")
-        for port in self.active.ports:
-            self._network.cut(port)
+        """Take the active endpoint down, start the engine at the next one and move the name there.
+
+        Raises `ToolError` when there is no standby, or the engine does not start.
+        """
+        if len(self.endpoints) < 2:
+            raise ToolError(f"{self.name} cannot fail over: it has no standby; make it with one")
+        self._network.cut(*self.active.ports)
         self._service.stop(signal.SIGKILL)
         self._network.unplug(self.active)
         self._start()
 
     def dump(self, file: Path) -> None:
-        """Write all that it holds to a file, as a final snapshot keeps it."""
+        """Write all databases to a file, as a final snapshot keeps them."""
         socket = f"--socket={self._home}/socket"
-        file.write_text(
-            run("chroot", self._services.root, "mariadb-dump", "--no-defaults", socket, "--all-databases", timeout=300)
-        )
+        file.write_text(self._root.run("mariadb-dump", "--no-defaults", socket, "--all-databases", timeout=300))
 
     def execute(self, statements: str) -> None:
-        """Run SQL as the server's own administrator, as a cloud's control panel does."""
-        socket = f"--socket={self._home}/socket"
-        run("chroot", self._services.root, "mariadb", "--no-defaults", socket, stdin=statements)
+        """Run SQL as the server's administrator, as a cloud's control panel does."""
+        self._root.run("mariadb", "--no-defaults", f"--socket={self._home}/socket", stdin=statements)
 
     def destroy(self) -> None:
+        """Stop the server and delete its name and data."""
         self._service.stop()
         self._network.unplug(self.active)
-        self._dns.set(self.endpoint, None)
+        self._dns.set(self.name, None)
         shutil.rmtree(self._directory)
 
-    def _start(self, *, first: bool = False) -> None:
-        self.active = next(self._next_host)
+    def _start(self, *options: str) -> None:
+        """Start the engine at the next endpoint, wait until it answers, and move the name there."""
+        self.active = next(self._next_endpoint)
         self._network.plug(self.active, configured=True)
-        options = [f"--{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
-        if first:
-            options.append(f"--init-file={self._home}/first.sql")
-            account, quoted = (self._account, self._account.password.replace("\\", "\\\\").replace("'", "\\'"))
-            first_file = self._directory / "first.sql"
-            first_file.touch(mode=0o600)
-            first_file.write_text(
-                f"CREATE DATABASE `{account.database}`;\n"
-                f"CREATE USER '{account.user}'@'%' IDENTIFIED BY '{quoted}';\n"
-                f"GRANT ALL ON *.* TO '{account.user}'@'%' WITH GRANT OPTION;\n"
-            )
-            shutil.chown(first_file, *owner(self._directory))
+        variables = [f"--{name.replace('_', '-')}={value}" for name, value in self._spec.variables.items()]
         self._service = Service(
-            self._services.words(
-                self.active.namespace, "mariadbd", "--no-defaults", "--user=mysql", f"--port={self.port}",
-                "--skip-name-resolve", f"--bind-address={self.active.address}",
+            [
+                *self._root.exec_prefix(self.active.namespace), "mariadbd", "--no-defaults", "--user=mysql",
+                f"--port={self._spec.port}", "--skip-name-resolve", f"--bind-address={self.active.address}",
                 f"--datadir={self._home}/data", f"--pid-file={self._home}/pid",
                 f"--socket={self._home}/socket", f"--ssl-cert={self._home}/certificate.pem",
-                f"--ssl-key={self._home}/key.pem", *options,
-            ),
+                f"--ssl-key={self._home}/key.pem", *variables, *options,
+            ],
             self._log,
         )  # fmt: skip
         self._wait()
-        (self._directory / "first.sql").unlink(missing_ok=True)
-        self._dns.set(self.endpoint, self.active.address)
+        self._dns.set(self.name, self.active.address)
+
+    def _first_options(self) -> list[str]:
+        """Write the SQL that makes the first account, and return the option that runs it at the first start."""
+        account = self._spec.account
+        password = account.password.replace("\\", "\\\\").replace("'", "\\'")
+        file = self._directory / "first.sql"
+        file.touch(mode=0o600)
+        file.write_text(
+            f"CREATE DATABASE `{account.database}`;\n"
+            f"CREATE USER '{account.user}'@'%' IDENTIFIED BY '{password}';\n"
+            f"GRANT ALL ON *.* TO '{account.user}'@'%' WITH GRANT OPTION;\n"
+        )
+        status = self._directory.stat()
+        shutil.chown(file, status.st_uid, status.st_gid)
+        return [f"--init-file={self._home}/first.sql"]
 
     def _wait(self) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + START_LIMIT
         while time.monotonic() < end:
             self._service.check()
             try:
-                run(
-                    "chroot",
-                    self._services.root,
-                    "mariadb-admin",
-                    "--no-defaults",
-                    f"--socket={self._home}/socket",
-                    "ping",
-                )
+                self._root.run("mariadb-admin", "--no-defaults", f"--socket={self._home}/socket", "ping")
                 return
             except ToolError:
                 time.sleep(0.05)
-        raise ToolError(f"{self.endpoint} did not start within 60 s: see {self._log}")
-
-
-def owner(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_uid, status.st_gid
+        raise ToolError(f"{self.name} did not start within {START_LIMIT} s: see {self._log}")

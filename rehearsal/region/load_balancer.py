@@ -12,44 +12,51 @@ from pathlib import Path
 
 import jinja2
 
-from rehearsal.region.ca import CertificateAuthority
-from rehearsal.region.dns import NameServer
-from rehearsal.region.network import Host, Network
-from rehearsal.region.service import Service, ServicesRoot
-from rehearsal.system.shell import ToolError, run
+from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.service import Service
+from rehearsal.region.service_context import ServiceContext
+from rehearsal.system.shell import ToolError
 
 TEMPLATE = Path(__file__).parent / "haproxy.cfg.j2"
 SOCKET = "master.sock"
 LOAD_LIMIT = 30
-"""Seconds that HAProxy may take for a configuration."""
+"""Seconds that HAProxy may take to load a configuration."""
 
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """Times in seconds; `healthy` and `unhealthy`: how many answers in a row change a target's state."""
+    """An HTTP request that decides whether a target gets requests."""
 
     path: str = "/"
     port: int | None = None
+    """None: the group's port."""
     interval: int = 30
+    """Seconds between two checks."""
     timeout: int = 5
+    """Seconds until a check without an answer has failed."""
     healthy: int = 5
+    """Number of successful checks in a row that make a target healthy."""
     unhealthy: int = 2
+    """Number of failed checks in a row that make a target unhealthy."""
     matcher: str = "200"
+    """Status codes of a successful check, as HAProxy's `http-check expect status` reads them."""
 
 
 @dataclass
 class TargetGroup:
-    """Where requests go: addresses by target id, all on one port; `fail_open`: to all of them when none is healthy."""
+    """The machines that requests go to, all on one port."""
 
     port: int
     check: HealthCheck
     targets: dict[str, str] = field(default_factory=dict)
+    """Addresses by target id."""
     fail_open: bool = True
+    """Whether all targets get requests when none is healthy."""
 
 
 @dataclass
 class Listener:
-    """A port that the balancer answers on: it forwards to a target group or redirects to another scheme and port."""
+    """A port of the load balancer: it forwards to a target group or redirects to another scheme and port."""
 
     port: int
     tls: bool
@@ -58,93 +65,98 @@ class Listener:
     redirect_code: int = 301
 
 
-class Balancer:
-    """One HAProxy behind one name. Change `listeners` or a group, then `apply`."""
+class LoadBalancer:
+    """One HAProxy behind one DNS name. Change `listeners` or `groups`, then call `apply`."""
 
-    def __init__(
-        self,
-        key: str,
-        name: str,
-        host: Host,
-        services: ServicesRoot,
-        network: Network,
-        dns: NameServer,
-        ca: CertificateAuthority,
-        logs: Path,
-    ) -> None:
-        self.name, self.host = name, host
+    def __init__(self, name: str, endpoint: Endpoint, context: ServiceContext) -> None:
+        self.name, self.endpoint = name, endpoint
         self.listeners: dict[str, Listener] = {}
         self.groups: dict[str, TargetGroup] = {}
-        self._services, self._network, self._dns, self._log = services, network, dns, logs / f"{key}.log"
+        self._root, self._network, self._dns = context.root, context.network, context.dns
+        self._log = context.logs / f"{endpoint.name}.log"
         self._lock = threading.Lock()
-        self._home = f"/var/lib/rehearsal/{key}"
-        self._directory = services.root / self._home[1:]
+        self._home = f"/var/lib/rehearsal/{endpoint.name}"
+        self._directory = self._root.path / self._home[1:]
         self._directory.mkdir(parents=True)
-        ca.sign(name, self._directory)
+        context.ca.sign(name, self._directory)
         pair = [(self._directory / part).read_text() for part in ("certificate.pem", "key.pem")]
         (self._directory / "listener.pem").write_text("".join(pair))
-        network.plug(host, configured=True)
-        dns.set(name, host.public or host.address)
+        self._network.plug(endpoint, configured=True)
+        self._dns.set(name, endpoint.public or endpoint.address)
         self._service: Service | None = None
 
     def apply(self) -> None:
-        """Bring HAProxy in line with the listeners and groups, without dropping a connection."""
+        """Load the listeners and groups as they are now, without dropping a connection.
+
+        Raises `ToolError` when HAProxy refuses the configuration or does not load it within `LOAD_LIMIT`.
+        """
         with self._lock:
-            environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-            template = environment.from_string(TEMPLATE.read_text())
-            (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
-            config = f"{self._home}/haproxy.cfg"
-            if self._service and not self.listeners:
+            self._write_config()
+            if self.listeners:
+                self._load()
+            elif self._service:
                 self._service.stop()
                 self._service = None
-                return
-            if self._service:
-                run("chroot", self._services.root, "haproxy", "-q", "-c", "-f", config)
-                loads = self._loads() + 1
-                self._ask("reload")
-            elif self.listeners:
-                words = self._services.words(
-                    self.host.namespace, "haproxy", "-W", "-S", f"{self._home}/{SOCKET},mode,600", "-f", config
-                )
-                self._service, loads = Service(words, self._log), 1
-            else:
-                return
-            end = time.monotonic() + LOAD_LIMIT
-            while self._loads() < loads:
-                self._service.check()
-                if time.monotonic() > end:
-                    raise ToolError(f"HAProxy did not take its new configuration: {self._log.read_text()[-2000:]}")
-                time.sleep(0.01)
+
+    def destroy(self) -> None:
+        """Stop HAProxy and delete its name and endpoint."""
+        if self._service:
+            self._service.stop()
+        self._dns.set(self.name, None)
+        self._network.unplug(self.endpoint)
+
+    @property
+    def _config(self) -> str:
+        return f"{self._home}/haproxy.cfg"
+
+    def _write_config(self) -> None:
+        environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        template = environment.from_string(TEMPLATE.read_text())
+        (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
+
+    def _load(self) -> None:
+        """Start HAProxy, or reload it, and wait until it has loaded the configuration."""
+        if self._service:
+            self._root.run("haproxy", "-q", "-c", "-f", self._config)
+            loads = self._loads() + 1
+            self._ask("reload")
+        else:
+            prefix = self._root.exec_prefix(self.endpoint.namespace)
+            master = f"{self._home}/{SOCKET},mode,600"
+            self._service = Service([*prefix, "haproxy", "-W", "-S", master, "-f", self._config], self._log)
+            loads = 1
+        end = time.monotonic() + LOAD_LIMIT
+        while self._loads() < loads:
+            self._service.check()
+            if time.monotonic() > end:
+                output = self._log.read_text()[-2000:]
+                raise ToolError(f"HAProxy did not load {self._config} within {LOAD_LIMIT} s: {output}")
+            time.sleep(0.01)
 
     def _loads(self) -> int:
-        """How many configurations HAProxy has loaded; 0 while it loads one."""
+        """Number of configurations that HAProxy has loaded; 0 while it loads one."""
         processes = re.search(
             r"^\d+ +master +(\d+).*\n# workers\n\d+ +worker +0 ", self._ask("show proc"), re.MULTILINE
         )
         return int(processes[1]) + 1 if processes else 0
 
     def _ask(self, command: str) -> str:
-        """What HAProxy's master process says to a command (its Management Guide, "Master CLI"); nothing while it loads.
+        """Send a command to HAProxy's master process (its Management Guide, "Master CLI") and return the answer.
 
-        A signal would do for a reload, but one that comes while HAProxy still loads is lost, or its end.
+        The answer is empty while HAProxy loads. SIGUSR2 would reload it too, but a signal that arrives while HAProxy
+        still loads is lost or ends it.
         """
-        # a socket's path may have 107 characters, and a file descriptor's name is a short one
+        # the path of a socket may have 107 characters: go through a file descriptor, whose path is short
         directory = os.open(self._directory, os.O_PATH)
         try:
             with socket.socket(socket.AF_UNIX) as master:
                 master.settimeout(LOAD_LIMIT)
                 master.connect(f"/proc/self/fd/{directory}/{SOCKET}")
                 master.sendall(f"{command}\n".encode())
-                # it answers when it has heard the end
+                # HAProxy answers and closes the connection after the end of input
                 master.shutdown(socket.SHUT_WR)
                 return b"".join(iter(lambda: master.recv(65536), b"")).decode()
         except OSError:
             return ""
         finally:
             os.close(directory)
-
-    def destroy(self) -> None:
-        if self._service:
-            self._service.stop()
-        self._dns.set(self.name, None)
-        self._network.unplug(self.host)

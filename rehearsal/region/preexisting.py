@@ -1,8 +1,8 @@
-"""Machines that exist before the stack does, for `cloud: existing`: plain Debian, switched on and running.
+"""Machines that exist before the stack does, for `cloud: existing`: plain Debian, booted and running.
 
-Each has eth0 on a public and eth1 on a private plain network, at the addresses that the stack's settings say, a spare
-disk where they name one, and what a site's servers already run: for `web: apache` Apache with a site in /var/www, for
-`web: sessions` a PHP application that no server runs yet.
+Each has eth0 on a public LAN and eth1 on a private one, at the addresses in the stack's settings, and a spare disk
+where they name one. With `web: apache` a web machine runs Apache with a site in /var/www. With `web: sessions` it has
+a PHP application, and no web server yet.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import BaseModel
 
 from rehearsal.project import PROJECT, REPOSITORY
+from rehearsal.region.endpoint import Lan, gateway
 from rehearsal.region.machine import Attachment, Machine
-from rehearsal.region.network import Plain, gateway
 from rehearsal.region.region import Region
 
 SPARE_GB = 8
 BOOT_LIMIT = 180
-"""Seconds until a machine has come up, on a host that is busy with others."""
-CAME_UP = """\
+"""Seconds until a machine accepts SSH; others boot beside it."""
+WAIT_FOR_SSH = """\
 cloud-init status --wait >/dev/null && systemctl is-active ssh && exit
 tail -n 20 /var/log/cloud-init-output.log >&2
 exit 1
@@ -41,7 +41,7 @@ WWW_DATA = 33
 
 
 class Node(BaseModel):
-    """What the settings say of one machine."""
+    """The settings of one machine that the boot depends on."""
 
     public: ipaddress.IPv4Address
     private: ipaddress.IPv4Address
@@ -51,99 +51,106 @@ class Node(BaseModel):
 
     @property
     def serves(self) -> bool:
+        """Whether it is a web machine."""
         return self.role in (None, "web")
 
 
 class Networks(BaseModel):
+    """The settings of the network that the boot depends on."""
+
     private: ipaddress.IPv4Network
     virtual_ip: ipaddress.IPv4Address | None = None
 
 
 @dataclass(frozen=True)
-class HandedOver:
-    """The way in. `private_key`: of every machine's login user; `host_keys`: the machines' public ones, by node."""
+class SshKeys:
+    """Keys with which the operator logs in to the machines."""
 
     private_key: str
+    """Private key of the login user of every machine."""
     host_keys: dict[str, str]
+    """Public host key of each node."""
 
 
-def hand_over(region: Region, settings: Mapping[str, Any]) -> HandedOver:
-    """Boot the machines of a stack's settings, as they stand in its file, and wait until each can be logged in to.
+def boot_existing(region: Region, settings: Mapping[str, Any]) -> SshKeys:
+    """Boot the machines of a stack's settings, as its file holds them, and wait until each accepts SSH.
 
-    Raises `ValueError` when their addresses cannot be had on two plain networks.
+    Raises `ValueError` when the addresses in the settings do not fit two LANs, and `ToolError` when a machine does not
+    accept SSH within `BOOT_LIMIT`.
     """
     nodes = {name: Node.model_validate(node) for name, node in settings[f"{PROJECT}:nodes"].items()}
     networks = Networks.model_validate(settings[f"{PROJECT}:network"])
-    public, private = plain_networks(nodes, networks, region.network.outside)
-    for plain in (public, private):
-        region.network.new_plain(plain)
-    login, login_key = new_key()
+    web = settings[f"{PROJECT}:web"]
+    public, private = public_and_private_lan(nodes, networks, region.network.outside)
+    for lan in (public, private):
+        region.network.new_lan(lan)
+    login_private, login_public = new_key()
     host_keys = {}
     machines = []
     for number, (name, node) in enumerate(nodes.items(), 1):
         host_private, host_keys[name] = new_key()
-        packages = ["apache2"] if node.serves and settings[f"{PROJECT}:web"] == "apache" else []
+        packages = ["apache2"] if node.serves and web == "apache" else []
         machine = region.new_machine(
             f"existing{number}",
             name=name,
             hostname=name,
             ports=[
-                region.network.new_plain_port("eth0", public, str(node.public)),
-                region.network.new_plain_port("eth1", private, str(node.private)),
+                region.network.new_lan_port("eth0", public, str(node.public)),
+                region.network.new_lan_port("eth1", private, str(node.private)),
             ],
-            user_data=user_data(node.user, login_key, host_private, host_keys[name], packages),
+            user_data=user_data(node.user, login_public, host_private, host_keys[name], packages),
             public_keys=[],
         )
         if node.disk:
             region.new_disk(f"spare{number}", SPARE_GB)
             machine.attach(Attachment(region.disks[f"spare{number}"], node.disk.removeprefix("/dev/")))
-        if node.serves and settings[f"{PROJECT}:web"] == "apache":
+        if node.serves and web == "apache":
             write_site(machine.root / "var/www")
-        if node.serves and settings[f"{PROJECT}:web"] == "sessions":
+        if node.serves and web == "sessions":
             shutil.copytree(SESSIONS_APP, machine.root / "var/www/html", dirs_exist_ok=True)
         machine.power_on()
         machines.append(machine)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(came_up, machines))
-    return HandedOver(login, host_keys)
+        list(pool.map(wait_for_ssh, machines))
+    return SshKeys(login_private, host_keys)
 
 
-def plain_networks(
+def public_and_private_lan(
     nodes: Mapping[str, Node], networks: Networks, outside: list[ipaddress.IPv4Network]
-) -> tuple[Plain, Plain]:
-    """The public network, 256 addresses around the machines' own, and the private one; `outside`: what neither may be.
+) -> tuple[Lan, Lan]:
+    """Return the public LAN, a range of 256 addresses around the first node's, and the private one of the settings.
 
-    Raises `ValueError` with all that speaks against it.
+    `outside`: networks of the clients outside, which neither may overlap. Raises `ValueError` with every address that
+    does not fit.
     """
-    public = Plain(
-        "public", ipaddress.IPv4Network(f"{next(iter(nodes.values())).public}/24", strict=False), routed=True
-    )
-    private = Plain("private", networks.private, routed=False)
-    faults = [
-        f"{plain.subnet} is the operator's or the stranger's network; choose another range"
-        for plain in (public, private)
-        if any(plain.subnet.overlaps(network) for network in outside)
+    first = next(iter(nodes.values()))
+    public = Lan("public", ipaddress.IPv4Network(f"{first.public}/24", strict=False), routed=True)
+    private = Lan("private", networks.private, routed=False)
+    errors = [
+        f"{lan.subnet} is the operator's or the stranger's network; choose another range"
+        for lan in (public, private)
+        if any(lan.subnet.overlaps(network) for network in outside)
     ]
     addresses = {f"nodes.{name}.public": node.public for name, node in nodes.items()}
     if networks.virtual_ip:
         addresses["network.virtual_ip"] = networks.virtual_ip
     for key, address in addresses.items():
         if address not in public.subnet:
-            faults.append(f"{key}: {address} is not in {public.subnet}, the network of the first node")
+            errors.append(f"{key}: {address} is not in {public.subnet}, the network of the first node; choose another")
         if str(address) == gateway(public.subnet):
-            faults.append(f"{key}: {address} is the router's own; choose another")
-    faults += [
-        f"nodes.{name}.private: {node.private} is not in {private.subnet}"
+            errors.append(f"{key}: {address} is the router's own; choose another")
+    errors += [
+        f"nodes.{name}.private: {node.private} is not in {private.subnet}, the range of network.private; choose another"
         for name, node in nodes.items()
         if node.private not in private.subnet
     ]
-    if faults:
-        raise ValueError("these machines cannot be rehearsed:\n" + "\n".join(faults))
+    if errors:
+        raise ValueError("these machines cannot be rehearsed:\n" + "\n".join(errors))
     return public, private
 
 
 def new_key() -> tuple[str, str]:
-    """A private key in OpenSSH's form, and its public one."""
+    """Make an Ed25519 key pair: the private key and the public one, both in OpenSSH's format."""
     key = Ed25519PrivateKey.generate()
     return (
         key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode(),
@@ -152,8 +159,11 @@ def new_key() -> tuple[str, str]:
 
 
 def user_data(user: str, login_key: str, host_private: str, host_public: str, packages: list[str]) -> bytes:
-    """What the machine's landlord told it."""
-    output = {
+    """Return the cloud-init user data that a hosting company would boot the machine with.
+
+    `login_key`: public key of `user`; `host_private`, `host_public`: the machine's own SSH keys.
+    """
+    content = {
         "locale": "C.UTF-8",
         "disable_root": False,
         "users": [
@@ -162,26 +172,29 @@ def user_data(user: str, login_key: str, host_private: str, host_public: str, pa
         "ssh_keys": {"ed25519_private": host_private, "ed25519_public": host_public},
         "packages": packages,
     }
-    return f"#cloud-config\n{json.dumps(output)}".encode()
+    return f"#cloud-config\n{json.dumps(content)}".encode()
 
 
-def came_up(machine: Machine) -> None:
-    machine.enter("sh", "-c", CAME_UP, timeout=BOOT_LIMIT)
+def wait_for_ssh(machine: Machine) -> None:
+    machine.enter("sh", "-c", WAIT_FOR_SSH, timeout=BOOT_LIMIT)
 
 
 def write_site(www: Path) -> None:
-    """A site with all that a copy can lose: the same on each machine, as its owner has kept it so far."""
-    chance = random.Random("a site")
+    """Write a site with everything that a copy can lose: owners, modes, times, links, attributes, odd file names.
+
+    It is the same on each machine, as if its owner had kept the copies equal by hand.
+    """
+    generator = random.Random("a site")
     html = www / "html"
     html.mkdir(parents=True, exist_ok=True)
     (html / "index.html").write_text("<!DOCTYPE html><title>A site</title><h1>It was here before</h1>\n")
-    (html / "film.bin").write_bytes(chance.randbytes(1 << 20))
+    (html / "film.bin").write_bytes(generator.randbytes(1 << 20))
     modes = (0o644, 0o600, 0o640, 0o444, 0o755, 0o664, 0o2755)
     owners = ((0, 0), (WWW_DATA, WWW_DATA), (1234, 100))
     for number in range(300):
         file = html / f"pages {number % 10}" / f"page-{number}.html"
         file.parent.mkdir(exist_ok=True)
-        file.write_bytes(b"<p>" + chance.randbytes(chance.randrange(2000)).hex().encode())
+        file.write_bytes(b"<p>" + generator.randbytes(generator.randrange(2000)).hex().encode())
         # the owner first: chown(2) takes the set-group-ID bit away
         os.chown(file, *owners[number % len(owners)])
         file.chmod(modes[number % len(modes)])

@@ -1,9 +1,7 @@
-"""The region: everything that the rehearsal has in the place of a cloud, by the ids that the stand-ins gave it."""
+"""The region: everything that the rehearsal has instead of a cloud, by the ids that the stand-ins chose."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,55 +9,47 @@ from typing import Any
 
 from rehearsal.region.ca import CertificateAuthority
 from rehearsal.region.capture import Capture
-from rehearsal.region.database import Account, Database
+from rehearsal.region.cloud_init import nocloud_seed
+from rehearsal.region.database import Database, DatabaseSpec
 from rehearsal.region.disk import Disk
 from rehearsal.region.dns import NameServer
-from rehearsal.region.load_balancer import Balancer, TargetGroup
+from rehearsal.region.endpoint import Endpoint, Port
+from rehearsal.region.load_balancer import LoadBalancer, TargetGroup
 from rehearsal.region.machine import Machine
-from rehearsal.region.network import RESOLVER, Host, Network, Port
+from rehearsal.region.network import Network
 from rehearsal.region.service import ServicesRoot
-from rehearsal.setup.image import Image
+from rehearsal.region.service_context import ServiceContext
+from rehearsal.region.settings import RegionSettings
 from rehearsal.system.cgroups import Cgroup
 
 
 @dataclass(frozen=True)
 class Record:
-    """A resource that stands: its type token and its inputs."""
+    """A resource that exists in the cloud: its type token and its inputs."""
 
     token: str
     inputs: Any
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a region is started with. `cgroup`: the parent of the machines' control groups."""
-
-    directory: Path
-    image: Image
-    cgroup: str
-    name: str
-    operator: ipaddress.IPv4Interface
-    outsider: ipaddress.IPv4Interface
-
-
 class Region:
-    """Machines, disks, databases and balancers by the ids that the stand-ins gave them."""
+    """Machines, disks, databases and load balancers by the ids that the stand-ins chose."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: RegionSettings) -> None:
         self.name = settings.name
         self.records: dict[str, Record] = {}
         self.machines: dict[str, Machine] = {}
         self.disks: dict[str, Disk] = {}
         self.databases: dict[str, Database] = {}
-        self.balancers: dict[str, Balancer] = {}
+        self.balancers: dict[str, LoadBalancer] = {}
         self.target_groups: dict[str, TargetGroup] = {}
         self._settings = settings
         self._directory = settings.directory
+        self._logs = settings.directory / "logs"
         for folder in ("machines", "disks", "snapshots", "logs"):
             (self._directory / folder).mkdir()
-        self.network = Network(settings.operator, settings.outsider)
+        self.network = Network(settings.outside)
         self.services = ServicesRoot(self._directory / "services", [settings.image.services, settings.image.nodes])
-        self.dns = NameServer(self.services, self._directory / "logs")
+        self.dns = NameServer(self.services, self._logs)
         self.ca = CertificateAuthority()
 
     def new_machine(
@@ -72,79 +62,53 @@ class Region:
         user_data: bytes,
         public_keys: list[str],
     ) -> Machine:
-        """A machine that is not yet switched on; the user data reaches its cloud-init byte for byte."""
-        host = Host(key[:13], tuple(ports))
-        ethernets: dict[str, dict[str, Any]] = {
-            port.interface: {
-                "addresses": [f"{port.address}/{port.subnet.prefixlen}"],
-                # no router advertises IPv6 here, and waiting for one takes 13 s
-                "accept-ra": False,
-                "link-local": [],
-                # networkd 252 fails for good ("Nexthop has invalid gateway") when a link is away for a moment only
-                "ignore-carrier": True,
-            }
-            for port in host.ports
-        }
-        ethernets[host.ports[0].interface] |= {
-            "routes": [{"to": "default", "via": host.ports[0].gateway}],
-            "nameservers": {"addresses": [RESOLVER]},
-        }
-        network = {"version": 2, "ethernets": ethernets}
-        seed = {
-            "meta-data": json.dumps(
-                {"instance-id": key, "local-hostname": hostname, "public-keys": public_keys}
-            ).encode(),
-            "network-config": json.dumps(network).encode(),
-            "user-data": user_data,
-        }
-        cgroup = Cgroup(f"{self._settings.cgroup}/{key}")
+        """Make a machine that trusts the region's certificate authority; it is off.
+
+        `name`: the operator's name for it; `user_data`: passed on to its cloud-init byte for byte; `public_keys`: keys
+        that may log in as the image's default user.
+        """
         machine = Machine(
-            self._directory / "machines" / key,
-            self._settings.image.nodes,
-            name,
-            hostname,
-            seed,
-            self.network,
-            host,
-            cgroup,
+            directory=self._directory / "machines" / key,
+            image=self._settings.image.nodes,
+            name=name,
+            hostname=hostname,
+            seed=nocloud_seed(key, hostname, ports, user_data, public_keys),
+            network=self.network,
+            endpoint=Endpoint(key[:13], tuple(ports)),
+            cgroup=Cgroup(f"{self._settings.cgroup}/{key}"),
         )
-        with (machine.root / "etc/ssl/certs/ca-certificates.crt").open("a") as trusted:
-            trusted.write(self.ca.certificate)
-        own = machine.root / "usr/local/share/ca-certificates/rehearsal.crt"
-        own.write_text(self.ca.certificate)
+        with (machine.root / "etc/ssl/certs/ca-certificates.crt").open("a") as bundle:
+            bundle.write(self.ca.certificate)
+        # for the next update-ca-certificates, which makes that bundle again
+        source = machine.root / "usr/local/share/ca-certificates/rehearsal.crt"
+        source.write_text(self.ca.certificate)
         self.machines[key] = machine
         return machine
 
     def new_disk(self, key: str, size_gb: int) -> None:
+        """Make an empty disk of `size_gb` GiB."""
         self.disks[key] = Disk(self._directory / "disks" / key, size_gb)
 
-    def new_database(
-        self, key: str, endpoint: str, hosts: list[Host], port: int, account: Account, settings: dict[str, str]
-    ) -> None:
-        self.databases[key] = Database(
-            key,
-            endpoint,
-            hosts,
-            port,
-            account,
-            settings,
-            self.services,
-            self.network,
-            self.dns,
-            self.ca,
-            self._directory / "logs",
-        )
+    def new_database(self, key: str, spec: DatabaseSpec) -> None:
+        """Make a database server and wait until it answers."""
+        self.databases[key] = Database(key, spec, self._service_context())
 
-    def new_capture(self, port: Port) -> Capture:
-        return Capture(self.services, port, self._directory / "logs")
-
-    def new_snapshot(self, name: str) -> Path:
-        return self._directory / "snapshots" / f"{name}.sql"
-
-    def new_balancer(self, key: str, name: str, host: Host) -> None:
-        logs = self._directory / "logs"
-        self.balancers[key] = Balancer(host.name, name, host, self.services, self.network, self.dns, self.ca, logs)
+    def new_balancer(self, key: str, name: str, endpoint: Endpoint) -> None:
+        """Make a load balancer without listeners; `name`: the DNS name that clients connect to."""
+        self.balancers[key] = LoadBalancer(name, endpoint, self._service_context())
 
     def apply_balancers(self) -> None:
+        """Load each load balancer's listeners and groups as they are now."""
         for balancer in self.balancers.values():
             balancer.apply()
+
+    def new_capture(self, port: Port) -> Capture:
+        """Start a capture of the TCP packets on a port."""
+        return Capture(self.services, port, self._logs)
+
+    def new_snapshot(self, name: str) -> Path:
+        """Path for the dump of a database's final snapshot."""
+        return self._directory / "snapshots" / f"{name}.sql"
+
+    def _service_context(self) -> ServiceContext:
+        return ServiceContext(self.services, self.network, self.dns, self.ca, self._logs)

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from rehearsal.region.control import connect
+from rehearsal.region.control_socket import connect
 
 
 def main() -> None:

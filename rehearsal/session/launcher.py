@@ -66,7 +66,7 @@ def held(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, k
     # machines that exist already are in no cloud's region, and have no firewall of a cloud
     admitted = settings.get(f"{PROJECT}:network", {}).get("ssh_from", ["0.0.0.0/0"])
     region = settings.get("aws:region") or settings.get(f"{PROJECT}:region", "")
-    sandbox.start(machines, OutsideAddresses.let_in_by(admitted), region)
+    sandbox.start(machines, OutsideAddresses.admitted_by(admitted), region)
     try:
         yield
         if keep:

@@ -19,8 +19,8 @@ from rehearsal.deploy.stacks import stack_settings
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
 from rehearsal.project import PROJECT
-from rehearsal.region.control import connect
-from rehearsal.region.faults import RegionControl
+from rehearsal.region.control import RegionControl
+from rehearsal.region.control_socket import connect
 from rehearsal.report.model import Check, Report
 from rehearsal.system.shell import ToolError
 
@@ -64,7 +64,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
     )
     print_outputs(first)
     if settings.site and settings.site.domain:
-        control.point(settings.site.domain)
+        control.point_domain(settings.site.domain)
     if kind and mode != "up":
         drill = kind(deployment, control)
         drill.run()
@@ -85,11 +85,11 @@ def boot_existing(stack: str, deployment: Deployment, control: RegionControl) ->
     if not control.machines():
         with progress.step("Booting the machines that exist already"):
             try:
-                handed_over = control.hand_over(settings)
+                keys = control.boot_existing(settings)
             except (ToolError, ValueError) as error:
-                raise DeploymentFailed(f"the machines cannot be handed over: {error}") from error
-        deployment.set(f"{PROJECT}:ssh_private_key", handed_over.private_key, secret=True)
-        for node, key in handed_over.host_keys.items():
+                raise DeploymentFailed(f"the existing machines cannot be booted: {error}") from error
+        deployment.set(f"{PROJECT}:ssh_private_key", keys.private_key, secret=True)
+        for node, key in keys.host_keys.items():
             deployment.set(f"{PROJECT}:nodes.{node}.host_key", key)
     return ["the existing machines, booted here, with SSH keys made for them"]
 

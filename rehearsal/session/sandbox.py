@@ -6,7 +6,6 @@ A stack has at most one rehearsal at a time; different stacks are kept apart by 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -14,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from rehearsal.region.control import KEEP
+from rehearsal.region.control_socket import KEEP
 from rehearsal.region.outside_addresses import OutsideAddresses
+from rehearsal.region.settings import RegionSettings
 from rehearsal.setup import cache
 from rehearsal.setup.image import Image
 from rehearsal.system.processes import init_below
@@ -48,7 +48,7 @@ class Sandbox:
         if not self._lock.exists():
             return False
         with self._lock.open() as lock:
-            return not cache.taken(lock.fileno())
+            return not cache.try_lock(lock.fileno())
 
     @property
     def ready(self) -> bool:
@@ -67,18 +67,16 @@ class Sandbox:
         """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
-            if not cache.taken(lock.fileno()):
+            if not cache.try_lock(lock.fileno()):
                 raise SandboxError(
                     f"{self.stack} is already being rehearsed; "
                     f"`rehearse status {self.stack}` shows it, `rehearse down {self.stack}` ends it"
                 )
             self._sweep()
             self.directory.mkdir()
-            settings = {
-                "nodes": str(image.nodes), "services": str(image.services), "cgroup": self.cgroup, "name": region,
-                "operator": outside.operator, "outsider": outside.stranger,
-            }  # fmt: skip
-            (self.directory / "region.json").write_text(json.dumps(settings))
+            RegionSettings(
+                directory=self.directory, image=image, cgroup=self.cgroup, name=region, outside=outside
+            ).write()
             ours, self._pipe = os.pipe()
             with self.log.open("wb") as log:
                 self._process = subprocess.Popen(

@@ -22,12 +22,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from components.cloud.aws.database import NAME
 from components.machine import user_data
-from rehearsal.region.database import Account
+from rehearsal.region.database import Account, DatabaseSpec
+from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.firewall import Group, Rule
 from rehearsal.region.machine import Attachment
-from rehearsal.region.network import Group, Host, Rule
 from rehearsal.region.outside_addresses import OutsideAddresses
-from rehearsal.region.region import Region, Settings
-from rehearsal.server import own_namespaces
+from rehearsal.region.region import Region
+from rehearsal.region.settings import RegionSettings
+from rehearsal.server import mount_own_run
 from rehearsal.session.sandbox import SCRIPT
 from rehearsal.setup import cache, host, image
 from tests.scripts import params
@@ -78,14 +80,17 @@ def region() -> Iterator[Region]:
     """A region with one security group that lets everything through, and no TLS authority but its own."""
     if INSIDE not in os.environ:
         pytest.skip("the steps are tested on machines booted here: run `pytest tests/scripts` as root")
-    own_namespaces()
+    mount_own_run()
     directory, nodes, services = map(Path, os.environ[INSIDE].split(":"))
     region = Region(
-        Settings(
-            directory, image.Image(nodes, services), f"ha-wordpress-{directory.name}", "us-east-1",
-            ipaddress.IPv4Interface("203.0.113.10/24"), ipaddress.IPv4Interface(OutsideAddresses.stranger),
+        RegionSettings(
+            directory=directory,
+            image=image.Image(nodes, services),
+            cgroup=f"ha-wordpress-{directory.name}",
+            name="us-east-1",
+            outside=OutsideAddresses(ipaddress.IPv4Interface("203.0.113.10/24")),
         )
-    )  # fmt: skip
+    )
     anywhere = Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
     region.network.groups["sg-all"] = Group({"in": anywhere}, {"out": anywhere})
     yield region
@@ -172,7 +177,15 @@ def databases(region: Region) -> dict[str, str]:
         if name == FOREIGN_CA:
             region.ca = type(own)()
         port = region.network.new_port("eth0", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
-        host = Host(f"db-{name}", (port,))
-        region.new_database(name, f"{name}.example.com", [host], 3306, Account(NAME, NAME, PASSWORD), settings)
+        region.new_database(
+            name,
+            DatabaseSpec(
+                name=f"{name}.example.com",
+                endpoints=[Endpoint(f"db-{name}", (port,))],
+                port=3306,
+                account=Account(NAME, NAME, PASSWORD),
+                variables=settings,
+            ),
+        )
         region.ca = own
-    return {name: database.endpoint for name, database in region.databases.items()}
+    return {name: database.name for name, database in region.databases.items()}

@@ -28,7 +28,7 @@ class Node:
 
     def __init__(self, name: str, machine: Machine) -> None:
         self.name, self.machine = name, machine
-        self.address = machine.host.address
+        self.address = machine.endpoint.address
         self.disk = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol{name}"
 
     def run(self, *command: str, stdin: str | None = None) -> str:

@@ -189,7 +189,7 @@ def tree(node: Node, path: str) -> str:
 
 def page(node: Node, path: str = "/") -> str:
     """The status and the body of what a server answers to somebody outside of it."""
-    url = f"http://{node.machine.host.public}{path}"
+    url = f"http://{node.machine.endpoint.public}{path}"
     words = ["curl", "--silent", "--max-time", "5", "--write-out", " %{http_code}", url]
     return subprocess.run(words, check=False, capture_output=True, text=True).stdout
 

@@ -20,13 +20,14 @@ import pytest
 
 from components.haproxy import haproxy
 from components.keepalived import keepalived
-from rehearsal.region.network import Plain, ip
+from rehearsal.region.endpoint import Lan
+from rehearsal.region.network import ip
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
 from tests.scripts.node import Node
 
-VISITORS = Plain("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
-STORAGE = Plain("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
+VISITORS = Lan("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
+STORAGE = Lan("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
 VIRTUAL_IP = "198.18.1.100"
 WEB_PORT = 8080
 STATS = f"http://127.0.0.1:{haproxy.OWN_PORT}/;csv"
@@ -116,7 +117,7 @@ def eventually(holds: Callable[[], bool], within: float) -> float:
 def balancers(region: Region) -> Iterator[dict[str, Node]]:
     """lb1 and lb2, with HAProxy and keepalived as their packages leave them."""
     for network in (VISITORS, STORAGE):
-        region.network.new_plain(network)
+        region.network.new_lan(network)
     made = {}
     for place, name in enumerate(("lb1", "lb2"), 11):
         machine = region.new_machine(
@@ -124,8 +125,8 @@ def balancers(region: Region) -> Iterator[dict[str, Node]]:
             name=name,
             hostname=name,
             ports=[
-                region.network.new_plain_port("eth0", VISITORS, str(VISITORS.subnet.network_address + place)),
-                region.network.new_plain_port("eth1", STORAGE, str(STORAGE.subnet.network_address + place)),
+                region.network.new_lan_port("eth0", VISITORS, str(VISITORS.subnet.network_address + place)),
+                region.network.new_lan_port("eth1", STORAGE, str(STORAGE.subnet.network_address + place)),
             ],
             user_data=b"#cloud-config\n{}\n",
             public_keys=[],
@@ -195,14 +196,14 @@ def test_haproxy_sends_visitors_to_the_web_nodes(balancers: Mapping[str, Node], 
     for name, node in balancers.items():
         node.step("haproxy/haproxy.sh", balancing(name, balancers, webs))
     node = balancers["lb1"]
-    public = node.machine.host.ports[0].address
+    public = node.machine.endpoint.ports[0].address
     answers = [json.loads(ask(public)[1])["name"] for _ in range(10)]
     assert Counter(answers) == {"web1": 5, "web2": 5}
     again(node, "haproxy/haproxy.sh", balancing("lb1", balancers, webs))
 
 
 def test_haproxy_believes_nothing_that_a_visitor_says_of_himself(balancers: Mapping[str, Node]) -> None:
-    public = balancers["lb1"].machine.host.ports[0].address
+    public = balancers["lb1"].machine.endpoint.ports[0].address
     lies = {
         "X_Forwarded_For": "1.2.3.4",
         "X_Forwarded_Proto": "https",
@@ -223,7 +224,7 @@ def test_haproxy_tells_of_itself_on_its_own_machine_only(balancers: Mapping[str,
 
 
 def test_haproxy_takes_an_ill_web_node_out_and_back_in(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
-    public = balancers["lb1"].machine.host.ports[0].address
+    public = balancers["lb1"].machine.endpoint.ports[0].address
 
     def answering() -> set[str]:
         return {json.loads(ask(public)[1])["name"] for _ in range(4)}
@@ -245,7 +246,7 @@ def test_haproxy_takes_an_ill_web_node_out_and_back_in(balancers: Mapping[str, N
 def test_haproxy_sends_nothing_twice_that_may_have_changed_something(
     balancers: Mapping[str, Node], webs: Mapping[str, Web]
 ) -> None:
-    public = balancers["lb1"].machine.host.ports[0].address
+    public = balancers["lb1"].machine.endpoint.ports[0].address
     webs["web1"].silent = True
     for _ in range(4):
         assert ask(public, "/page")[0] == 200
@@ -260,7 +261,7 @@ def test_haproxy_tries_another_when_a_web_node_takes_no_connection(
     balancers: Mapping[str, Node], webs: Mapping[str, Web]
 ) -> None:
     """Nothing was sent: also a POST is tried again."""
-    public = balancers["lb1"].machine.host.ports[0].address
+    public = balancers["lb1"].machine.endpoint.ports[0].address
     refuse = f"add rule inet refusing input ip daddr {webs['web1'].address} reject with tcp reset"
     hook = "add chain inet refusing input { type filter hook input priority 0; }"
     run("nft", "-f", "-", stdin=f"add table inet refusing\n{hook}\n{refuse}\n")
@@ -274,7 +275,7 @@ def test_haproxy_takes_a_new_web_node_without_dropping_a_connection(
     balancers: Mapping[str, Node], webs: Mapping[str, Web]
 ) -> None:
     node = balancers["lb1"]
-    public = node.machine.host.ports[0].address
+    public = node.machine.endpoint.ports[0].address
     main = node.run("systemctl", "show", "--property", "MainPID", "haproxy")
     failed: list[object] = []
     slow: list[tuple[int, str]] = []
@@ -405,7 +406,7 @@ def test_keepalived_tells_every_mistake_at_once(balancers: Mapping[str, Node]) -
     output = node.refuses("keepalived/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
     assert "does not have the address 10.99.0.1" in output
     assert "192.0.2.77, which is to fail over, is in no network" in output
-    own = node.machine.host.ports[0].address
+    own = node.machine.endpoint.ports[0].address
     assert "is this machine's own address" in node.refuses(
         "keepalived/keepalived.sh", failing_over("lb1", balancers, virtual_ip=own)
     )
@@ -441,7 +442,7 @@ def test_address_moves_once_when_a_link_flaps(
     region: Region, balancers: Mapping[str, Node], holder: tuple[Node, Node], interface: str
 ) -> None:
     node, other = holder
-    port = node.machine.host.port(interface)
+    port = node.machine.endpoint.port(interface)
 
     def flap() -> None:
         for _ in range(10):

@@ -196,7 +196,7 @@ def test_nobody_is_banned_by_what_others_write(banning: Mapping[str, Node]) -> N
     ask(node, "203.0.113.13", 25, "/missing.png")
     ask(node, "visitor.example.com", 25, "/xmlrpc.php", "--request", "POST")
     # whoever is not in the nodes' network is hung up on
-    outside = socket.create_connection((str(node.machine.host.public), PORT), timeout=5)
+    outside = socket.create_connection((str(node.machine.endpoint.public), PORT), timeout=5)
     with outside, contextlib.suppress(OSError):
         outside.sendall(f"<134>hits: {line}\n".encode() * 25)
     within(5, [node], "203.0.113.9")
@@ -338,7 +338,7 @@ def test_a_flushed_packet_filter_is_set_right(banning: Mapping[str, Node]) -> No
 def test_a_node_cut_off_bans_by_itself_and_catches_up(banning: Mapping[str, Node]) -> None:
     away, others = banning["gfs3"], [banning["gfs1"], banning["gfs2"]]
     machine = away.machine
-    machine.network.cut(machine.host.port("ens5"))
+    machine.network.cut(machine.endpoint.port("ens5"))
     flood(others[0], "203.0.113.17", 20)
     flood(away, "203.0.113.18", 20)
     others[0].run("unban", "203.0.113.15")
@@ -347,7 +347,7 @@ def test_a_node_cut_off_bans_by_itself_and_catches_up(banning: Mapping[str, Node
     assert not refused(away, "203.0.113.17")
     assert refused(away, "203.0.113.15")
     assert not refused(others[0], "203.0.113.18")
-    machine.network.restore(machine.host.port("ens5"))
+    machine.network.restore(machine.endpoint.port("ens5"))
     start = time.monotonic()
     away.eventually("timeout", "3", "stat", BANS, within=60)
     mounted = time.monotonic() - start

@@ -1,4 +1,4 @@
-"""The networks of clouds that give a machine two interfaces, and of machines that exist already."""
+"""Networks of clouds that give a machine two interfaces, and of machines that exist already."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pytest
 
 from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
 from rehearsal.region.capture import Flow
-from rehearsal.region.faults import RegionControl
-from rehearsal.region.network import Group, Host, Plain, Rule
-from rehearsal.region.preexisting import HandedOver, Networks, hand_over, plain_networks
-from rehearsal.region.preexisting import Node as Given
+from rehearsal.region.control import RegionControl
+from rehearsal.region.endpoint import Endpoint, Lan
+from rehearsal.region.firewall import Group, Rule
+from rehearsal.region.preexisting import Networks, SshKeys, boot_existing, public_and_private_lan
+from rehearsal.region.preexisting import Node as NodeSettings
 from rehearsal.region.region import Region
 from tests.scripts.node import Node
 
@@ -40,7 +41,7 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
     body = bytes.fromhex("0001080006040001") + mac + address + bytes(6) + address
     link.send(bytes([255] * 6) + mac + bytes.fromhex("0806") + body)
 """
-"""One packet: who has the virtual address, asked and answered by its owner."""
+"""Sends one gratuitous ARP packet: the owner of the virtual address announces it."""
 
 FIRST_LOSS = """
 import pathlib, socket
@@ -52,7 +53,7 @@ with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as news:
     carriers = [carrier.read_text() for carrier in pathlib.Path("/sys/class/net").glob("eth*/carrier")]
     print(carriers.count("0\\n"), "of", len(carriers))
 """
-"""Of a namespace: how many interfaces have lost their carrier, as soon as one has."""
+"""Waits for the first link event in its namespace, and prints how many interfaces have no carrier then."""
 
 
 def eventually(true: Callable[[], bool], within: float = 20) -> None:
@@ -64,7 +65,7 @@ def eventually(true: Callable[[], bool], within: float = 20) -> None:
 
 @pytest.fixture(scope="module")
 def droplet(region: Region) -> Iterator[Node]:
-    """A machine whose eth0 has a public address of its own, and its eth1 a private one; no rule lets anything in."""
+    """A machine with a public address on eth0 and a private one on eth1; no rule admits a connection to it."""
     region.network.groups["firewall:droplet"] = Group(egress={"out": Rule("-1", 0, 0, ANYWHERE)})
     ports = [
         region.network.new_public_port("eth0", ("firewall:droplet",)),
@@ -81,57 +82,57 @@ def droplet(region: Region) -> Iterator[Node]:
 
 
 @pytest.fixture
-def neighbour(region: Region) -> Iterator[Host]:
-    """Another host with two interfaces, in a group of its own."""
+def neighbour(region: Region) -> Iterator[Endpoint]:
+    """An endpoint with two interfaces, in a group of its own."""
     region.network.groups["tag:friends"] = Group(egress={"out": Rule("-1", 0, 0, ANYWHERE)})
     groups = ("tag:friends",)
-    host = Host(
+    endpoint = Endpoint(
         "neighbour", (region.network.new_public_port("eth0", groups), region.network.new_port("eth1", VPC, groups))
     )
-    region.network.plug(host, configured=True)
-    yield host
-    region.network.unplug(host)
+    region.network.plug(endpoint, configured=True)
+    yield endpoint
+    region.network.unplug(endpoint)
 
 
-def connects(host: Host, address: str, port: int = 22) -> bool:
-    attempt = ["nsenter", f"--net={host.namespace}", "timeout", "2", "bash", "-c", f"</dev/tcp/{address}/{port}"]
+def connects(endpoint: Endpoint, address: str, port: int = 22) -> bool:
+    attempt = ["nsenter", f"--net={endpoint.namespace}", "timeout", "2", "bash", "-c", f"</dev/tcp/{address}/{port}"]
     return subprocess.run(attempt, check=False, capture_output=True).returncode == 0
 
 
 def test_a_machine_holds_a_public_and_a_private_address_itself(droplet: Node) -> None:
-    host = droplet.machine.host
-    for port in host.ports:
+    endpoint = droplet.machine.endpoint
+    for port in endpoint.ports:
         assert f"inet {port.address}/" in droplet.run("ip", "-4", "addr", "show", port.interface)
-    assert droplet.run("ip", "route", "show", "default").split()[2:5] == [host.ports[0].gateway, "dev", "eth0"]
-    assert host.public == host.ports[0].address != host.address
+    assert droplet.run("ip", "route", "show", "default").split()[2:5] == [endpoint.ports[0].gateway, "dev", "eth0"]
+    assert endpoint.public == endpoint.ports[0].address != endpoint.address
 
 
 def test_a_range_lets_in_by_the_public_address_only(region: Region, droplet: Node) -> None:
-    host = droplet.machine.host
-    assert not reaches(OPERATOR, str(host.public), 22)
+    endpoint = droplet.machine.endpoint
+    assert not reaches(OPERATOR, str(endpoint.public), 22)
     region.network.groups["firewall:droplet"].ingress["ssh"] = Rule("tcp", 22, 22, ANYWHERE)
     region.network.apply()
-    assert reaches(OPERATOR, str(host.public), 22)
-    assert reaches(STRANGER, str(host.public), 22)
-    assert not reaches(OPERATOR, host.address, 22)
+    assert reaches(OPERATOR, str(endpoint.public), 22)
+    assert reaches(STRANGER, str(endpoint.public), 22)
+    assert not reaches(OPERATOR, endpoint.address, 22)
     region.network.groups["firewall:droplet"].ingress["ssh"] = Rule(
         "tcp", 22, 22, ipaddress.IPv4Network("203.0.113.0/24")
     )
     region.network.apply()
-    assert reaches(OPERATOR, str(host.public), 22)
-    assert not reaches(STRANGER, str(host.public), 22)
+    assert reaches(OPERATOR, str(endpoint.public), 22)
+    assert not reaches(STRANGER, str(endpoint.public), 22)
     del region.network.groups["firewall:droplet"].ingress["ssh"]
     region.network.apply()
 
 
-def test_a_group_lets_in_its_members_on_both_networks(region: Region, droplet: Node, neighbour: Host) -> None:
-    host = droplet.machine.host
-    addresses = [str(host.public), host.address]
+def test_a_group_lets_in_its_members_on_both_networks(region: Region, droplet: Node, neighbour: Endpoint) -> None:
+    endpoint = droplet.machine.endpoint
+    addresses = [str(endpoint.public), endpoint.address]
     assert [connects(neighbour, address) for address in addresses] == [False, False]
     region.network.groups["firewall:droplet"].ingress["ssh"] = Rule("tcp", 22, 22, "tag:friends")
     region.network.apply()
     assert [connects(neighbour, address) for address in addresses] == [True, True]
-    assert not reaches(OPERATOR, str(host.public), 22)
+    assert not reaches(OPERATOR, str(endpoint.public), 22)
     region.network.put_in_groups(neighbour, ())
     assert [connects(neighbour, address) for address in addresses] == [False, False]
     del region.network.groups["firewall:droplet"].ingress["ssh"]
@@ -139,28 +140,28 @@ def test_a_group_lets_in_its_members_on_both_networks(region: Region, droplet: N
 
 
 @pytest.fixture(scope="module")
-def way_in(region: Region) -> HandedOver:
-    return hand_over(region, EXISTING)
+def keys(region: Region) -> SshKeys:
+    return boot_existing(region, EXISTING)
 
 
 @pytest.fixture
-def servers(region: Region, way_in: HandedOver) -> Mapping[str, Node]:
+def servers(region: Region, keys: SshKeys) -> Mapping[str, Node]:
     return {
         machine.name: Node(machine.name, machine)
         for machine in region.machines.values()
-        if machine.name in way_in.host_keys
+        if machine.name in keys.host_keys
     }
 
 
 @pytest.mark.parametrize(("user", "address"), [("keeper", "198.18.0.11"), ("root", "198.18.0.12")])
-def test_an_existing_machine_is_logged_in_to_with_the_keys_handed_over(
-    way_in: HandedOver, tmp_path: Path, user: str, address: str
+def test_an_existing_machine_accepts_the_returned_ssh_keys(
+    keys: SshKeys, tmp_path: Path, user: str, address: str
 ) -> None:
     key, known = tmp_path / "key", tmp_path / "known"
     key.touch(mode=0o600)
-    key.write_text(way_in.private_key)
+    key.write_text(keys.private_key)
     name = "server1" if user == "keeper" else "server2"
-    known.write_text(f"{address} {way_in.host_keys[name]}\n")
+    known.write_text(f"{address} {keys.host_keys[name]}\n")
     words = ["ssh", "-F", "none", "-i", str(key), "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
     done = subprocess.run(
         [*words, f"{user}@{address}", "sudo -n id --user; hostname; lsblk /dev/vdb"],
@@ -172,7 +173,7 @@ def test_an_existing_machine_is_logged_in_to_with_the_keys_handed_over(
 
 def test_an_existing_apache_serves_its_site_and_nothing_else_runs(servers: Mapping[str, Node]) -> None:
     for node in servers.values():
-        connection = http.client.HTTPConnection(str(node.machine.host.public), timeout=5)
+        connection = http.client.HTTPConnection(str(node.machine.endpoint.public), timeout=5)
         connection.request("GET", "/")
         assert b"It was here before" in connection.getresponse().read()
         assert node.run("systemctl", "is-enabled", "apache2") == "enabled\n"
@@ -193,14 +194,14 @@ def test_an_installed_package_has_its_service_started_once(servers: Mapping[str,
     assert node.run("sh", "-c", "systemctl is-active php8.2-fpm || true") == "inactive\n"
 
 
-def test_the_private_plain_network_is_the_machines_own(servers: Mapping[str, Node]) -> None:
+def test_only_the_machines_reach_the_private_lan(servers: Mapping[str, Node]) -> None:
     assert reaches(OPERATOR, "198.18.0.11", 22)
     assert not reaches(OPERATOR, "10.40.0.1", 22)
     servers["server1"].run("ping", "-c", "1", "-W", "2", "10.40.0.2")
 
 
 def test_the_operator_follows_an_address_that_moves(servers: Mapping[str, Node]) -> None:
-    """As keepalived moves it: the new owner tells its neighbours by gratuitous ARP."""
+    """The new owner announces the address by gratuitous ARP, as keepalived does."""
     first, second = servers["server1"], servers["server2"]
 
     def answers() -> str:
@@ -215,13 +216,13 @@ def test_the_operator_follows_an_address_that_moves(servers: Mapping[str, Node])
         node.run("sh", "-c", f"echo {node.name} >/var/www/html/who")
     first.run("ip", "addr", "add", f"{VIRTUAL}/32", "dev", "eth0")
     eventually(lambda: answers() == "server1\n")
-    first.machine.network.cut(first.machine.host.port("eth0"))
+    first.machine.network.cut(first.machine.endpoint.port("eth0"))
     second.run("ip", "addr", "add", f"{VIRTUAL}/32", "dev", "eth0")
-    assert answers() != "server2\n", "nobody has told the router yet"
+    assert answers() != "server2\n", "the router knows the new owner without an announcement"
     second.run("python3", "-c", GRATUITOUS_ARP)
     eventually(lambda: answers() == "server2\n", within=2)
     second.run("ip", "addr", "del", f"{VIRTUAL}/32", "dev", "eth0")
-    first.machine.network.restore(first.machine.host.port("eth0"))
+    first.machine.network.restore(first.machine.endpoint.port("eth0"))
     eventually(lambda: reaches(OPERATOR, "198.18.0.11", 22))
 
 
@@ -238,13 +239,13 @@ def test_a_link_flaps_and_the_machine_runs_on(region: Region, servers: Mapping[s
     assert node.run("stat", "--format=%Y", "/proc/1") == born
 
 
-def test_a_host_sees_all_its_links_go_at_once(region: Region) -> None:
-    plain = Plain("hub", ipaddress.IPv4Network("10.50.0.0/24"), routed=False)
-    region.network.new_plain(plain)
-    ports = [region.network.new_plain_port(f"eth{number}", plain, f"10.50.0.{number + 1}") for number in range(24)]
-    host = Host("manifold", tuple(ports))
-    region.network.plug(host, configured=True)
-    words = ["nsenter", f"--net={host.namespace}", "unshare", "--mount", "sh", "-c"]
+def test_an_endpoint_loses_all_its_links_at_once(region: Region) -> None:
+    lan = Lan("hub", ipaddress.IPv4Network("10.50.0.0/24"), routed=False)
+    region.network.new_lan(lan)
+    ports = [region.network.new_lan_port(f"eth{number}", lan, f"10.50.0.{number + 1}") for number in range(24)]
+    endpoint = Endpoint("manifold", tuple(ports))
+    region.network.plug(endpoint, configured=True)
+    words = ["nsenter", f"--net={endpoint.namespace}", "unshare", "--mount", "sh", "-c"]
     with subprocess.Popen(
         [*words, 'mount -t sysfs sysfs /sys && exec python3 -c "$0"', FIRST_LOSS], stdout=subprocess.PIPE, text=True
     ) as listener:
@@ -252,13 +253,13 @@ def test_a_host_sees_all_its_links_go_at_once(region: Region) -> None:
         assert listener.stdout.readline() == "listening\n"
         region.network.cut(*ports)
         assert listener.stdout.readline() == "24 of 24\n"
-    region.network.unplug(host)
+    region.network.unplug(endpoint)
 
 
 def test_a_droplets_link_comes_back_as_it_was(region: Region, droplet: Node) -> None:
     region.network.groups["firewall:droplet"].ingress["ssh"] = Rule("tcp", 22, 22, ANYWHERE)
     region.network.apply()
-    public, control = str(droplet.machine.host.public), RegionControl(region)
+    public, control = str(droplet.machine.endpoint.public), RegionControl(region)
     control.cut_link("droplet", "eth0")
     assert not reaches(OPERATOR, public, 22)
     control.restore_link("droplet", "eth0")
@@ -269,7 +270,7 @@ def test_a_droplets_link_comes_back_as_it_was(region: Region, droplet: Node) -> 
         eventually(lambda: reaches(OPERATOR, public, 22))
 
 
-def test_a_capture_tells_which_ports_one_interface_saw(region: Region, servers: Mapping[str, Node]) -> None:
+def test_a_capture_lists_the_flows_of_one_interface(region: Region, servers: Mapping[str, Node]) -> None:
     control = RegionControl(region)
     control.start_capture("server1", "eth0")
     control.start_capture("server1", "eth1")
@@ -283,20 +284,20 @@ def test_a_capture_tells_which_ports_one_interface_saw(region: Region, servers: 
 
 
 def packets(flows: list[Flow], source: str, target: str, port: int) -> int:
-    """How many went from one address to a port of another."""
+    """Number of packets from an address to a port of another."""
     wanted = (source, target, port)
     return sum(flow.packets for flow in flows if (flow.source, flow.target, flow.target_port) == wanted)
 
 
-def test_addresses_that_no_plain_network_has_are_told_all_at_once() -> None:
+def test_all_addresses_that_fit_no_lan_are_reported_at_once() -> None:
     address, network = ipaddress.IPv4Address, ipaddress.IPv4Network
     nodes = {
-        "server1": Given(public=address("198.18.0.1"), private=address("10.40.0.1")),
-        "server2": Given(public=address("198.18.1.2"), private=address("10.41.0.1")),
+        "server1": NodeSettings(public=address("198.18.0.1"), private=address("10.40.0.1")),
+        "server2": NodeSettings(public=address("198.18.1.2"), private=address("10.41.0.1")),
     }
     networks = Networks(private=network("10.40.0.0/24"), virtual_ip=address("198.18.2.3"))
     with pytest.raises(ValueError, match="cannot be rehearsed") as refused:
-        plain_networks(nodes, networks, [network("10.40.0.0/16")])
+        public_and_private_lan(nodes, networks, [network("10.40.0.0/16")])
     for fault in (
         "10.40.0.0/24 is the operator's or the stranger's network",
         "nodes.server1.public: 198.18.0.1 is the router's own",

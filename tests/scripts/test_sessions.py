@@ -32,7 +32,7 @@ class Visitor:
         """A page, or a form that is sent."""
         answer = httpx.request(
             "POST" if form else "GET",
-            f"http://{node.machine.host.public}{path}",
+            f"http://{node.machine.endpoint.public}{path}",
             headers={"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())},
             data=form or None,
             timeout=30,
@@ -215,7 +215,7 @@ def test_php_answers_503_and_no_new_session_while_the_volume_is_away(pair: tuple
     answer = visitor.ask(node)
     assert answer.status_code == 503
     assert "Set-Cookie" not in answer.headers
-    assert httpx.get(f"http://{node.machine.host.public}/healthz").status_code == 503
+    assert httpx.get(f"http://{node.machine.endpoint.public}/healthz").status_code == 503
     assert node.run("ls", "-A", MOUNT) == ""
     node.step("gluster/mount.sh", mount(node))
     assert visitor.ask(node).json()["counter"] == 2

@@ -1,4 +1,4 @@
-"""What the machines and the network of a rehearsal have to be, for its findings to mean something."""
+"""Properties of the machines and the network that the findings of a rehearsal depend on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
-from rehearsal.region.faults import RegionControl
-from rehearsal.region.network import Group, Host, Rule
+from rehearsal.region.control import RegionControl
+from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.firewall import Group, Rule
 from rehearsal.region.region import Region
 from rehearsal.system.shell import ToolError
 from tests.scripts.node import Node
@@ -17,20 +18,20 @@ from tests.scripts.node import Node
 
 @contextmanager
 def in_group(region: Region, node: Node, group: str) -> Iterator[None]:
-    """Let a machine be in one security group only, for as long as the block runs."""
-    region.network.put_in_groups(node.machine.host, (group,))
+    """Put a machine into one security group only, while the block runs."""
+    region.network.put_in_groups(node.machine.endpoint, (group,))
     try:
         yield
     finally:
-        region.network.put_in_groups(node.machine.host, ("sg-all",))
+        region.network.put_in_groups(node.machine.endpoint, ("sg-all",))
 
 
 def test_user_data_reaches_cloud_init_byte_for_byte(nodes: Mapping[str, Node]) -> None:
     for node in nodes.values():
-        given = (node.machine.root / "var/lib/cloud/seed/nocloud/user-data").read_bytes()
-        taken = (node.machine.root / f"var/lib/cloud/instances/i-{node.name}/user-data.txt").read_bytes()
-        assert taken == given
-        assert given.startswith(b"Content-Type: multipart/mixed")
+        sent = (node.machine.root / "var/lib/cloud/seed/nocloud/user-data").read_bytes()
+        received = (node.machine.root / f"var/lib/cloud/instances/i-{node.name}/user-data.txt").read_bytes()
+        assert received == sent
+        assert sent.startswith(b"Content-Type: multipart/mixed")
 
 
 def test_a_port_is_open_to_the_group_that_a_rule_names_and_to_no_other(
@@ -62,7 +63,7 @@ def test_two_machines_of_one_subnet_reach_each_other_through_the_router(
     region: Region, nodes: Mapping[str, Node]
 ) -> None:
     subnet = ipaddress.IPv4Network("10.20.1.0/24")
-    neighbour = Host("neighbour", (region.network.new_port("eth0", subnet, ("sg-all",)),))
+    neighbour = Endpoint("neighbour", (region.network.new_port("eth0", subnet, ("sg-all",)),))
     region.network.plug(neighbour, configured=True)
     try:
         assert neighbour.address != nodes["gfs1"].address
@@ -103,7 +104,7 @@ def test_a_machine_that_reboots_comes_back_alone_and_is_the_same(spare: Node) ->
 
 def test_a_range_lets_in_its_own_addresses_only(region: Region, nodes: Mapping[str, Node]) -> None:
     region.network.groups["sg-operator"] = Group({"ssh": Rule("tcp", 22, 22, ipaddress.IPv4Network("203.0.113.0/24"))})
-    public = nodes["gfs1"].machine.host.public or ""
+    public = nodes["gfs1"].machine.endpoint.public or ""
     with in_group(region, nodes["gfs1"], "sg-operator"):
         assert reaches(OPERATOR, public, 22)
         assert not reaches(STRANGER, public, 22)

@@ -115,7 +115,7 @@ def page(node: Node, path: str, *options: str) -> str:
     """What a node answers to a visitor of the site: head and body."""
     words = ["curl", "--silent", "--include", "--max-time", "10", *options, "--header", "Host: www.example.com"]
     return subprocess.run(
-        [*words, f"http://{node.machine.host.public}{path}"], check=True, capture_output=True, text=True
+        [*words, f"http://{node.machine.endpoint.public}{path}"], check=True, capture_output=True, text=True
     ).stdout
 
 

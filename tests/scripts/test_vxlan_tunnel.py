@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from components.cloud.digitalocean.vxlan_tunnel import on_the_link
-from rehearsal.region.network import Plain
+from rehearsal.region.endpoint import Lan
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
 from tests.scripts.node import Node
 
-PRIVATE = Plain("drops", ipaddress.IPv4Network("10.40.0.0/24"), routed=False)
+PRIVATE = Lan("drops", ipaddress.IPv4Network("10.40.0.0/24"), routed=False)
 STEP = "cloud/digitalocean/vxlan_tunnel.sh"
 
 SEND = "import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_RAW, 112).sendto(b'advert', (sys.argv[1], 0))"
@@ -35,7 +35,7 @@ except TimeoutError:
 @pytest.fixture(scope="module")
 def linked(region: Region) -> Iterator[dict[str, Node]]:
     """link1, link2 and link3, on a network that drops VRRP."""
-    region.network.new_plain(PRIVATE)
+    region.network.new_lan(PRIVATE)
     rules = "table bridge link { chain forward { type filter hook forward priority 0; ip protocol 112 drop; }; }"
     run("ip", "netns", "exec", "region", "nft", rules)
     made = {}
@@ -44,7 +44,7 @@ def linked(region: Region) -> Iterator[dict[str, Node]]:
             f"i-{name}",
             name=name,
             hostname=name,
-            ports=[region.network.new_plain_port("eth1", PRIVATE, str(PRIVATE.subnet.network_address + place))],
+            ports=[region.network.new_lan_port("eth1", PRIVATE, str(PRIVATE.subnet.network_address + place))],
             user_data=b"#cloud-config\n{}\n",
             public_keys=[],
         )

@@ -19,7 +19,7 @@ def node(mounted: Mapping[str, Node]) -> Node:
 
 def ask(node: Node, path: str) -> str:
     """What a node answers to somebody outside of it: head and body."""
-    words = ["curl", "--silent", "--include", "--max-time", "10", f"http://{node.machine.host.public}{path}"]
+    words = ["curl", "--silent", "--include", "--max-time", "10", f"http://{node.machine.endpoint.public}{path}"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 

@@ -6,8 +6,8 @@ import secrets
 from typing import Any, Literal
 
 from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
-from rehearsal.region.load_balancer import Balancer, HealthCheck, Listener, TargetGroup
-from rehearsal.region.network import Host
+from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
 
 
 class LoadBalancer(AwsResourceType):
@@ -39,7 +39,7 @@ class LoadBalancer(AwsResourceType):
         name = f"{inputs.name}-{resource_id[-10:]}.{self.region.name}.elb.amazonaws.com"
         subnet = self.region.records[inputs.subnets[0]].inputs.cidr_block
         port = self.region.network.new_port("ens5", subnet, tuple(inputs.security_groups), public=not inputs.internal)
-        self.region.new_balancer(resource_id, name, Host(f"lb-{resource_id[-8:]}", (port,)))
+        self.region.new_balancer(resource_id, name, Endpoint(f"lb-{resource_id[-8:]}", (port,)))
         suffix = resource_id.split(":loadbalancer/")[1]
         return {"arn": resource_id, "arnSuffix": suffix, "dnsName": name, "vpcId": "", "zoneId": ""}
 
@@ -134,7 +134,7 @@ class TargetGroupAttachment(AwsResourceType):
         group = self.region.target_groups[inputs.target_group_arn]
         if inputs.port not in (None, group.port):
             raise Refused(f"{self.token}: another port than the group's is not stood in for")
-        group.targets[inputs.target_id] = self.region.machines[inputs.target_id].host.address
+        group.targets[inputs.target_id] = self.region.machines[inputs.target_id].endpoint.address
         self.region.apply_balancers()
         return {}
 
@@ -178,7 +178,7 @@ class ListenerKind(AwsResourceType):
     def on_create(self, resource_id: str, inputs: Any) -> Properties:
         if inputs.protocol == "HTTPS" and not inputs.certificate_arn:
             raise Refused("CertificateNotFound: an HTTPS listener needs a certificateArn")
-        balancer: Balancer = self.region.balancers[inputs.load_balancer_arn]
+        balancer = self.region.balancers[inputs.load_balancer_arn]
         action = inputs.default_actions[0]
         redirect = action.redirect
         listener = Listener(inputs.port, inputs.protocol == "HTTPS")

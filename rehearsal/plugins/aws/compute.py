@@ -135,7 +135,7 @@ class Instance(AwsResourceType):
 
     def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
         machine = self.region.machines[resource_id]
-        self.region.network.put_in_groups(machine.host, tuple(new.vpc_security_group_ids))
+        self.region.network.put_in_groups(machine.endpoint, tuple(new.vpc_security_group_ids))
         if user_data(old) != user_data(new) or old.instance_type != new.instance_type:
             machine.write_seed({"user-data": user_data(new)})
             machine.reboot()

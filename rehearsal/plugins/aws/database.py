@@ -6,8 +6,8 @@ import secrets
 from typing import Any, Literal
 
 from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
-from rehearsal.region.database import Account
-from rehearsal.region.network import Host
+from rehearsal.region.database import Account, DatabaseSpec
+from rehearsal.region.endpoint import Endpoint
 
 PORT = 3306
 
@@ -127,20 +127,23 @@ class Instance(AwsResourceType):
             )
             for zone in chosen
         ]
-        hosts = [
-            Host(f"db{letter}-{resource_id[3:11].lower()}", (port,)) for letter, port in zip("ab", ports, strict=False)
+        endpoints = [
+            Endpoint(f"db{letter}-{resource_id[3:11].lower()}", (port,))
+            for letter, port in zip("ab", ports, strict=False)
         ]
-        endpoint = f"{inputs.identifier}.c{resource_id[3:15].lower()}.{self.region.name}.rds.amazonaws.com"
+        name = f"{inputs.identifier}.c{resource_id[3:15].lower()}.{self.region.name}.rds.amazonaws.com"
         self.region.new_database(
             resource_id,
-            endpoint,
-            hosts,
-            PORT,
-            Account(inputs.db_name, inputs.username, inputs.password),
-            self.settings(inputs),
+            DatabaseSpec(
+                name=name,
+                endpoints=endpoints,
+                port=PORT,
+                account=Account(inputs.db_name, inputs.username, inputs.password),
+                variables=self.settings(inputs),
+            ),
         )
         return {
-            "address": endpoint, "endpoint": f"{endpoint}:{PORT}", "port": PORT,
+            "address": name, "endpoint": f"{name}:{PORT}", "port": PORT,
             "arn": self.arn("rds", f"db:{inputs.identifier}"), "resourceId": resource_id, "status": "available",
             "hostedZoneId": "",
         }  # fmt: skip

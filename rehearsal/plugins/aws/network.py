@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 
 from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Refused, Tags, Zone
-from rehearsal.region.network import Group, Rule
+from rehearsal.region.firewall import Group, Rule
 
 
 class Vpc(AwsResourceType):

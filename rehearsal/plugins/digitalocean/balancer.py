@@ -18,8 +18,8 @@ from rehearsal.plugins.digitalocean.resource_type import (
     RegionSlug,
     Tag,
 )
+from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
-from rehearsal.region.network import Host
 from rehearsal.region.region import Region
 
 DROPLET = "digitalocean:index/droplet:Droplet"
@@ -84,7 +84,7 @@ class LoadBalancer(DigitalOceanResourceType):
             raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
         network, groups = self.region.network, (firewall.OPEN, resource_id)
         public, private = network.new_public_port("eth0", groups), network.new_port("eth1", vpc.ip_range, groups)
-        self.region.new_balancer(resource_id, inputs.name, Host(f"lb-{resource_id[:8]}", (public, private)))
+        self.region.new_balancer(resource_id, inputs.name, Endpoint(f"lb-{resource_id[:8]}", (public, private)))
         return {
             "ip": public.address,
             "ipv6": "",
@@ -143,7 +143,7 @@ def droplets_of(region: Region, inputs: Any) -> Iterator[tuple[str, str]]:
     for key, machine in list(region.machines.items()):
         droplet = region.records[key].inputs if key in region.records else None
         if droplet and (int(key) in inputs.droplet_ids or inputs.droplet_tag in droplet.tags):
-            yield key, machine.host.address
+            yield key, machine.endpoint.address
 
 
 def health_check(check: Healthcheck) -> HealthCheck:

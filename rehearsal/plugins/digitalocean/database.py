@@ -20,8 +20,9 @@ from rehearsal.plugins.digitalocean.resource_type import (
     Tag,
     matching,
 )
-from rehearsal.region.database import Account
-from rehearsal.region.network import Group, Host, Rule
+from rehearsal.region.database import Account, DatabaseSpec
+from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.firewall import Group, Rule
 
 CA = "digitalocean:index/getDatabaseCa:getDatabaseCa"
 PORT = 25060
@@ -72,13 +73,16 @@ class DatabaseCluster(DigitalOceanResourceType):
         if inputs.node_count > 1 and inputs.size == NO_STANDBY:
             raise Refused(f"{self.token}: 422 {NO_STANDBY} has no standby nodes")
         groups = (firewall.OPEN,)
-        hosts = [
-            Host(f"db{letter}-{resource_id[:8]}", (self.region.network.new_port("eth0", vpc.ip_range, groups),))
+        endpoints = [
+            Endpoint(f"db{letter}-{resource_id[:8]}", (self.region.network.new_port("eth0", vpc.ip_range, groups),))
             for letter in "abc"[: inputs.node_count]
         ]
         host = f"{inputs.name}-do-user-4126873-0.c.db.ondigitalocean.com"
         account = Account("defaultdb", "doadmin", new_password())
-        self.region.new_database(resource_id, f"private-{host}", hosts, PORT, account, SETTINGS)
+        self.region.new_database(
+            resource_id,
+            DatabaseSpec(name=f"private-{host}", endpoints=endpoints, port=PORT, account=account, variables=SETTINGS),
+        )
         uri = f"mysql://{account.user}:{account.password}@{{}}:{PORT}/{account.database}?ssl-mode=REQUIRED"
         return {
             "clusterUrn": f"do:dbaas:{resource_id}", "database": account.database, "host": host,
@@ -211,8 +215,8 @@ class DatabaseFirewall(DigitalOceanResourceType):
 
     def put(self, cluster: str, group: str) -> None:
         database = self.region.databases.get(cluster)
-        for host in database.hosts if database else []:
-            self.region.network.put_in_groups(host, (group,))
+        for endpoint in database.endpoints if database else []:
+            self.region.network.put_in_groups(endpoint, (group,))
 
 
 def new_password() -> str:

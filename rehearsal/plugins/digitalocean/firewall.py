@@ -24,7 +24,7 @@ from rehearsal.plugins.digitalocean.resource_type import (
     matching,
     now,
 )
-from rehearsal.region.network import Group, Rule
+from rehearsal.region.firewall import Group, Rule
 from rehearsal.region.region import Region
 
 ANYONE = Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
@@ -190,7 +190,7 @@ def enforce(region: Region) -> None:
                 groups[key] = firewall
         for key, machine in list(region.machines.items()):
             if key in region.records:
-                region.network.put_in_groups(machine.host, groups_of(region, key, region.records[key].inputs.tags))
+                region.network.put_in_groups(machine.endpoint, groups_of(region, key, region.records[key].inputs.tags))
         region.network.apply()
 
 

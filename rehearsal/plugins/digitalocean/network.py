@@ -16,7 +16,7 @@ from rehearsal.plugins.digitalocean.resource_type import (
     Tag,
     now,
 )
-from rehearsal.region.network import Group
+from rehearsal.region.firewall import Group
 
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 

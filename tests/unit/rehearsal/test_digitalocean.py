@@ -15,7 +15,10 @@ import pytest
 
 from rehearsal.plugins import digitalocean
 from rehearsal.plugins.protocol import UNKNOWN
-from rehearsal.region.network import PUBLIC, Host, Port, Rule
+from rehearsal.region.database import DatabaseSpec
+from rehearsal.region.endpoint import Endpoint, Port
+from rehearsal.region.firewall import Rule
+from rehearsal.region.network import PUBLIC
 from rehearsal.region.region import Region
 from tests.stand_in import Engine, Rejected, Resource
 
@@ -35,20 +38,20 @@ def region() -> Region:
     def new_port(interface: str, subnet: IPv4Network, groups: tuple[str, ...]) -> Port:
         return Port("port", interface, str(subnet.network_address + next(numbers)), subnet, groups)
 
-    def put_in_groups(host: Host, groups: tuple[str, ...]) -> None:
-        for port in host.ports:
+    def put_in_groups(endpoint: Endpoint, groups: tuple[str, ...]) -> None:
+        for port in endpoint.ports:
             port.groups = groups
 
     def new_machine(key: str, *, ports: list[Port], **_: Any) -> Mock:
-        machine = Mock(host=Host(key, tuple(ports)), attachments=[])
+        machine = Mock(endpoint=Endpoint(key, tuple(ports)), attachments=[])
         region.machines[key] = machine
         return machine
 
-    def new_balancer(key: str, name: str, host: Host) -> None:
-        region.balancers[key] = Mock(host=host, listeners={}, groups={})
+    def new_balancer(key: str, name: str, endpoint: Endpoint) -> None:
+        region.balancers[key] = Mock(endpoint=endpoint, listeners={}, groups={})
 
-    def new_database(key: str, endpoint: str, hosts: list[Host], *_: Any) -> None:
-        region.databases[key] = Mock(hosts=hosts)
+    def new_database(key: str, spec: DatabaseSpec) -> None:
+        region.databases[key] = Mock(endpoints=spec.endpoints)
 
     network.new_port.side_effect = new_port
     network.new_public_port.side_effect = lambda interface, groups: new_port(interface, PUBLIC, groups)
@@ -112,7 +115,7 @@ def test_a_droplet_s_first_interface_has_the_public_address_and_its_second_the_v
     engine: Engine, vpc: Resource, region: Region
 ) -> None:
     made = droplet(engine, vpc)
-    public, private = region.machines[made.id].host.ports
+    public, private = region.machines[made.id].endpoint.ports
     assert (public.interface, public.address) == ("eth0", made.outputs["ipv4Address"])
     assert (private.interface, private.address) == ("eth1", made.outputs["ipv4AddressPrivate"])
 
@@ -253,7 +256,7 @@ def test_a_key_that_is_none_is_refused(engine: Engine) -> None:
 
 
 def groups(region: Region, droplet: Resource) -> tuple[str, ...]:
-    public, private = region.machines[droplet.id].host.ports
+    public, private = region.machines[droplet.id].endpoint.ports
     assert public.groups == private.groups
     return public.groups or ()
 
@@ -307,7 +310,7 @@ def test_a_firewall_s_rules_are_in_force_as_they_are_written(engine: Engine, vpc
     assert [rule.protocol for rule in group.egress.values()] == ["icmp"]
     # the router knows each that a rule speaks of
     assert {"tag:web", f"droplet:{made.id}", balancer.id} <= region.network.groups.keys()
-    assert balancer.id in (region.balancers[balancer.id].host.ports[1].groups or ())
+    assert balancer.id in (region.balancers[balancer.id].endpoint.ports[1].groups or ())
 
 
 @pytest.mark.parametrize(
@@ -408,7 +411,7 @@ def test_a_load_balancer_that_digitalocean_would_refuse_is_refused(
 def test_a_cluster_trusts_whom_it_is_told_to(engine: Engine, vpc: Resource, region: Region) -> None:
     engine.create("Tag", "site", name="prod")
     cluster = engine.create("DatabaseCluster", "database", **cluster_inputs(vpc))
-    [first, standby] = region.databases[cluster.id].hosts
+    [first, standby] = region.databases[cluster.id].endpoints
     assert {host.ports[0].groups for host in (first, standby)} == {("open",)}
     trusted = engine.create(
         "DatabaseFirewall", "database", clusterId=cluster.id, rules=[{"type": "tag", "value": "prod"}]
