@@ -6,6 +6,7 @@ import subprocess
 from typing import Any
 
 from rehearsal.region.capture import Capture, Flow
+from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.faults import FaultInjector
 from rehearsal.region.preexisting import SshKeys, boot_existing
 from rehearsal.region.region import Region
@@ -67,3 +68,11 @@ class RegionControl(FaultInjector):
     def resource_ids(self) -> list[str]:
         """Ids of the resources that the cloud holds and would bill for."""
         return sorted(self._region.records)
+
+    def _endpoint(self, name: str) -> Endpoint:
+        """The endpoint of a machine, of the load balancer (`balancer`) or of the active database (`database`)."""
+        if name == "balancer":
+            return next(iter(self._region.balancers.values())).endpoint
+        if name == "database":
+            return next(iter(self._region.databases.values())).active
+        return self._machine(name).endpoint

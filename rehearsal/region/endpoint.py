@@ -1,4 +1,4 @@
-"""Endpoints of the region's network: each is a network namespace with ports, of a machine or of a service."""
+"""Endpoints of the region's network: a network namespace with ports for each machine and service."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ class Lan:
     """Name of the router's bridge: at most 15 characters."""
     subnet: ipaddress.IPv4Network
     routed: bool
-    """Whether the router is the gateway and clients outside reach the endpoints; otherwise they reach each other only.
-    """
+    """Whether the router is its gateway, through which clients outside reach its endpoints."""
 
 
 @dataclass

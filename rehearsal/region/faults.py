@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.machine import Machine
 from rehearsal.region.region import Region
 
@@ -55,11 +54,3 @@ class FaultInjector:
                 return machine
         known = ", ".join(sorted(machine.name for machine in self._region.machines.values()))
         raise KeyError(f"no machine is called {name}; choose one of: {known}")
-
-    def _endpoint(self, name: str) -> Endpoint:
-        """The endpoint of a machine, of the load balancer (`balancer`) or of the active database (`database`)."""
-        if name == "balancer":
-            return next(iter(self._region.balancers.values())).endpoint
-        if name == "database":
-            return next(iter(self._region.databases.values())).active
-        return self._machine(name).endpoint

@@ -64,7 +64,8 @@ class Rule:
         if isinstance(self.peer, ipaddress.IPv4Network):
             peer = f"ip {direction} {self.peer}"
         else:
-            # a group admits its members' private addresses; a connection to a translated address comes from outside
+            # A group admits its members at their private addresses. A connection to a translated address counts as one
+            # from outside, as in a VPC.
             peer = f"ip {direction} @{group_set(self.peer)} ct status & dnat != dnat"
         if self.protocol == "-1":
             return peer

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
-import random
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +23,7 @@ from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.region.endpoint import Lan, gateway
 from rehearsal.region.machine import Attachment, Machine
 from rehearsal.region.region import Region
+from rehearsal.region.sample_site import write_site
 
 SPARE_GB = 8
 BOOT_LIMIT = 180
@@ -36,8 +34,6 @@ tail -n 20 /var/log/cloud-init-output.log >&2
 exit 1
 """
 SESSIONS_APP = REPOSITORY / "tests" / "sessions-app"
-WWW_DATA = 33
-"""Debian's fixed user and group of web servers (base-passwd)."""
 
 
 class Node(BaseModel):
@@ -177,37 +173,3 @@ def user_data(user: str, login_key: str, host_private: str, host_public: str, pa
 
 def wait_for_ssh(machine: Machine) -> None:
     machine.enter("sh", "-c", WAIT_FOR_SSH, timeout=BOOT_LIMIT)
-
-
-def write_site(www: Path) -> None:
-    """Write a site with everything that a copy can lose: owners, modes, times, links, attributes, odd file names.
-
-    It is the same on each machine, as if its owner had kept the copies equal by hand.
-    """
-    generator = random.Random("a site")
-    html = www / "html"
-    html.mkdir(parents=True, exist_ok=True)
-    (html / "index.html").write_text("<!DOCTYPE html><title>A site</title><h1>It was here before</h1>\n")
-    (html / "film.bin").write_bytes(generator.randbytes(1 << 20))
-    modes = (0o644, 0o600, 0o640, 0o444, 0o755, 0o664, 0o2755)
-    owners = ((0, 0), (WWW_DATA, WWW_DATA), (1234, 100))
-    for number in range(300):
-        file = html / f"pages {number % 10}" / f"page-{number}.html"
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(b"<p>" + generator.randbytes(generator.randrange(2000)).hex().encode())
-        # the owner first: chown(2) takes the set-group-ID bit away
-        os.chown(file, *owners[number % len(owners)])
-        file.chmod(modes[number % len(modes)])
-        os.utime(file, ns=(0, 1_500_000_000_123_456_789 + number))
-    for name in ("-leading dash", "ümlaut", "quote'\"", "two\nlines", ".hidden"):
-        (html / name).write_text(name)
-    shared = html / "shared"
-    shared.mkdir()
-    os.chown(shared, WWW_DATA, WWW_DATA)
-    shared.chmod(0o2775)
-    (html / "empty").mkdir()
-    (html / "hard-link").hardlink_to(html / "film.bin")
-    (html / "relative").symlink_to("pages 1/page-1.html")
-    (html / "absolute").symlink_to("/var/www/html/index.html")
-    (html / "dangling").symlink_to("nowhere")
-    os.setxattr(html / "film.bin", "user.origin", b"a camera")

@@ -34,7 +34,7 @@ MACHINE = (
     "procps", "python3", "sudo", "systemd", "systemd-resolved", "systemd-sysv", "udev",
 )  # fmt: skip
 """Packages of Debian's image for EC2 (the debian-cloud-images project, its classes SYSTEM_BOOT and EC2), without the
-kernel, the boot loader and the clock's, which a machine here cannot use.
+kernel, boot loader and clock, which a machine here cannot use.
 """
 
 EXISTING = (
@@ -84,7 +84,7 @@ def archive_date(release: str) -> date:
     """Return the day on which an archive was published, from the text of its InRelease file."""
     found = re.search(r"^Date: (.+)$", release, re.MULTILINE)
     if found is None:
-        raise ValueError("the InRelease file of the archive is without a date: use another mirror")
+        raise ValueError("the InRelease file of the archive is without a date: use another mirror in sources.list")
     return parsedate_to_datetime(found[1]).date()
 
 
