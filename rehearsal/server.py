@@ -7,7 +7,6 @@ that pipe, unless `KEEP` came first.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -17,6 +16,7 @@ from rehearsal.plugins import aws, command, digitalocean, random, tls
 from rehearsal.region.control import RegionControl
 from rehearsal.region.control_socket import KEEP, serve
 from rehearsal.region.network import RESOLVER
+from rehearsal.region.ready import Ready
 from rehearsal.region.region import Region
 from rehearsal.region.settings import RegionSettings
 from rehearsal.system.shell import run
@@ -53,16 +53,12 @@ def use_region_resolver(directory: Path) -> None:
 
 
 def start(region: Region, directory: Path) -> None:
-    """Serve the stand-ins and the control, and write `ready.json`: the stand-ins' ports and the control's key."""
+    """Serve the stand-ins and the control, and publish how to reach them."""
     providers = [
         aws.provider(region), digitalocean.provider(region), command.provider(), random.provider(), tls.provider()
     ]  # fmt: skip
     ports = {provider.name: provider.serve() for provider in providers}
-    ready = {"providers": ports, "key": serve(RegionControl(region), directory)}
-    part = directory / "ready.part"
-    part.touch(mode=0o600)
-    part.write_text(json.dumps(ready))
-    part.rename(directory / "ready.json")
+    Ready(providers=ports, key=serve(RegionControl(region), directory)).write(directory)
 
 
 if __name__ == "__main__":

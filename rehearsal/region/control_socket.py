@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 
 from rehearsal.region.control import RegionControl
+from rehearsal.region.ready import Ready
 
 KEEP = b"k"
 """Written to the server's standard input to keep the region: from then on the end of that pipe does not end it."""
@@ -32,7 +32,6 @@ def serve(control: RegionControl, directory: Path) -> str:
 
 def connect(directory: Path) -> RegionControl:
     """Return a proxy of the control of the region that runs in `directory`."""
-    ready = json.loads((directory / "ready.json").read_text())
-    manager = ControlManager(str(directory / "control"), bytes.fromhex(ready["key"]))
+    manager = ControlManager(str(directory / "control"), bytes.fromhex(Ready.read(directory).key))
     manager.connect()
     return manager.control()  # type: ignore[attr-defined, no-any-return]

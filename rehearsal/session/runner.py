@@ -5,7 +5,6 @@ Usage: python -m rehearsal.session.runner DIRECTORY ENGINE STACK up|drill|drill-
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from importlib import metadata
@@ -21,6 +20,7 @@ from rehearsal.drills.migration_probe import MigrationProbe
 from rehearsal.project import PROJECT
 from rehearsal.region.control import RegionControl
 from rehearsal.region.control_socket import connect
+from rehearsal.region.ready import Ready
 from rehearsal.report.model import Check, Report
 from rehearsal.system.shell import ToolError
 
@@ -30,10 +30,11 @@ RESULT = "result.json"
 
 def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
     """Run the stack and, if asked to, its drill. Raises `DeploymentFailed` when the engine does."""
-    ready = json.loads((directory / "ready.json").read_text())
     plugins = real_command_plugin()
     providers = {
-        name: port for name, port in ready["providers"].items() if not (name == "command" and plugins is not None)
+        name: port
+        for name, port in Ready.read(directory).providers.items()
+        if not (name == "command" and plugins is not None)
     }
     deployment = Deployment(stack, Workplace(directory, engine, providers, plugins or {}))
     control = connect(directory)

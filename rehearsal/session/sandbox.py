@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from rehearsal.region import ready
 from rehearsal.region.control_socket import KEEP
 from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.region.settings import RegionSettings
@@ -53,7 +54,7 @@ class Sandbox:
     @property
     def ready(self) -> bool:
         """Whether its region has started, so that one can go in."""
-        return (self.directory / "ready.json").exists()
+        return (self.directory / ready.FILE).exists()
 
     @property
     def kept(self) -> bool:

@@ -12,6 +12,7 @@ from rehearsal.region.cloud_init import nocloud_seed
 from rehearsal.region.endpoint import Port
 from rehearsal.region.firewall import Group, Rule, ruleset
 from rehearsal.region.outside_addresses import OutsideAddresses
+from rehearsal.region.ready import Ready
 from rehearsal.region.settings import RegionSettings
 from rehearsal.setup.image import Image
 
@@ -28,6 +29,13 @@ def test_a_server_reads_the_settings_that_a_session_wrote(tmp_path: Path) -> Non
     )
     settings.write()
     assert RegionSettings.read(tmp_path) == settings
+
+
+def test_the_key_of_the_control_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    ready = Ready(providers={"aws": 4711}, key="00ff")
+    ready.write(tmp_path)
+    assert Ready.read(tmp_path) == ready
+    assert [(file.name, file.stat().st_mode & 0o777) for file in tmp_path.iterdir()] == [("ready.json", 0o600)]
 
 
 @pytest.mark.parametrize(
