@@ -1,1 +1,1 @@
-"""The settings of a stack: their models, their checks, the nodes' roles."""
+"""The settings of a stack: models, checks, and node roles."""

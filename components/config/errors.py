@@ -1,4 +1,4 @@
-"""What is wrong with the settings, in an operator's words: where, what, and what to do."""
+"""Error messages for wrong settings: where, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -6,80 +6,97 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import pulumi
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+T = TypeVar("T")
+
 
 class SettingsError(pulumi.RunError):
-    """Everything that is wrong with the settings, one mistake a line; Pulumi shows it without a traceback."""
+    """All errors of a stack's settings, one per line; Pulumi prints a RunError without a traceback."""
 
     def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n  ".join(["The settings have mistakes:", *lines]))
+        super().__init__("\n  ".join(["The settings have errors:", *lines]))
 
 
-def of_pydantic(mistake: ErrorDetails, settings: type[BaseModel]) -> Iterator[str]:
-    """The lines for one of pydantic's errors."""
-    kind, where, given = mistake["type"], mistake["loc"], mistake["input"]
-    place = ".".join(str(step) for step in where if step != "[key]")
+def error_lines(error: ErrorDetails, settings: type[BaseModel]) -> Iterator[str]:
+    """Yield the message lines for one of pydantic's errors.
+
+    `settings`: the model that was validated; its keys are suggested in place of an unknown one.
+    """
+    kind, path, value = error["type"], error["loc"], error["input"]
+    place = ".".join(str(key) for key in path if key != "[key]")
     if kind == "value_error":
-        for line in str(mistake["ctx"]["error"]).splitlines():
+        for line in str(error["ctx"]["error"]).splitlines():
             yield f"{place}: {line}"
     elif kind == "missing":
         yield f"{place}: is missing; add it"
     elif kind == "too_short":
         yield f"{place}: is empty; name at least one"
     elif kind == "extra_forbidden":
-        known = list(_fields(_section_at(where[:-1], settings)))
-        near = difflib.get_close_matches(str(where[-1]), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        keys = list(_fields(_section_at(path[:-1], settings)))
+        similar = difflib.get_close_matches(str(path[-1]), keys, n=1)
+        hint = f"did you mean {similar[0]}?" if similar else f"use one of: {', '.join(keys)}"
         yield f"{place}: is not a known key; {hint}"
     else:
-        quotes = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
-        yield f"{place}: {mistake['msg'].replace('Input should be', 'must be')}; it is {json.dumps(given)}{quotes}"
+        quotes = "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
+        yield f"{place}: {error['msg'].replace('Input should be', 'must be')}; it is {json.dumps(value)}{quotes}"
 
 
-def _section_at(where: tuple[int | str, ...], settings: type[BaseModel]) -> type[BaseModel]:
+def _section_at(path: tuple[int | str, ...], settings: type[BaseModel]) -> type[BaseModel]:
     section = settings
-    for step in where:
-        annotation = _fields(section).get(str(step))
+    for key in path:
+        annotation = _fields(section).get(str(key))
         parts = (annotation, *get_args(annotation))
-        # a node's own name is no field: the step before has already led to its section
+        # a node's name is no field: the key before it has already led to the node's section
         section = next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), section)
     return section
 
 
 def _fields(section: type[BaseModel]) -> dict[str, Any]:
-    """A section's keys, as they stand in the file, and their types."""
+    """The type of each key, under the key's name in the stack file."""
     return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
 
 
 @dataclass(frozen=True)
 class RawSettings:
-    """The settings as they stand in the file, right or wrong, for what one section says against another.
+    """The settings as the stack file has them, before validation: for checks across sections.
 
-    `raw`: what stands there. `default`: what holds where nothing does. Whatever is of the wrong kind is told
-    elsewhere, and is nothing here, so that one mistake does not hide another.
+    A value of the wrong type counts as absent: pydantic reports it, and no cross-check repeats the report.
     """
 
-    raw: Mapping[str, Any]
-    default: Mapping[str, Any]
+    raw: Mapping[str, object]
+    """The stack file's settings."""
+    default: Mapping[str, object]
+    """Defaults for the settings that the stack file leaves out."""
 
-    def value(self, kind: type, *where: str) -> Any:
-        """What is given at a place, or what holds by default; nothing where it is of the wrong kind."""
-        found, otherwise = self.raw, self.default
-        for step in where:
-            otherwise = otherwise.get(step, {}) if isinstance(otherwise, Mapping) else {}
-            found = found.get(step, otherwise) if isinstance(found, Mapping) else otherwise
+    def value(self, kind: type[T], *path: str) -> T | None:
+        """The value at a path of keys, or its default; None if there is neither, or if it is not of type `kind`."""
+        found = self._at(path)
         return found if isinstance(found, kind) else None
 
-    def has(self, section: str, key: str) -> bool:
-        """Whether something stands at a place in the file, or the section itself is wrong and told elsewhere."""
-        given = self.raw.get(section, {})
-        return not isinstance(given, Mapping) or key in given
+    def section(self, *path: str) -> Mapping[str, object] | None:
+        """The section at a path of keys: empty if it is absent, None if the value there is not a section."""
+        found = self._at(path)
+        return found if isinstance(found, Mapping) else None
 
-    def sections(self, where: str) -> dict[str, dict[str, Any]]:
-        """The sections below a place, by name."""
-        return {name: each for name, each in (self.value(dict, where) or {}).items() if isinstance(each, dict)}
+    def sections(self, *path: str) -> dict[str, Mapping[str, object]]:
+        """The sections below the section at a path, by name."""
+        section = self.section(*path) or {}
+        return {name: below for name, below in section.items() if isinstance(below, Mapping)}
+
+    def has(self, section: str, key: str) -> bool:
+        """Whether the stack file sets a key; also true if the whole section has the wrong type."""
+        values = self.raw.get(section, {})
+        return not isinstance(values, Mapping) or key in values
+
+    def _at(self, path: tuple[str, ...]) -> object:
+        found: object = self.raw
+        default: object = self.default
+        for key in path:
+            default = default.get(key, {}) if isinstance(default, Mapping) else {}
+            found = found.get(key, default) if isinstance(found, Mapping) else default
+        return found

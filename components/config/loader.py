@@ -1,4 +1,4 @@
-"""The stack's settings, read once: all mistakes are told in one message, before anything is made."""
+"""Reads the stack's settings once and reports all their errors in one message, before any resource is created."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from pydantic.fields import FieldInfo
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.existing.settings import ExistingSettings
-from components.config import errors, roles
-from components.config.errors import RawSettings, SettingsError
+from components.config import roles
+from components.config.errors import RawSettings, SettingsError, error_lines
 from components.config.settings import Gluster, Settings
 
-CLOUDS: dict[object, type[Settings]] = {
+CLOUDS: dict[str, type[Settings]] = {
     "aws": AwsSettings,
     "digitalocean": DigitalOceanSettings,
     "existing": ExistingSettings,
 }
 
-
-DEFAULTS = {name: Settings.model_fields[name].default for name in ("cloud", "topology", "web")} | {
+DEFAULTS: dict[str, object] = {
+    **{name: Settings.model_fields[name].default for name in ("cloud", "topology", "web")},
     "gluster": Gluster().model_dump(),
     "nodes": {},
 }
-"""What holds where nothing is said, as far as one section says something against another."""
+"""Defaults used by the cross-section checks."""
 
 
 def load() -> Settings:
-    """The settings of the stack that is being run; its warnings go to the engine's log.
+    """The validated settings of the running stack. Their warnings go to the engine's log.
 
-    Raises `SettingsError`.
+    Raises SettingsError if the settings have errors.
     """
     prefix = f"{pulumi.get_project()}:"
-    # the CLI's language host hands all keys over in PULUMI_CONFIG, the Automation API in CONFIG
-    given = get_config_env() | CONFIG.get()
+    # the CLI's language host passes all keys in PULUMI_CONFIG, the Automation API in CONFIG
+    config = get_config_env() | CONFIG.get()
     settings = parse(
         {
             name.removeprefix(prefix): value
-            for name, value in given.items()
+            for name, value in config.items()
             if name.startswith(prefix) or name == "aws:region"
         }
     )
@@ -51,45 +51,49 @@ def load() -> Settings:
     return settings
 
 
-def parse(given: Mapping[str, str]) -> Settings:
-    """Settings in the form that the engine hands them over: objects as JSON, everything else as it stands.
+def parse(config: Mapping[str, str]) -> Settings:
+    """Validate settings in the form that the engine passes: objects and lists as JSON, everything else as plain text.
 
-    Raises `SettingsError`.
+    Raises SettingsError if the settings have errors.
     """
-    raw = {name: _value(text) for name, text in given.items()}
-    cloud = CLOUDS.get(raw.get("cloud"), AwsSettings)
+    raw = {name: _decoded(text) for name, text in config.items()}
+    cloud = CLOUDS.get(RawSettings(raw, DEFAULTS).value(str, "cloud") or "aws", AwsSettings)
     fields = {field.alias or name: field for name, field in cloud.model_fields.items()}
-    raw = {name: value for name, value in raw.items() if not _unsaid(name, value, fields)}
-    raw = _completed(raw, cloud)
+    raw = {name: value for name, value in raw.items() if not _is_ignored(name, value, fields)}
+    raw = _with_defaults(raw, cloud)
     lines = list(cloud.cross_checks(RawSettings(raw, DEFAULTS)))
     try:
         settings = cloud.model_validate(raw)
-    except ValidationError as error:
-        lines = [line for each in error.errors() for line in errors.of_pydantic(each, cloud)] + lines
+    except ValidationError as invalid:
+        lines = [line for error in invalid.errors() for line in error_lines(error, cloud)] + lines
     if lines:
         raise SettingsError(lines)
     return settings
 
 
-def _unsaid(name: str, value: object, fields: Mapping[str, FieldInfo]) -> bool:
-    """Whether a key is there without a word of the operator's, or in the words of another cloud's provider."""
+def _is_ignored(name: str, value: object, fields: Mapping[str, FieldInfo]) -> bool:
+    """Whether to ignore a key: it is empty, or belongs to another provider."""
     if value == "" or (":" in name and name not in fields):
         return True
-    # what Pulumi.yaml hands over for an object that the stack's file leaves out
+    # Pulumi.yaml's default for a section that the stack file leaves out
     return value == {} and not (name in fields and fields[name].is_required())
 
 
-def _completed(raw: Mapping[str, object], cloud: type[Settings]) -> dict[str, object]:
-    """The settings with what follows from others where nothing is said: the nodes, and the copies of the files."""
-    given = RawSettings(raw, DEFAULTS)
+def _with_defaults(raw: Mapping[str, object], cloud: type[Settings]) -> dict[str, object]:
+    """The settings with the defaults that depend on other settings: the nodes, and the volume's copies."""
+    settings = RawSettings(raw, DEFAULTS)
     gluster = raw.get("gluster", {})
     if isinstance(gluster, Mapping) and not {"replica", "arbiter"} & gluster.keys():
-        gluster = {**roles.COPIES.get(given.value(str, "topology"), {}), **gluster}
-    return {**raw, "gluster": gluster, "nodes": raw.get("nodes") or cloud.default_nodes(given)}
+        topology = settings.value(str, "topology")
+        copies = roles.COPIES[topology] if roles.is_topology(topology) else {}
+        gluster = {**copies, **gluster}
+    return {**raw, "gluster": gluster, "nodes": raw.get("nodes") or cloud.default_nodes(settings)}
 
 
-def _value(text: str) -> object:
+def _decoded(text: str) -> object:
+    """JSON objects and lists decoded; any other text as it is."""
     try:
-        return json.loads(text) if text.startswith(("{", "[")) else text
+        value: object = json.loads(text) if text.startswith(("{", "[")) else text
     except ValueError:
         return text
+    return value

@@ -1,10 +1,10 @@
-"""Which node does what."""
+"""Node roles: which node holds files, which serves pages, which balances visitors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 Role = Literal["storage", "web", "balancer"]
 Topology = Literal["converged", "separate", "balancers"]
@@ -14,41 +14,53 @@ ROLES: dict[Topology, tuple[Role | None, ...]] = {
     "separate": ("storage", "web", "balancer"),
     "balancers": ("balancer", "web"),
 }
-"""What a node's `role` may be. Without one, a node both holds the files and serves them."""
+"""Values that a node's `role` may have. A node without a role both holds the files and serves them."""
 
 NODES: dict[Topology, dict[str, Role | None]] = {
     "converged": {"gfs1": None, "gfs2": None, "gfs3": None},
     "separate": {"gfs1": "storage", "gfs2": "storage", "gfs3": "storage", "app1": "web", "app2": "web"},
     "balancers": {"lb1": "balancer", "lb2": "balancer", "php1": "web", "php2": "web"},
 }
-"""The nodes, where the settings name none."""
+"""Default nodes."""
 
 COPIES: dict[Topology, dict[str, int]] = {
     "converged": {"replica": 3, "arbiter": 0},
     "separate": {"replica": 2, "arbiter": 1},
     "balancers": {"replica": 2, "arbiter": 1},
 }
-"""How the volume is made, where the settings do not say."""
+"""Default copies of the volume."""
 
 
 @dataclass(frozen=True)
 class NodeRoles:
-    """The nodes by what they do; a node may do several things."""
+    """Node names by what the nodes do; one node may do several things."""
 
     bricks: Sequence[str]
-    """Those that hold the volume, in the order of its bricks: an arbiter is the last."""
+    """Nodes that hold the volume, in the order of its bricks; an arbiter comes last."""
     web: Sequence[str]
-    """Those that serve pages, from files on the volume that they mount."""
+    """Nodes that mount the volume and serve pages from it."""
     balancers: Sequence[str]
-    """Those that visitors connect to; none where the cloud's load balancer, or nothing, is in front."""
+    """Nodes that run the site's own load balancer; empty if the site uses the cloud's load balancer or none."""
+
+
+def is_topology(name: str | None) -> TypeGuard[Topology]:
+    """Whether a raw setting names a topology."""
+    return name in ROLES
+
+
+def is_role(role: object, topology: Topology) -> TypeGuard[Role | None]:
+    """Whether a raw setting is a role of this topology; None stands for a node without a role."""
+    return role in ROLES[topology]
 
 
 def node_roles(topology: Topology, roles: Mapping[str, Role | None], arbiter: int) -> NodeRoles:
-    """Who does what, by the nodes' names and roles.
+    """Assign the nodes to their tasks.
 
-    `converged`: the nodes without a role hold the files and serve them. `separate`: storage nodes hold them, web nodes
-    serve. `balancers`: the balancers hold them, and the first web node is the arbiter. Wherever there are balancers,
-    visitors come to them.
+    `roles`: each node's role by the node's name. `arbiter`: the number of arbiters, 0 or 1.
+
+    `converged`: nodes without a role hold the files and serve them. `separate`: storage nodes hold the files, web
+    nodes serve them. `balancers`: the balancers hold the files, and the first web node is the arbiter. In every
+    topology visitors connect to the balancers if there are any.
     """
     by_role: dict[Role | None, list[str]] = {None: [], "storage": [], "web": [], "balancer": []}
     for name in sorted(roles):

@@ -1,7 +1,8 @@
-"""The settings that every stack has: type, unit, default, and what is wrong with them.
+"""The settings that every stack has: types, units, defaults and checks.
 
-They stand in `stacks/Pulumi.<stack>.yaml` under `ha-wordpress:`. What a cloud adds is in its own package
-(components/cloud/aws/settings.py and beside it); components/config/loader.py reads them all.
+The file `stacks/Pulumi.<stack>.yaml` holds them under `ha-wordpress:`. Each cloud adds its own
+(components/cloud/aws/settings.py and its siblings); components/config/loader.py reads them all. `make docs` writes
+docs/settings.md and stacks/schema.json from these models: a field's docstring is its description there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -19,23 +21,28 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from components.config import roles
 from components.config.errors import RawSettings
 from components.config.roles import NodeRoles, Role, Topology
 
 ROOT = Path(__file__).parents[2]
-"""Relative paths in the settings start here, wherever the program is run from."""
+"""Base of relative paths in the settings, independent of the working directory."""
 
 
 GLUSTERD_PORT = 24007
 
 
 class PortRange(NamedTuple):
-    """TCP ports, both ends included."""
+    """TCP ports from `first` to `last`, both included."""
 
     first: int
     last: int
@@ -61,85 +68,123 @@ def _ports(raw: object) -> PortRange:
     if ports.first > ports.last:
         raise ValueError(f"{raw} is reversed; write {ports.last}-{ports.first}")
     if ports.first < 1024 or ports.last > 65535:
-        raise ValueError(f"{raw} is outside 1024-65535; choose ports within")
+        raise ValueError(f"{raw} is outside 1024-65535; choose ports within that range")
     if ports.first <= GLUSTERD_PORT <= ports.last:
-        raise ValueError(f"{raw} holds {GLUSTERD_PORT}, which glusterd listens on; choose ports beside it")
+        raise ValueError(f"{raw} contains {GLUSTERD_PORT}, the port of glusterd; choose a range without it")
     return ports
 
 
 def _readable(path: Path) -> Path:
     path = ROOT / path
     if not path.is_file():
-        raise ValueError(f"{path} is not a file; give the path of one, relative to the project")
+        raise ValueError(f"{path} is not a file; write a path relative to the project")
     if not os.access(path, os.R_OK):
         raise ValueError(f"{path} cannot be read; check its permissions")
     return path
 
 
-def matching(pattern: str, form: str) -> AfterValidator:
-    """A check that a text has a form, which `form` says in words."""
+@dataclass(frozen=True)
+class Matches:
+    """A check of a text's form, for use in Annotated.
 
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"{text!r} is not {form}")
+    `pattern`: a regular expression that the whole text must match, in a form that JSON Schema understands too.
+    `form`: what the text must be and an example or the allowed characters, as in "a region; write one such as nyc3".
+    """
+
+    pattern: str
+    form: str
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | json_form(self.pattern, self.form)
+
+    def _checked(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"{text!r} is not {self.form}")
         return text
 
-    return AfterValidator(check)
+
+def json_form(pattern: str, form: str) -> JsonSchemaValue:
+    """The JSON schema of a text with a form; editors show `patternErrorMessage` in place of the pattern."""
+    return {"type": "string", "pattern": f"^({pattern})$", "patternErrorMessage": f"must be {form}"}
 
 
-Range = Annotated[IPv4Network, BeforeValidator(_range)]
-Ports = Annotated[PortRange, BeforeValidator(_ports)]
-ReadableFile = Annotated[Path, AfterValidator(_readable)]
-Name = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", "a name; use a-z, 0-9 and -, a letter first")]
-Volume = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,30}", "a name; use a-z, 0-9, - and _, a letter first")]
-BrickPath = Annotated[
-    str, matching(r"(/[\w.-]+){2,}", "a path of at least two parts; write one such as /glusterfs/bricks/brick1/gv")
+Gigabytes = Annotated[int, Field(json_schema_extra={"unit": "GB"})]
+Megabytes = Annotated[int, Field(json_schema_extra={"unit": "MB"})]
+Seconds = Annotated[int, Field(json_schema_extra={"unit": "seconds"})]
+Days = Annotated[int, Field(json_schema_extra={"unit": "days"})]
+
+Range = Annotated[
+    IPv4Network,
+    BeforeValidator(_range),
+    WithJsonSchema(json_form(r"\d+(\.\d+){3}(/\d+)?", "an address range; write one such as 203.0.113.0/24")),
 ]
-Directory = Annotated[str, matching(r"(/[\w.-]+)+", "a directory; write one such as /var/www/example.com")]
-Domain = Annotated[str, matching(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com")]
-User = Annotated[str, matching(r"[\w.@-]{3,60}", "a user name; write 3 to 60 of a-z, 0-9, _ . @ -")]
-Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
-HttpsUrl = Annotated[str, matching(r"https://\S+", "an https:// address")]
-Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
+Ports = Annotated[
+    PortRange,
+    BeforeValidator(_ports),
+    WithJsonSchema(json_form(r"\d+-\d+", "a port range; write one such as 49152-49251")),
+]
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+Name = Annotated[
+    str, Matches(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", "a name; use a-z, 0-9 and -, and begin with a letter")
+]
+Volume = Annotated[str, Matches(r"[a-z][a-z0-9_-]{0,30}", "a name; use a-z, 0-9, - and _, and begin with a letter")]
+BrickPath = Annotated[
+    str, Matches(r"(/[\w.-]+){2,}", "a path of at least two parts; write one such as /glusterfs/bricks/brick1/gv")
+]
+Directory = Annotated[str, Matches(r"(/[\w.-]+)+", "a directory; write one such as /var/www/example.com")]
+Domain = Annotated[str, Matches(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com")]
+User = Annotated[str, Matches(r"[\w.@-]{3,60}", "a user name; use 3 to 60 letters, digits and _ . @ -")]
+Email = Annotated[str, Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address; write one such as editor@example.com")]
+HttpsUrl = Annotated[
+    str, Matches(r"https://\S+", "an https:// address; write one such as https://example.com/code.tar.gz")
+]
+Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
 
 
 class Section(BaseModel):
-    """A part of the settings: no key in it is let pass unknown, and nothing changes once it is read."""
+    """A section of the settings: refuses unknown keys, and cannot be changed after it is read."""
 
-    # defaults are validated too: a check of one key against another must also see the key that was left out
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    # defaults are validated too: a check of one key against another also needs a key that was left out
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
 
 
 class Gluster(Section):
     """The replicated volume that holds the site's files."""
 
     volume: Volume = "wp"
-    """The volume's name."""
+    """Name of the volume."""
     replica: int = Field(default=3, ge=2, le=8)
-    """How many nodes hold the data."""
+    """Number of nodes that hold the data."""
     accept_split_brain_risk: bool = False
-    """Allow two copies without an arbiter: nodes that lose sight of each other can come to disagree for good."""
+    """Allow two copies without an arbiter. Nodes that lose contact with each other can then end in split-brain."""
     accept_shared_zones: bool = False
-    """Allow fewer zones than copies: the loss of one zone may then stop writes."""
+    """Allow fewer zones than copies. The loss of one zone may then stop writes."""
     arbiter: Literal[0, 1] = 0
-    """How many further nodes hold names and attributes only, as a vote; with it, `replica` is 2. The last by name."""
+    """Number of additional nodes that hold only names and attributes, for the quorum; needs `replica: 2`. The arbiter
+    is the last node by name.
+    """
     brick: BrickPath = "/glusterfs/bricks/brick1/gv"
-    """The brick's directory on its node, one below where the data disk is mounted."""
-    disk_gb: int = Field(default=20, ge=1, le=16384)
-    """Size of each node's data disk in GB. It can grow, never shrink."""
-    ping_timeout: int = Field(default=3, ge=1, le=42)
-    """Seconds until a silent node is given up.
+    """Directory of the brick on its node; the data disk is mounted at the directory above it."""
+    disk_gb: Gigabytes = Field(default=20, ge=1, le=16384)
+    """Size of each node's data disk. It can grow but never shrink."""
+    ping_timeout: Seconds = Field(default=3, ge=1, le=42)
+    """Time without an answer after which clients give a node up.
 
-    Clients stall for up to twice as long: the node is pinged once per period, and given up when a whole further one
-    passes in which nothing was received (upstream's rpc/rpc-lib/src/rpc-clnt-ping.c; the period starts again while
-    requests are still being sent). Hence 3 for a stall of at most 8 s.
+    Clients stall for up to twice this time: they ping a node once per period, and give it up after a whole further
+    period in which they received nothing (GlusterFS, rpc/rpc-lib/src/rpc-clnt-ping.c; the period starts again while
+    requests are still being sent). The default of 3 keeps the stall below 8 s.
     """
     ports: Ports = PortRange(49152, 49251)
-    """TCP ports of the bricks, open between the nodes only. Since 10.0 a brick's port is random in the range (#786)."""
+    """TCP ports of the bricks, open between the nodes only. GlusterFS 10.0 and later picks a brick's port at random
+    within this range (gluster/glusterfs#786).
+    """
 
     @field_validator("arbiter")
     @classmethod
-    def _no_split_brain(cls, arbiter: int, info: ValidationInfo) -> int:
+    def _fits_replica(cls, arbiter: int, info: ValidationInfo) -> int:
         replica = info.data.get("replica")
         if replica == 2 and not arbiter and not info.data.get("accept_split_brain_risk"):
             raise ValueError(
@@ -147,65 +192,72 @@ class Gluster(Section):
                 "set arbiter: 1, or replica: 3, or accept_split_brain_risk: true"
             )
         if arbiter and replica not in (None, 2):
-            raise ValueError(f"GlusterFS has an arbiter beside two copies only, not {replica}; set replica: 2")
+            raise ValueError(f"GlusterFS supports an arbiter with two copies only, not with {replica}; set replica: 2")
         return arbiter
 
     @property
     def bricks(self) -> int:
-        """How many nodes the volume is made of."""
+        """The number of bricks in the volume, the arbiter included."""
         return self.replica + self.arbiter
 
 
 class Archive(Section):
-    """WordPress's code from elsewhere than Debian's package: copied once, for a new site; then it updates itself."""
+    """WordPress's code from an archive in place of Debian's package. Copied once, to a new site; WordPress then
+    updates itself.
+    """
 
     url: HttpsUrl
-    """Of a .tar.gz; the machines download it once."""
+    """Address of a .tar.gz file. The machines download it once."""
     sha256: Sha256
-    """Of that file; anything else is refused."""
+    """SHA-256 sum of that file. A file with another sum is refused."""
 
 
 class Import(Section):
-    """A site that exists, to be moved in: each part is loaded once, and never over a site that is there."""
+    """An existing site to move in. Each part is loaded once, and never over a site that is already there."""
 
     directory: Directory | None = None
-    """Its document root on the first web node, where that is made from an image of the server that had it. It is copied
-    onto the volume, every file compared by checksum, and then stays beside under a dated name.
+    """Document root on the first web node, for a node made from an image of the old server. Its files are copied onto
+    the volume and compared by checksum; the original stays beside it under a dated name.
     """
     files: ReadableFile | None = None
-    """Local tar archive of its document root, packed with gzip or not at all."""
+    """Local tar archive of the old document root, uncompressed or packed with gzip. Relative to the project."""
     database: ReadableFile | None = None
-    """Local SQL dump of its database, as text or packed with gzip."""
+    """Local SQL dump of the old database, as text or packed with gzip. Relative to the project."""
 
     @field_validator("database")
     @classmethod
-    def _something(cls, database: Path | None, info: ValidationInfo) -> Path | None:
+    def _names_a_source(cls, database: Path | None, info: ValidationInfo) -> Path | None:
         if database is None and all(info.data.get(key, "wrong") is None for key in ("directory", "files")):
-            raise ValueError("nothing to import is named; give directory or files, database, or both, or leave it out")
+            raise ValueError("nothing to import is named; set directory or files, database, or both, or omit import")
         return database
 
 
 class Site(Section):
-    """The site itself."""
+    """WordPress's own settings."""
 
     title: str = "WordPress"
+    """Title of a new site."""
     domain: Domain | None = None
-    """The name that visitors use, which you point at the load balancer; its own name where none is given."""
+    """Name that visitors use; its DNS record points at the load balancer. Default: the load balancer's own name."""
     admin_user: User = "editor"
+    """Login name of the administrator of a new site."""
     admin_email: Email
+    """E-mail address of the administrator of a new site."""
     archive: Archive | None = None
+    """WordPress's code from an archive in place of Debian's package."""
     import_: Import | None = Field(default=None, alias="import")
+    """An existing site to move in."""
 
 
 class Bans(Section):
-    """When an address that floods WordPress or guesses passwords is shut out, by every node alike."""
+    """Limits for an address that floods WordPress or guesses passwords. Every node refuses a banned address."""
 
     hits: int = Field(default=20, ge=2, le=1000)
-    """Requests that look like an attack within `seconds`."""
-    seconds: int = Field(default=120, ge=10, le=3600)
-    """The time that hits are counted over."""
-    ban_seconds: int = Field(default=43200, ge=60, le=31_536_000)
-    """How long the first ban lasts."""
+    """Number of suspicious requests within `seconds` that cause a ban."""
+    seconds: Seconds = Field(default=120, ge=10, le=3600)
+    """Time over which the requests of an address are counted."""
+    ban_seconds: Seconds = Field(default=43200, ge=60, le=31_536_000)
+    """Length of the first ban."""
     factor: int = Field(default=2, ge=1, le=10)
     """Each further ban of an address is this many times as long as the one before, up to a month."""
 
@@ -213,109 +265,121 @@ class Bans(Section):
 class Cache(Section):
     """Varnish, in front of WordPress on every web node."""
 
-    memory_mb: int = Field(default=256, ge=64, le=65536)
-    """Memory in MB for cached pages."""
+    memory_mb: Megabytes = Field(default=256, ge=64, le=65536)
+    """Memory for cached pages."""
 
 
 class Node(Section):
     """One machine of the site."""
 
     role: Role | None = None
-    """What it does, in a topology where not all nodes do the same (components/config/roles.py)."""
+    """Task of the node: `storage`, `web` or `balancer`. Which roles there are, and whether a node needs one, depends
+    on the topology (components/config/roles.py).
+    """
     brick: BrickPath | None = None
-    """Where it differs from `gluster.brick`."""
+    """Brick directory of this node, if it differs from `gluster.brick`."""
 
 
 class Settings(Section):
-    """The settings of one stack, in a cloud's own form below."""
+    """The settings of one stack. Each cloud has a subclass with its own sections."""
 
     cloud: Literal["aws", "digitalocean", "existing"] = "aws"
-    """Where the machines come from."""
+    """Source of the machines: Amazon, DigitalOcean, or servers that exist already."""
     topology: Topology = "converged"
-    """Which node does what (components/config/roles.py)."""
+    """Which node does what (components/config/roles.py): every node holds and serves the files; storage and web nodes
+    are separate; or the balancers hold the files.
+    """
     web: Literal["wordpress", "sessions", "apache"] = "wordpress"
-    """What the site runs: WordPress; PHP with its sessions on the volume; Apache servers that exist already."""
+    """Software of the site: WordPress, PHP with its sessions on the volume, or Apache servers that exist already."""
     gluster: Gluster = Gluster()
+    """The replicated volume."""
     nodes: Mapping[Name, Node] = {}
-    """The machines by name. A node's disk and its place in the volume go by its name."""
+    """The machines by name. A node's disk and its place in the volume belong to its name."""
     site: Site | None = None
     """WordPress's own settings."""
     bans: Bans = Bans()
+    """Limits that cause a ban."""
     cache: Cache = Cache()
+    """The page cache."""
     protect_data: bool = True
-    """Refuse to delete the data disks and the database; deleting the stack then leaves them."""
+    """Refuse to delete the data disks and the database. Destroying the stack then leaves them in the cloud."""
     profile: bool = False
     """Write a profile of the program's run (components/profile.py)."""
 
     @property
     def node_roles(self) -> NodeRoles:
-        """Which node does what."""
+        """The nodes by what they do."""
         return roles.node_roles(
             self.topology, {name: node.role for name, node in self.nodes.items()}, self.gluster.arbiter
         )
 
     @property
     def warnings(self) -> list[str]:
-        """What is allowed here only because the settings say so, and what it costs."""
+        """One line for each risk that the settings accept."""
         if self.gluster.bricks == 2:
-            return ["Two copies without an arbiter: nodes that lose sight of each other can end in split-brain."]
+            return ["Two copies without an arbiter: nodes that lose contact with each other can end in split-brain."]
         return []
 
     @classmethod
     def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:
-        """The nodes where the settings name none, as they would stand in the file."""
-        defaults = roles.NODES.get(raw.value(str, "topology"), {})
+        """The nodes for settings that name none, in the form of the stack file."""
+        topology = raw.value(str, "topology")
+        defaults = roles.NODES[topology] if roles.is_topology(topology) else {}
         return {name: {"role": role} if role else {} for name, role in defaults.items()}
 
     @classmethod
     def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
-        """The lines for what one section says against another."""
-        kind = raw.value(str, "topology")
-        known = roles.ROLES.get(kind)
-        for name, node in raw.sections("nodes").items():
-            if known and node.get("role") not in known:
-                output = f"is {node['role']!r}" if node.get("role") else "is missing"
-                choice = ", ".join(role or "none" for role in known)
-                yield f"nodes.{name}.role: {output}; topology {kind} has: {choice}"
-        if node_roles := cls.known_roles(raw):
-            yield from cls._enough(node_roles, raw)
+        """Yield an error line for each conflict between two sections."""
+        topology = raw.value(str, "topology")
+        if roles.is_topology(topology):
+            for name, node in raw.sections("nodes").items():
+                role = node.get("role")
+                if not roles.is_role(role, topology):
+                    problem = f"is {role!r}" if role else "is missing"
+                    allowed = ", ".join(each or "none" for each in roles.ROLES[topology])
+                    yield f"nodes.{name}.role: {problem}; topology {topology} has: {allowed}"
+        if node_roles := cls.valid_roles(raw):
+            yield from cls._node_count_errors(node_roles, raw)
         web = raw.value(str, "web")
         if web == "wordpress" and "site" not in raw.raw:
             yield "site.admin_email: is missing; add it"
         for section in ("site", "bans", "cache"):
             if web in ("sessions", "apache") and section in raw.raw:
-                yield f"{section}: is WordPress's; leave it out with web: {web}"
+                yield f"{section}: applies to WordPress only; omit it with web: {web}"
         if web == "apache" and raw.value(str, "cloud") != "existing":
-            yield "web: apache is for servers that run it already; set cloud: existing, or another web"
-        code = {
-            "archive": raw.value(dict, "site", "archive"),
+            yield "web: apache needs servers that run it already; set cloud: existing, or choose another web"
+        sources = {
+            "archive": raw.section("site", "archive"),
             "import.directory": raw.value(str, "site", "import", "directory"),
             "import.files": raw.value(str, "site", "import", "files"),
         }
-        first, *others = [name for name, value in code.items() if value] or [""]
+        first, *others = [name for name, value in sources.items() if value] or [""]
         for name in others:
-            yield f"site.{name}: is given beside {first}, and both bring WordPress's code; leave one out"
+            yield f"site.{name}: conflicts with {first}, which brings WordPress's code too; omit one of them"
 
     @classmethod
-    def known_roles(cls, raw: RawSettings) -> NodeRoles | None:
-        """Which node does what, as far as the nodes' roles are right; None where the topology is not."""
-        kind = raw.value(str, "topology")
-        if kind not in roles.ROLES or raw.value(dict, "nodes") is None:
+    def valid_roles(cls, raw: RawSettings) -> NodeRoles | None:
+        """The roles of the nodes whose role is valid; None if the topology or the nodes are not."""
+        topology = raw.value(str, "topology")
+        if not roles.is_topology(topology) or raw.section("nodes") is None:
             return None
-        named = {name: node.get("role") for name, node in raw.sections("nodes").items()}
-        known = {name: role for name, role in named.items() if role in roles.ROLES[kind]}
-        return roles.node_roles(kind, known, raw.value(int, "gluster", "arbiter") or 0)
+        valid: dict[str, Role | None] = {}
+        for name, node in raw.sections("nodes").items():
+            role = node.get("role")
+            if roles.is_role(role, topology):
+                valid[name] = role
+        return roles.node_roles(topology, valid, raw.value(int, "gluster", "arbiter") or 0)
 
     @classmethod
-    def _enough(cls, node_roles: NodeRoles, raw: RawSettings) -> Iterator[str]:
-        """The lines for nodes that are too many or too few for what they do."""
+    def _node_count_errors(cls, node_roles: NodeRoles, raw: RawSettings) -> Iterator[str]:
+        """Yield an error line for each task that too few or too many nodes do."""
         replica, arbiter = raw.value(int, "gluster", "replica"), raw.value(int, "gluster", "arbiter")
         if replica is not None and arbiter is not None and len(node_roles.bricks) != replica + arbiter:
             yield (
                 f"nodes: {len(node_roles.bricks)} hold a brick, but the volume needs {replica + arbiter} "
-                f"(replica {replica}, arbiter {arbiter}); name as many, or change gluster.replica"
+                f"(replica {replica}, arbiter {arbiter}); add or remove nodes, or change gluster.replica"
             )
         if not node_roles.web:
-            yield "nodes: none serves; name one with role: web"
+            yield "nodes: no node serves pages; give one role: web"
         if len(node_roles.balancers) == 1:
-            yield "nodes: one balancer takes the site with it when it is lost; name two with role: balancer"
+            yield "nodes: the loss of the only balancer would stop the site; give two nodes role: balancer"

@@ -1,4 +1,4 @@
-"""What DigitalOcean adds to the settings: what is read, and what each mistake is answered with."""
+"""Settings of DigitalOcean: defaults, and the error message for each wrong value."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from components.config.errors import SettingsError
 from components.config.loader import parse
 from tests.unit.graph import text
 
-LEAST: dict[str, Any] = {
+MINIMAL: dict[str, Any] = {
     "cloud": "digitalocean",
     "topology": "separate",
     "network": {"ssh_from": ["203.0.113.0/24"]},
     "site": {"admin_email": "editor@example.com"},
 }
-"""The settings that nobody else can know."""
+"""The settings without a default."""
 
 NODES: dict[str, dict[str, Any]] = {
     **{name: {"role": "storage"} for name in ("gfs1", "gfs2", "gfs3")},
@@ -28,21 +28,21 @@ BALANCERS: dict[str, Any] = {"topology": "balancers", "web": "sessions", "site":
 
 
 def read(**changes: Any) -> DigitalOceanSettings:
-    settings = parse({name: text(value) for name, value in (LEAST | changes).items()})
+    settings = parse({name: text(value) for name, value in (MINIMAL | changes).items()})
     assert isinstance(settings, DigitalOceanSettings)
     return settings
 
 
-def mistakes(**changes: Any) -> list[str]:
-    """What the operator is told; fails where nothing is."""
+def error_lines(**changes: Any) -> list[str]:
+    """The error lines that the operator sees. Fails if the settings are valid."""
     with pytest.raises(SettingsError) as error:
         read(**changes)
     title, *lines = str(error.value).splitlines()
-    assert title == "The settings have mistakes:"
+    assert title == "The settings have errors:"
     return [line.strip() for line in lines]
 
 
-def test_the_least_settings_give_the_droplets_of_the_write_up_with_an_arbiter_and_a_second_app() -> None:
+def test_the_defaults_are_two_storage_droplets_an_arbiter_and_two_app_droplets() -> None:
     settings = read()
     assert {name: node.role for name, node in settings.nodes.items()} == {
         name: node["role"] for name, node in NODES.items()
@@ -58,18 +58,18 @@ def test_a_node_may_be_larger_than_the_others() -> None:
     assert (settings.nodes["app1"].size, settings.nodes["app2"].size) == ("so1_5-2vcpu-16gb", None)
 
 
-def test_a_volume_may_be_called_as_in_the_write_up() -> None:
+def test_a_volume_name_may_have_an_underscore() -> None:
     assert read(gluster={"volume": "ashleyrich_com"}).gluster.volume == "ashleyrich_com"
 
 
-def test_two_copies_alone_are_built_where_the_risk_is_accepted_out_loud() -> None:
+def test_two_copies_without_an_arbiter_are_allowed_if_the_settings_accept_the_risk() -> None:
     gluster = {"replica": 2, "arbiter": 0, "accept_split_brain_risk": True}
     settings = read(gluster=gluster, nodes={name: node for name, node in NODES.items() if name != "gfs3"})
     assert settings.node_roles.bricks == ["gfs1", "gfs2"]
     assert settings.warnings
 
 
-def test_a_token_shows_itself_nowhere() -> None:
+def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
     settings = read(**BALANCERS, balancer_token="dop_v1_0123")
     assert "dop_v1_0123" not in f"{settings!r} {settings}"
     assert settings.balancer_token.get_secret_value() == "dop_v1_0123"
@@ -81,7 +81,7 @@ def test_a_token_shows_itself_nowhere() -> None:
         ("region: 'us-east-1' is not a region; write one such as nyc3", {"region": "us-east-1"}),
         ("machine.size: 'small' is not a size; write one such as s-1vcpu-2gb", {"machine": {"size": "small"}}),
         (
-            "machine.image: 'Debian 12' is not an image; write one such as debian-12-x64, or its number",
+            "machine.image: 'Debian 12' is not an image; write one such as debian-12-x64, or an image's number",
             {"machine": {"image": "Debian 12"}},
         ),
         ("machine.sise: is not a known key; did you mean size?", {"machine": {"sise": "s-1vcpu-2gb"}}),
@@ -90,60 +90,57 @@ def test_a_token_shows_itself_nowhere() -> None:
             {"nodes": NODES | {"app1": {"role": "web", "size": "large"}}},
         ),
         (
-            "nodes.app1.zone: is not a known key; known here: role, brick, size",
+            "nodes.app1.zone: is not a known key; use one of: role, brick, size",
             {"nodes": NODES | {"app1": {"role": "web", "zone": "nyc3"}}},
         ),
         ("network.ssh_from: is missing; add it", {"network": {}}),
         (
             "network.cidr: 100.64.0.0/16 is not private; choose one within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
-            {"network": LEAST["network"] | {"cidr": "100.64.0.0/16"}},
+            {"network": MINIMAL["network"] | {"cidr": "100.64.0.0/16"}},
         ),
         (
-            "network.cidr: 10.0.0.0/15 is not between /16 and /24, as DigitalOcean wants a VPC to be",
-            {"network": LEAST["network"] | {"cidr": "10.0.0.0/15"}},
+            "network.cidr: 10.0.0.0/15 is not between /16 and /24; choose a range that DigitalOcean accepts for a VPC",
+            {"network": MINIMAL["network"] | {"cidr": "10.0.0.0/15"}},
         ),
         (
-            "network.cidr: 10.0.0.0/25 is not between /16 and /24, as DigitalOcean wants a VPC to be",
-            {"network": LEAST["network"] | {"cidr": "10.0.0.0/25"}},
+            "network.cidr: 10.0.0.0/25 is not between /16 and /24; choose a range that DigitalOcean accepts for a VPC",
+            {"network": MINIMAL["network"] | {"cidr": "10.0.0.0/25"}},
         ),
         ("database.version: must be a valid string; it is 8; put it in quotes", {"database": {"version": 8}}),
         (
-            (
-                "database.size: db-s-1vcpu-1gb can have no standby, which takes 2 GB; "
-                "write db-s-1vcpu-2gb or a larger one"
-            ),
+            ("database.size: db-s-1vcpu-1gb is too small for a standby; write db-s-1vcpu-2gb or a larger size"),
             {"database": {"size": "db-s-1vcpu-1gb"}},
         ),
         (
-            "balancer.certificate_name: 'my certificate' is not the name of a certificate",
+            "balancer.certificate_name: 'my certificate' is not a certificate's name; write one such as www",
             {
                 "balancer": {"certificate_name": "my certificate"},
-                "site": LEAST["site"] | {"domain": "www.example.com"},
+                "site": MINIMAL["site"] | {"domain": "www.example.com"},
             },
         ),
         (
-            "site.domain: is missing, and HTTPS needs the name that the certificate is for; add it",
+            "site.domain: is missing, but HTTPS needs the certificate's domain; add it",
             {"balancer": {"certificate_name": "www"}},
         ),
         (
             (
-                "balancer_token: is missing, and the balancers move their address by DigitalOcean's API; "
-                "set one by: pulumi config set --secret balancer_token"
+                "balancer_token: is missing, but the balancers need it to move their address; "
+                "set it with: pulumi config set --secret balancer_token"
             ),
             BALANCERS,
         ),
         (
-            "web: apache is for servers that run it already; set cloud: existing, or another web",
+            "web: apache needs servers that run it already; set cloud: existing, or choose another web",
             {"web": "apache", "site": {}},
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_what_to_do(line: str, changes: dict[str, Any]) -> None:
-    assert mistakes(**changes) == [line]
+def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, Any]) -> None:
+    assert error_lines(**changes) == [line]
 
 
-def test_every_mistake_is_told_in_one_message() -> None:
-    error = mistakes(
+def test_one_message_lists_every_error() -> None:
+    lines = error_lines(
         region="mars",
         machine={"size": "small", "image": "Debian"},
         nodes={"gfs1": {"role": "storage", "size": "large"}, "app1": {"role": "server"}},
@@ -151,7 +148,7 @@ def test_every_mistake_is_told_in_one_message() -> None:
         database={"size": "db-s-1vcpu-1gb", "engine": "mysql"},
         balancer={"certificate_name": "www"},
     )
-    assert [line.split(":")[0] for line in error] == [
+    assert [line.split(":")[0] for line in lines] == [
         "nodes.gfs1.size",
         "nodes.app1.role",
         "region",

@@ -11,7 +11,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from tests.unit.graph import ROOT, Graph, Resource, build, private_address
 
 NODES = ["gfs1", "gfs2", "gfs3"]
-STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").iterdir())
+STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 
 class AsText(SingleFileSnapshotExtension):

@@ -1,4 +1,4 @@
-"""Which node does what, and that a site moves between clouds, topologies and web stacks by one setting each."""
+"""Node roles, and a site's move between clouds, topologies and web stacks by one setting each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from components.config.errors import SettingsError
 from components.config.loader import parse
-from components.config.roles import NodeRoles, node_roles
+from components.config.roles import NodeRoles, Role, node_roles
 from tests.unit.graph import Graph, Secret, build, text
 
 AWS: dict[str, Any] = {
@@ -38,51 +38,51 @@ EXISTING: dict[str, Any] = {
 }
 
 
-def mistakes(least: dict[str, Any], **changes: Any) -> list[str]:
+def error_lines(minimal: dict[str, Any], **changes: Any) -> list[str]:
     with pytest.raises(SettingsError) as error:
-        parse({name: text(value) for name, value in (least | changes).items()})
+        parse({name: text(value) for name, value in (minimal | changes).items()})
     return [line.strip() for line in str(error.value).splitlines()[1:]]
 
 
-def test_in_a_converged_site_every_node_does_everything() -> None:
+def test_converged_nodes_hold_and_serve_the_files() -> None:
     assert node_roles("converged", {"gfs2": None, "gfs1": None}, 0) == NodeRoles(["gfs1", "gfs2"], ["gfs1", "gfs2"], [])
 
 
-def test_a_converged_site_may_have_balancers_in_front() -> None:
-    roles = {"server01": None, "server02": None, "lb1": "balancer", "lb2": "balancer"}
+def test_converged_nodes_may_have_balancers_in_front() -> None:
+    roles: dict[str, Role | None] = {"server01": None, "server02": None, "lb1": "balancer", "lb2": "balancer"}
     servers = ["server01", "server02"]
-    assert node_roles("converged", roles, 0) == NodeRoles(servers, servers, ["lb1", "lb2"])  # type: ignore[arg-type]
+    assert node_roles("converged", roles, 0) == NodeRoles(servers, servers, ["lb1", "lb2"])
 
 
-def test_in_a_separate_site_the_last_storage_node_is_the_arbiter() -> None:
-    roles = {"app1": "web", "gfs1": "storage", "gfs3": "storage", "gfs2": "storage"}
-    assert node_roles("separate", roles, 1) == NodeRoles(["gfs1", "gfs2", "gfs3"], ["app1"], [])  # type: ignore[arg-type]
+def test_the_last_of_the_separate_storage_nodes_is_the_arbiter() -> None:
+    roles: dict[str, Role | None] = {"app1": "web", "gfs1": "storage", "gfs3": "storage", "gfs2": "storage"}
+    assert node_roles("separate", roles, 1) == NodeRoles(["gfs1", "gfs2", "gfs3"], ["app1"], [])
 
 
 def test_balancers_hold_the_files_and_the_first_web_node_is_the_arbiter() -> None:
-    roles = {"php2": "web", "php1": "web", "lb1": "balancer", "lb2": "balancer"}
-    assert node_roles("balancers", roles, 1) == NodeRoles(["lb1", "lb2", "php1"], ["php1", "php2"], ["lb1", "lb2"])  # type: ignore[arg-type]
+    roles: dict[str, Role | None] = {"php2": "web", "php1": "web", "lb1": "balancer", "lb2": "balancer"}
+    assert node_roles("balancers", roles, 1) == NodeRoles(["lb1", "lb2", "php1"], ["php1", "php2"], ["lb1", "lb2"])
 
 
 @pytest.mark.parametrize("cloud", ["aws", "digitalocean"])
 @pytest.mark.parametrize("topology", ["converged", "separate", "balancers"])
 @pytest.mark.parametrize("web", ["wordpress", "sessions"])
-def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -> None:
+def test_one_setting_changes_the_cloud_the_topology_or_the_web_stack(cloud: str, topology: str, web: str) -> None:
     changes: dict[str, Any] = {"cloud": cloud, "topology": topology, "web": web, "nodes": {}, "gluster": {}}
     if web == "sessions":
         changes["site"] = {}
     if cloud == "digitalocean":
         changes |= {"database": {}, "balancer_token": "token"}
     graph = build("aws-wordpress", **changes)
-    bought = {resource.type.split(":")[0] for resource in graph.resources.values()} & {"aws", "digitalocean"}
-    assert bought == {cloud}
+    providers = {resource.type.split(":")[0] for resource in graph.resources.values()} & {"aws", "digitalocean"}
+    assert providers == {cloud}
     assert bool(list(graph.of_type("balancer:Keepalived"))) == (topology == "balancers")
     assert bool(list(graph.of_type("sessions:Sessions"))) == (web == "sessions")
     assert graph.outputs["url"].startswith("http://")
 
 
 @pytest.mark.parametrize(
-    ("line", "least", "changes"),
+    ("line", "minimal", "changes"),
     [
         (
             "topology: must be 'converged', 'separate' or 'balancers'; it is \"star\"",
@@ -90,17 +90,17 @@ def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -
             {"topology": "star", "nodes": {"a": {"zone": "us-east-1a"}}},
         ),
         (
-            "web: apache is for servers that run it already; set cloud: existing, or another web",
+            "web: apache needs servers that run it already; set cloud: existing, or choose another web",
             AWS,
             {"web": "apache", "site": {}},
         ),
         (
-            "web: wordpress needs a managed database, and machines that exist have none; set another web or cloud",
+            "web: wordpress needs a managed database, which existing machines lack; set another web or cloud",
             EXISTING,
             {"web": "wordpress", "site": {"admin_email": "a@b.example"}},
         ),
         (
-            "site: is WordPress's; leave it out with web: sessions",
+            "site: applies to WordPress only; omit it with web: sessions",
             EXISTING,
             {"site": {"admin_email": "a@b.example"}},
         ),
@@ -122,7 +122,7 @@ def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -
             },
         ),
         (
-            "nodes.lb1.disk: is missing, and the node holds a brick; name its spare disk",
+            "nodes.lb1.disk: is missing, but the node holds a brick; name its spare disk",
             EXISTING,
             {
                 "nodes": EXISTING["nodes"]
@@ -130,7 +130,7 @@ def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -
             },
         ),
         (
-            "network.virtual_ip: is missing, and the balancers need one to share; add it",
+            "network.virtual_ip: is missing, but the balancers need a shared address; add it",
             EXISTING,
             {"network": {"private": "10.0.0.0/24"}},
         ),
@@ -149,7 +149,7 @@ def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -
         ),
         (
             (
-                "ssh_private_key: is not a private key in OpenSSH's form; set it: "
+                "ssh_private_key: is not a private key in OpenSSH's form; set it with: "
                 "pulumi config set --secret ssh_private_key"
             ),
             EXISTING,
@@ -157,7 +157,7 @@ def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -
         ),
         ("ssh_private_key: is missing; add it", EXISTING, {"ssh_private_key": ""}),
         (
-            "nodes: lb1, lb2 share a zone; give each balancer a zone of its own",
+            "nodes: lb1, lb2 share a zone; put each balancer in its own zone",
             AWS,
             {
                 "topology": "balancers",
@@ -171,14 +171,14 @@ def test_a_site_moves_by_one_setting_each(cloud: str, topology: str, web: str) -
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused_with_the_reason(
-    line: str, least: dict[str, Any], changes: dict[str, Any]
+def test_conflicting_settings_are_refused_with_the_reason(
+    line: str, minimal: dict[str, Any], changes: dict[str, Any]
 ) -> None:
-    assert line in mistakes(least, **changes)
+    assert line in error_lines(minimal, **changes)
 
 
-def test_the_secret_key_of_existing_machines_is_in_no_message() -> None:
-    assert "hunter2" not in "".join(mistakes(EXISTING, ssh_private_key="hunter2"))
+def test_no_error_shows_the_private_key() -> None:
+    assert "hunter2" not in "".join(error_lines(EXISTING, ssh_private_key="hunter2"))
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def aws_balancers() -> Graph:
     return build("aws-wordpress", topology="balancers", nodes={}, gluster={})
 
 
-def test_a_balancer_on_amazon_may_move_the_sites_address_and_no_other(aws_balancers: Graph) -> None:
+def test_a_balancer_on_amazon_may_move_only_the_sites_address(aws_balancers: Graph) -> None:
     assert "ALLOCATION" in aws_balancers["remote.Command lb1-keepalived"].inputs["create"]
     assert aws_balancers["ec2.Instance lb1"].inputs["secondaryPrivateIps"] == ["10.20.1.250"]
     assert aws_balancers["ec2.Instance php1"].inputs.get("iamInstanceProfile") is None
@@ -194,7 +194,7 @@ def test_a_balancer_on_amazon_may_move_the_sites_address_and_no_other(aws_balanc
     assert not list(aws_balancers.of_type("lb.LoadBalancer"))
 
 
-def test_existing_machines_are_known_by_their_host_key() -> None:
+def test_a_new_host_key_reruns_the_steps_of_an_existing_machine() -> None:
     graph = build("php-sessions")
     step = graph["remote.Command lb1-packages"]
     assert step.deleted_with == ""

@@ -1,4 +1,4 @@
-"""Settings: what is read, and what each mistake is answered with."""
+"""Settings: defaults, and the error message for each wrong value."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import pytest
 import yaml
 
 from components.cloud.aws.settings import AwsSettings
-from components.config.errors import SettingsError
+from components.config.errors import RawSettings, SettingsError
 from components.config.loader import CLOUDS, parse
 from components.config.settings import PortRange, Settings
 from tests.unit.graph import ROOT, build, committed, text
 
-LEAST: dict[str, Any] = {
+MINIMAL: dict[str, Any] = {
     "aws:region": "us-east-1",
     "network": {"ssh_from": ["203.0.113.0/24"]},
     "site": {"admin_email": "editor@example.com"},
 }
-"""The settings that nobody else can know."""
+"""The settings without a default."""
 
 TWO = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}
 NODES = TWO | {"gfs3": {"zone": "us-east-1c"}}
 
 
 def read(**changes: Any) -> AwsSettings:
-    settings = parse({name: text(value) for name, value in (LEAST | changes).items()})
+    settings = parse({name: text(value) for name, value in (MINIMAL | changes).items()})
     assert isinstance(settings, AwsSettings)
     return settings
 
 
-def mistakes(**changes: Any) -> list[str]:
-    """What the operator is told; fails where nothing is."""
+def error_lines(**changes: Any) -> list[str]:
+    """The error lines that the operator sees. Fails if the settings are valid."""
     with pytest.raises(SettingsError) as error:
         read(**changes)
     title, *lines = str(error.value).splitlines()
-    assert title == "The settings have mistakes:"
+    assert title == "The settings have errors:"
     return [line.strip() for line in lines]
 
 
-def test_the_least_settings_give_three_nodes_in_three_zones_and_a_mysql() -> None:
+def test_the_defaults_are_three_nodes_in_three_zones_and_mysql() -> None:
     settings = read()
     assert {name: node.zone for name, node in settings.nodes.items()} == {
         "gfs1": "us-east-1b",
@@ -53,11 +53,11 @@ def test_the_least_settings_give_three_nodes_in_three_zones_and_a_mysql() -> Non
     assert settings.protect_data
 
 
-def test_an_empty_section_means_its_defaults_as_pulumi_hands_it_over() -> None:
+def test_an_empty_section_has_its_defaults() -> None:
     assert read(nodes={}, machine={}, gluster={}, database={}, balancer={}) == read()
 
 
-def test_a_stall_of_twice_the_default_ping_timeout_keeps_the_promise_of_8_seconds() -> None:
+def test_twice_the_default_ping_timeout_is_at_most_8_seconds() -> None:
     assert 2 * read().gluster.ping_timeout <= 8
 
 
@@ -69,7 +69,7 @@ def test_mariadb_has_a_default_version_of_its_own() -> None:
     assert read(database={"engine": "mariadb"}).database.engine_version == "11.4"
 
 
-MISTAKES: list[tuple[str, dict[str, Any]]] = [
+INVALID: list[tuple[str, dict[str, Any]]] = [
     ("clod: is not a known key; did you mean cloud?", {"clod": "aws"}),
     ("gluster.replicas: is not a known key; did you mean replica?", {"gluster": {"replicas": 3}}),
     (
@@ -85,19 +85,19 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
             }
         },
     ),
-    ("balancer.xyz: is not a known key; known here: certificate_arn", {"balancer": {"xyz": 1}}),
+    ("balancer.xyz: is not a known key; use one of: certificate_arn", {"balancer": {"xyz": 1}}),
     ("cloud: must be 'aws', 'digitalocean' or 'existing'; it is \"azure\"", {"cloud": "azure"}),
     (
         "network.cidr: 10.20.0.1/16 has host bits set; write 10.20.0.0/16",
-        {"network": LEAST["network"] | {"cidr": "10.20.0.1/16"}},
+        {"network": MINIMAL["network"] | {"cidr": "10.20.0.1/16"}},
     ),
     (
         "network.cidr: '10.20.0.0/33' is not an address range; write one such as 203.0.113.0/24",
-        {"network": LEAST["network"] | {"cidr": "10.20.0.0/33"}},
+        {"network": MINIMAL["network"] | {"cidr": "10.20.0.0/33"}},
     ),
     (
-        "network.cidr: 10.20.0.0/24 is not between /16 and /21; a /24 for each of eight zones must fit",
-        {"network": LEAST["network"] | {"cidr": "10.20.0.0/24"}},
+        "network.cidr: 10.20.0.0/24 is not between /16 and /21; choose a range with room for eight zones of a /24",
+        {"network": MINIMAL["network"] | {"cidr": "10.20.0.0/24"}},
     ),
     ("network.ssh_from: is missing; add it", {"network": {}}),
     ("network.ssh_from: is empty; name at least one", {"network": {"ssh_from": []}}),
@@ -107,36 +107,39 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         (
-            "network.subnets: no subnet of vpc-0123456789abcdef0 is named for "
-            "us-east-1a, us-east-1b, us-east-1c; add them"
+            "network.subnets: has no subnet of vpc-0123456789abcdef0 for "
+            "us-east-1a, us-east-1b, us-east-1c; add one for each"
         ),
-        {"network": LEAST["network"] | {"vpc": "vpc-0123456789abcdef0"}, "nodes": NODES},
+        {"network": MINIMAL["network"] | {"vpc": "vpc-0123456789abcdef0"}, "nodes": NODES},
     ),
     (
-        "network.subnets: is given without their VPC; set vpc as well, or leave it out",
-        {"network": LEAST["network"] | {"subnets": {"us-east-1a": "subnet-1"}}},
+        "network.subnets: needs their VPC; set network.vpc too, or omit subnets",
+        {"network": MINIMAL["network"] | {"subnets": {"us-east-1a": "subnet-1"}}},
     ),
     (
         "nodes.gfs1.zone: 'eu-west-1a' is not a zone of region us-east-1; write one such as us-east-1a",
         {"nodes": NODES | {"gfs1": {"zone": "eu-west-1a"}}},
     ),
     (
-        "nodes: 2 hold a brick, but the volume needs 3 (replica 3, arbiter 0); name as many, or change gluster.replica",
+        (
+            "nodes: 2 hold a brick, but the volume needs 3 (replica 3, arbiter 0); "
+            "add or remove nodes, or change gluster.replica"
+        ),
         {"nodes": {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}},
     ),
     (
         (
-            "nodes: in 2 zones, fewer than the volume's 3 bricks; give each node a zone of its own, "
+            "nodes: the volume's 3 bricks are in only 2 zones; put each node in its own zone, "
             "or set gluster.accept_shared_zones: true"
         ),
         {"nodes": NODES | {"gfs3": {"zone": "us-east-1b"}}},
     ),
     (
-        "nodes: all in one zone, but the load balancer and the database need two; spread them",
+        "nodes: all are in one zone, but the load balancer and the database need two; use more zones",
         {"nodes": {name: {"zone": "us-east-1a"} for name in NODES}, "gluster": {"accept_shared_zones": True}},
     ),
     (
-        "nodes.GFS1: 'GFS1' is not a name; use a-z, 0-9 and -, a letter first",
+        "nodes.GFS1: 'GFS1' is not a name; use a-z, 0-9 and -, and begin with a letter",
         {"nodes": {"GFS1": NODES["gfs1"], "gfs2": NODES["gfs2"], "gfs3": NODES["gfs3"]}},
     ),
     (
@@ -147,7 +150,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
         {"gluster": {"replica": 2}, "nodes": TWO},
     ),
     (
-        "gluster.arbiter: GlusterFS has an arbiter beside two copies only, not 3; set replica: 2",
+        "gluster.arbiter: GlusterFS supports an arbiter with two copies only, not with 3; set replica: 2",
         {"gluster": {"replica": 3, "arbiter": 1}, "nodes": NODES | {"gfs4": {"zone": "us-east-1d"}}},
     ),
     ("gluster.disk_gb: must be greater than or equal to 1; it is 0", {"gluster": {"disk_gb": 0}}),
@@ -157,14 +160,20 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("gluster.ping_timeout: must be less than or equal to 42; it is 60", {"gluster": {"ping_timeout": 60}}),
     ("gluster.ports: 49251-49152 is reversed; write 49152-49251", {"gluster": {"ports": "49251-49152"}}),
-    ("gluster.ports: 80-90 is outside 1024-65535; choose ports within", {"gluster": {"ports": "80-90"}}),
-    ("gluster.ports: 60000-70000 is outside 1024-65535; choose ports within", {"gluster": {"ports": "60000-70000"}}),
+    ("gluster.ports: 80-90 is outside 1024-65535; choose ports within that range", {"gluster": {"ports": "80-90"}}),
+    (
+        "gluster.ports: 60000-70000 is outside 1024-65535; choose ports within that range",
+        {"gluster": {"ports": "60000-70000"}},
+    ),
     ("gluster.ports: 49152 is not a port range; write one such as 49152-49251", {"gluster": {"ports": 49152}}),
     (
-        "gluster.ports: 24000-24100 holds 24007, which glusterd listens on; choose ports beside it",
+        "gluster.ports: 24000-24100 contains 24007, the port of glusterd; choose a range without it",
         {"gluster": {"ports": "24000-24100"}},
     ),
-    ("gluster.volume: 'Wp!' is not a name; use a-z, 0-9, - and _, a letter first", {"gluster": {"volume": "Wp!"}}),
+    (
+        "gluster.volume: 'Wp!' is not a name; use a-z, 0-9, - and _, and begin with a letter",
+        {"gluster": {"volume": "Wp!"}},
+    ),
     ("machine.type: 'small' is not a machine type; write one such as t3.small", {"machine": {"type": "small"}}),
     (
         "machine.image: 'debian' is not an image; write one such as ami-0123456789abcdef0",
@@ -184,39 +193,43 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
         ),
         {
             "balancer": {"certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/x"},
-            "site": LEAST["site"] | {"domain": "www.example.com"},
+            "site": MINIMAL["site"] | {"domain": "www.example.com"},
         },
     ),
     (
-        "site.domain: is missing, and HTTPS needs the name that the certificate is for; add it",
+        "site.domain: is missing, but HTTPS needs the certificate's domain; add it",
         {"balancer": {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"}},
     ),
     ("site.admin_email: is missing; add it", {"site": {}}),
-    ("site.admin_email: 'nobody' is not an e-mail address", {"site": {"admin_email": "nobody"}}),
+    (
+        "site.admin_email: 'nobody' is not an e-mail address; write one such as editor@example.com",
+        {"site": {"admin_email": "nobody"}},
+    ),
     (
         "site.archive.sha256: is missing; add it",
-        {"site": LEAST["site"] | {"archive": {"url": "https://wordpress.example/latest.tar.gz"}}},
+        {"site": MINIMAL["site"] | {"archive": {"url": "https://wordpress.example/latest.tar.gz"}}},
     ),
     (
-        f"site.import.files: {ROOT / 'no-such-file.tar'} is not a file; give the path of one, relative to the project",
-        {"site": LEAST["site"] | {"import": {"files": "no-such-file.tar"}}},
+        f"site.import.files: {ROOT / 'no-such-file.tar'} is not a file; write a path relative to the project",
+        {"site": MINIMAL["site"] | {"import": {"files": "no-such-file.tar"}}},
     ),
     (
-        "site.import.database: nothing to import is named; give directory or files, database, or both, or leave it out",
-        {"site": LEAST["site"] | {"import": {}}},
+        "site.import.database: nothing to import is named; set directory or files, database, or both, or omit import",
+        {"site": MINIMAL["site"] | {"import": {}}},
     ),
     ('protect_data: must be a valid boolean, unable to interpret input; it is "perhaps"', {"protect_data": "perhaps"}),
     ('nodes: must be a valid dictionary; it is "gfs1"', {"nodes": "gfs1"}),
+    ("cloud: must be 'aws', 'digitalocean' or 'existing'; it is [\"aws\"]", {"cloud": ["aws"]}),
 ]
 
 
-@pytest.mark.parametrize(("line", "changes"), MISTAKES)
-def test_a_mistake_is_told_with_its_place_and_what_to_do(line: str, changes: dict[str, Any]) -> None:
-    assert mistakes(**changes) == [line]
+@pytest.mark.parametrize(("line", "changes"), INVALID)
+def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, Any]) -> None:
+    assert error_lines(**changes) == [line]
 
 
-def test_every_mistake_is_told_in_one_message() -> None:
-    error = mistakes(
+def test_one_message_lists_every_error() -> None:
+    lines = error_lines(
         clod="aws",
         nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a", "tipe": "t3.small"}},
         network={"ssh_from": [], "cidr": "10.20.0.1/16", "vpc": "vpc-0123456789abcdef0"},
@@ -226,7 +239,7 @@ def test_every_mistake_is_told_in_one_message() -> None:
         site={"import": {"files": "missing.tar"}, "archive": {"url": "ftp://x"}},
         protect_data="perhaps",
     )
-    assert [line.split(":")[0] for line in error] == [
+    assert [line.split(":")[0] for line in lines] == [
         "gluster.arbiter",
         "gluster.disk_gb",
         "gluster.ports",
@@ -250,109 +263,126 @@ def test_every_mistake_is_told_in_one_message() -> None:
     ]
 
 
-def test_one_mistake_hides_no_other_of_another_section() -> None:
-    error = mistakes(
+def test_an_error_in_one_section_hides_no_error_in_another() -> None:
+    lines = error_lines(
         nodes={name: {"zone": "us-east-1b"} for name in NODES} | {"gfs3": {"zone": "us-east-1c"}},
         gluster={"disk": 20},
     )
-    assert [line.split(";")[0] for line in error] == [
+    assert [line.split(";")[0] for line in lines] == [
         "gluster.disk: is not a known key",
-        "nodes: in 2 zones, fewer than the volume's 3 bricks",
+        "nodes: the volume's 3 bricks are in only 2 zones",
     ]
 
 
 def test_a_single_copy_is_refused() -> None:
-    assert "gluster.replica: must be greater than or equal to 2; it is 1" in mistakes(gluster={"replica": 1})
+    assert "gluster.replica: must be greater than or equal to 2; it is 1" in error_lines(gluster={"replica": 1})
 
 
-def test_too_few_nodes_and_too_few_zones_are_told_together() -> None:
-    error = mistakes(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
-    assert [line.split(",")[0] for line in error] == ["nodes: 2 hold a brick", "nodes: all in one zone"]
+def test_too_few_nodes_and_too_few_zones_are_reported_together() -> None:
+    lines = error_lines(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
+    assert [line.split(",")[0] for line in lines] == ["nodes: 2 hold a brick", "nodes: all are in one zone"]
 
 
-def test_a_setting_that_is_no_json_is_told_and_not_a_crash() -> None:
+def test_invalid_json_is_reported_as_an_error() -> None:
     with pytest.raises(SettingsError, match="gluster: "):
         read(gluster="{volume")
 
 
-def test_a_missing_region_is_told_with_every_other_mistake() -> None:
+def test_a_missing_region_is_reported_with_every_other_error() -> None:
     with pytest.raises(SettingsError) as error:
-        parse({"clod": "aws", "network": text(LEAST["network"]), "site": text(LEAST["site"])})
+        parse({"clod": "aws", "network": text(MINIMAL["network"]), "site": text(MINIMAL["site"])})
     assert str(error.value).splitlines()[1:] == [
         "  aws:region: is missing; add it",
         "  clod: is not a known key; did you mean cloud?",
     ]
 
 
-def test_an_unreadable_import_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_import_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dump = tmp_path / "dump.sql"
     dump.touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    (error,) = mistakes(site=LEAST["site"] | {"import": {"database": str(dump)}})
+    (error,) = error_lines(site=MINIMAL["site"] | {"import": {"database": str(dump)}})
     assert error == f"site.import.database: {dump} cannot be read; check its permissions"
 
 
-def test_an_import_may_not_stand_beside_an_archive(tmp_path: Path) -> None:
+def test_an_import_conflicts_with_an_archive(tmp_path: Path) -> None:
     files = tmp_path / "site.tar"
     files.touch()
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
-    (error,) = mistakes(site=LEAST["site"] | {"import": {"files": str(files)}, "archive": archive})
-    assert error == "site.import.files: is given beside archive, and both bring WordPress's code; leave one out"
+    (error,) = error_lines(site=MINIMAL["site"] | {"import": {"files": str(files)}, "archive": archive})
+    assert error == "site.import.files: conflicts with archive, which brings WordPress's code too; omit one of them"
 
 
-def test_an_existing_vpc_leaves_no_room_for_a_new_one() -> None:
-    network = LEAST["network"] | {
+def test_an_existing_vpc_conflicts_with_a_range_for_a_new_one() -> None:
+    network = MINIMAL["network"] | {
         "vpc": "vpc-0123456789abcdef0",
         "cidr": "10.20.0.0/16",
         "subnets": {node["zone"]: "subnet-0" for node in NODES.values()},
     }
-    (error,) = mistakes(network=network, nodes=NODES)
-    assert error == "network.cidr: is given beside vpc; leave it out to use the existing VPC"
+    (error,) = error_lines(network=network, nodes=NODES)
+    assert error == "network.cidr: conflicts with vpc; omit it to use the existing VPC"
 
 
-def test_two_copies_are_allowed_where_the_settings_say_so_out_loud() -> None:
+def test_two_copies_are_allowed_with_a_warning_if_the_settings_accept_the_risk() -> None:
     settings = read(nodes=TWO, gluster={"replica": 2, "accept_split_brain_risk": True})
     assert settings.warnings == [
-        "Two copies without an arbiter: nodes that lose sight of each other can end in split-brain."
+        "Two copies without an arbiter: nodes that lose contact with each other can end in split-brain."
     ]
 
 
-def test_shared_zones_are_allowed_with_a_warning_where_the_settings_say_so() -> None:
+def test_shared_zones_are_allowed_with_a_warning_if_the_settings_accept_them() -> None:
     settings = read(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True})
     assert settings.warnings == ["3 nodes share 2 zones: the loss of one zone may stop writes."]
 
 
-def test_the_operator_sees_the_warnings() -> None:
+def test_warnings_go_to_the_engines_log() -> None:
     graph = build(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True})
     assert graph.log.warnings == ["3 nodes share 2 zones: the loss of one zone may stop writes."]
 
 
-def test_mistakes_stop_the_program_before_anything_is_made() -> None:
+def test_errors_stop_the_program_before_any_resource_is_created() -> None:
     with pytest.raises(SettingsError, match="clod: is not a known key"):
         build(clod="aws")
 
 
-def test_settings_cannot_change_once_they_are_read() -> None:
+def test_raw_settings_hide_values_of_the_wrong_type_and_fall_back_to_defaults() -> None:
+    raw = RawSettings(
+        {"volume": {"copies": "3", "ports": None}, "nodes": {"gfs1": {"disk": "a"}, "gfs2": 7}, "bans": 5},
+        {"volume": {"copies": 2, "name": "wp"}},
+    )
+    assert raw.value(str, "volume", "copies") == "3"
+    assert raw.value(int, "volume", "copies") is None
+    assert raw.value(str, "volume", "name") == "wp"
+    assert raw.value(str, "volume", "name", "first") is None
+    assert raw.section("nodes", "gfs1") == {"disk": "a"}
+    assert raw.section("cache") == {}
+    assert raw.section("bans") is None
+    assert raw.sections("nodes") == {"gfs1": {"disk": "a"}}
+    assert raw.sections("bans") == {}
+    assert (raw.has("volume", "ports"), raw.has("volume", "name"), raw.has("bans", "hits")) == (True, False, True)
+
+
+def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read().protect_data = False
 
 
-def test_the_schema_in_pulumi_yaml_names_the_same_settings_with_the_same_defaults() -> None:
+def test_pulumi_yaml_declares_the_same_settings_with_the_same_defaults() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     fields = {field.alias or name: field for cloud in CLOUDS.values() for name, field in cloud.model_fields.items()}
-    # which is pulumi-aws's own
+    # the key belongs to pulumi-aws, so Pulumi.yaml cannot declare it
     del fields["aws:region"]
     assert declared.keys() == fields.keys()
     for name, field in fields.items():
         assert declared[name]["description"], name
         if declared[name]["type"] != "object":
-            # the engine hands a default over to every stack, also to one whose cloud has no such key
+            # the engine passes a default to every stack, including one whose cloud has no such key
             assert declared[name]["default"] == (field.default if name in Settings.model_fields else ""), name
         else:
             assert declared[name]["default"] == {}, name
 
 
-@pytest.mark.parametrize("stack", [path.name.split(".")[1] for path in (ROOT / "stacks").iterdir()])
-def test_every_committed_stack_has_settings_without_a_mistake(stack: str) -> None:
+@pytest.mark.parametrize("stack", [path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml")])
+def test_every_committed_stack_has_valid_settings(stack: str) -> None:
     settings = parse({name.removeprefix("ha-wordpress:"): text(value) for name, value in committed(stack).items()})
     assert len(settings.warnings) == settings.gluster.accept_split_brain_risk

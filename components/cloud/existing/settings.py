@@ -1,4 +1,4 @@
-"""The settings of machines that exist already."""
+"""The settings that a stack of existing machines adds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
 from components.config import settings
 from components.config.errors import RawSettings
-from components.config.settings import Name, Range, Section, Settings, matching
+from components.config.settings import Matches, Name, Range, Section, Settings, json_form
 
 
 def _address(raw: object) -> IPv4Address:
@@ -22,70 +22,82 @@ def _address(raw: object) -> IPv4Address:
 
 def _private_key(raw: SecretStr) -> SecretStr:
     if not raw.get_secret_value().startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
-        raise ValueError("is not a private key in OpenSSH's form; set it: pulumi config set --secret ssh_private_key")
+        raise ValueError(
+            "is not a private key in OpenSSH's form; set it with: pulumi config set --secret ssh_private_key"
+        )
     return raw
 
 
-Address = Annotated[IPv4Address, BeforeValidator(_address)]
-LoginUser = Annotated[str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a login name; write one such as root")]
+Address = Annotated[
+    IPv4Address,
+    BeforeValidator(_address),
+    WithJsonSchema(json_form(r"\d+(\.\d+){3}", "an address; write one such as 192.0.2.10")),
+]
+LoginUser = Annotated[str, Matches(r"[a-z_][a-z0-9_-]{0,31}", "a login name; write one such as root")]
 HostKey = Annotated[
     str,
-    matching(
+    Matches(
         r"(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/]+=*",
         "a host key; write the type and the key that `ssh-keyscan` prints, without the address",
     ),
 ]
-DiskPath = Annotated[str, matching(r"/dev/[\w./:-]+", "a disk; write one such as /dev/vdb")]
+DiskPath = Annotated[str, Matches(r"/dev/[\w./:-]+", "a disk; write one such as /dev/vdb")]
 PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
 
 
 class Node(settings.Node):
-    """One machine of the site, as it stands."""
+    """One existing machine of the site."""
 
     public: Address
-    """Where SSH answers, and visitors are let in."""
+    """Address for SSH and for visitors."""
     private: Address
-    """What the other nodes reach it by: storage traffic stays on this network."""
+    """Address on the private network, which carries the storage traffic."""
     user: LoginUser = "root"
-    """To log in as; may become root by sudo without a password."""
+    """Login name. The user must be able to become root with sudo, without a password."""
     host_key: HostKey
-    """The machine's own public SSH key: whoever answers with another is not talked to."""
+    """The machine's public SSH host key. A connection to a machine with another key is refused."""
     disk: DiskPath | None = None
-    """The spare disk of a node that holds a brick. Only one without any signature is formatted."""
+    """Spare disk; required on a node that holds a brick. The disk is formatted only if it has no signature."""
 
 
 class Network(Section):
-    """The networks that the machines are on."""
+    """The networks that connect the machines."""
 
     private: Range
     """Address range of the nodes' private addresses."""
     virtual_ip: Address | None = None
-    """The address that the balancers share; a free one of the network of their public addresses."""
+    """Address that the balancers share: an unused address in the network of their public addresses. Required with
+    `role: balancer`.
+    """
 
 
 class ExistingSettings(Settings):
-    """All settings of a stack of machines that exist already."""
+    """All settings of a stack of existing machines."""
 
     nodes: Mapping[Name, Node]
+    """The machines by name. A node's place in the volume belongs to its name."""
     network: Network
+    """The networks that connect the machines."""
     ssh_private_key: PrivateKey
-    """That logs in to every node, in OpenSSH's form; a secret."""
+    """Private key that logs in to every node, in OpenSSH's format. Set it with
+    `pulumi config set --secret ssh_private_key`.
+    """
 
     @classmethod
     def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:
-        """None: nobody else can know them."""
+        """No nodes: existing machines have no defaults."""
         return {}
 
     @classmethod
     def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
         yield from super().cross_checks(raw)
         if raw.value(str, "web") == "wordpress":
-            yield "web: wordpress needs a managed database, and machines that exist have none; set another web or cloud"
-        node_roles, nodes = cls.known_roles(raw), raw.sections("nodes")
+            yield "web: wordpress needs a managed database, which existing machines lack; set another web or cloud"
+        node_roles, nodes = cls.valid_roles(raw), raw.sections("nodes")
         for name in node_roles.bricks if node_roles else []:
             if not nodes[name].get("disk"):
-                yield f"nodes.{name}.disk: is missing, and the node holds a brick; name its spare disk"
+                yield f"nodes.{name}.disk: is missing, but the node holds a brick; name its spare disk"
         if node_roles and node_roles.balancers and not raw.has("network", "virtual_ip"):
-            yield "network.virtual_ip: is missing, and the balancers need one to share; add it"
+            yield "network.virtual_ip: is missing, but the balancers need a shared address; add it"
         if node_roles and not node_roles.balancers and raw.value(str, "network", "virtual_ip"):
-            yield "network.virtual_ip: is given, but no node has role: balancer; name two, or leave it out"
+            yield "network.virtual_ip: needs balancers; give two nodes role: balancer, or omit virtual_ip"
