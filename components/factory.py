@@ -1,5 +1,6 @@
-"""Which cloud and which web stack the settings ask for. Only what is asked for is imported: each provider's package
-costs a second.
+"""Creates the cloud and the web stack that the settings choose.
+
+Imports only the chosen ones: each provider's package takes about a second to import.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from components.config.settings import Settings
 from components.web.interface import WebStack
 
 
-def cloud_of(settings: Settings, site: SiteSpec) -> Cloud:
-    """The machines and what is rented with them, made."""
+def create_cloud(settings: Settings, site: SiteSpec) -> Cloud:
+    """The chosen cloud, with its resources created."""
     match settings:
         case AwsSettings():
             from components.cloud.aws.cloud import Aws
@@ -28,11 +29,11 @@ def cloud_of(settings: Settings, site: SiteSpec) -> Cloud:
 
             return Existing(settings, site)
         case _:
-            raise TypeError(f"no cloud is made of {type(settings).__name__}")
+            raise TypeError(f"no cloud belongs to {type(settings).__name__}; add a case to create_cloud")
 
 
-def web_stack_of(settings: Settings) -> WebStack:
-    """What the web nodes run, described and not yet made."""
+def create_web_stack(settings: Settings) -> WebStack:
+    """The chosen web stack; its `serve` creates the resources later."""
     match settings.web:
         case "wordpress":
             from components.wordpress.stack import WordPressStack

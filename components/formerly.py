@@ -1,4 +1,4 @@
-"""Type tokens that components had in an earlier version."""
+"""Aliases for components whose type token has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pulumi
 def formerly(type_token: str, opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     """`opts` with an alias to the component's earlier `type_token`.
 
-    A stack that was deployed under the earlier token keeps its resources: the engine finds them, and those below them,
-    by the alias (Pulumi documentation, "Resource options: aliases").
+    With the alias, a stack that was deployed under the earlier token keeps the component and its children (Pulumi
+    documentation, "Resource options: aliases").
     """
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=type_token)]))

@@ -1,4 +1,4 @@
-"""A profile of the program's own run, for whoever wonders where a preview's seconds go."""
+"""A profile of the program's run, which shows where the time of a preview is spent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pyinstrument import Profiler
 
 @contextmanager
 def profiled() -> Iterator[None]:
-    """Write pyinstrument's HTML if `profile: true` is configured or PYINSTRUMENT=1 is set, and log its path.
+    """Profile the block if the settings have `profile: true` or PYINSTRUMENT=1 is set: write HTML and log its path.
 
-    It covers the imports and the declaring of every resource; what the engine does afterwards is not Python's time.
+    The profile covers the imports and the registration of every resource. The engine's work is not part of it.
     """
     if pulumi.Config().get("profile") != "true" and os.environ.get("PYINSTRUMENT") != "1":
         yield

@@ -1,4 +1,4 @@
-"""The whole site on one page: what is made, and what waits for what."""
+"""The whole site on one page: its resources and their dependencies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pulumi
 
 from components.cloud.interface import Cloud, MachineSpec, Ports, SiteSpec
 from components.config.settings import GLUSTERD_PORT, PortRange, Settings
-from components.factory import cloud_of, web_stack_of
+from components.factory import create_cloud, create_web_stack
 from components.gluster.brick import Brick, BrickArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.peers import Peers, PeersArgs
@@ -20,18 +20,18 @@ from components.web.interface import WebContext, WebStack
 
 
 def build(settings: Settings) -> None:
-    """A site on several nodes, its files on a volume that outlives any one of them."""
+    """Create a site on several nodes, with its files on a volume that survives the loss of any one node."""
     roles = settings.node_roles
-    web = web_stack_of(settings)
-    cloud = cloud_of(settings, site_spec(settings, web))
+    web = create_web_stack(settings)
+    cloud = create_cloud(settings, site_spec(settings, web))
     nodes = cloud.nodes
 
     addresses = {host_name(name): nodes[name].private_address for name in roles.bricks}
     etc_hosts = {name: EtcHosts(name, EtcHostsArgs(node.host, addresses)) for name, node in nodes.items()}
     daemons = {name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports)) for name in roles.bricks}
-    paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in roles.bricks}
+    brick_paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in roles.bricks}
     bricks = {
-        name: Brick(name, BrickArgs(nodes[name].host, disk, paths[name]))
+        name: Brick(name, BrickArgs(nodes[name].host, disk, brick_paths[name]))
         for name in roles.bricks
         if (disk := nodes[name].disk)
     }
@@ -46,7 +46,7 @@ def build(settings: Settings) -> None:
         settings.gluster.volume,
         VolumeArgs(
             host=nodes[roles.bricks[0]].host,
-            bricks=[f"{host_name(name)}:{path}" for name, path in paths.items()],
+            bricks=[f"{host_name(name)}:{path}" for name, path in brick_paths.items()],
             gluster=settings.gluster,
             owner=web.owner,
             clients=cloud.cidr,
@@ -79,7 +79,7 @@ def build(settings: Settings) -> None:
                 depends_on=[haproxy.step, *virtual_ip.depends_on],
             ),
         )
-    url = address_of(settings, cloud)
+    url = site_url(settings, cloud)
     outputs = web.serve(
         WebContext(
             roles=roles,
@@ -109,37 +109,40 @@ def build(settings: Settings) -> None:
 
 
 def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
-    """What the machines run, in a cloud's words."""
+    """Requirements of the site, in the form that a cloud takes."""
     roles = settings.node_roles
     machines = {}
     for name in settings.nodes:
-        own: list[str] = []
+        services: list[str] = []
         if name in roles.balancers:
-            own += ["balancer", *web.balancer_user_data]
+            services += ["balancer", *web.balancer_user_data]
         if name in roles.web:
-            own += web.user_data
-        client = name in roles.web or (name in roles.balancers and web.balancer_user_data)
-        user_data = ["base", *(["gluster"] if name in roles.bricks else ["gluster-client"] if client else []), *own]
+            services += web.user_data
+        mounts = name in roles.web or (name in roles.balancers and web.balancer_user_data)
+        storage = ["gluster"] if name in roles.bricks else ["gluster-client"] if mounts else []
         machines[name] = MachineSpec(
-            user_data=user_data,
+            user_data=["base", *storage, *services],
             disk_gb=settings.gluster.disk_gb if name in roles.bricks else None,
             balanced=name in roles.web and not roles.balancers,
             virtual_ip=name in roles.balancers,
         )
     peers = [Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)]
-    neighbours: Sequence[Ports] = []
+    balanced_peers: Sequence[Ports] = []
     if roles.balancers:
         peers += web.peers
         web_ports = PortRange(web.port, web.port)
         if web_ports not in [ports.range for ports in peers]:
             peers.append(Ports("web", web_ports))
     else:
-        neighbours = web.peers
-    return SiteSpec(machines, peers, neighbours, web.port, web.health_path, web.database)
+        balanced_peers = web.peers
+    return SiteSpec(machines, peers, balanced_peers, web.port, web.health_path, web.database)
 
 
-def address_of(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
-    """What visitors type: the site's own name, or whatever is in front of the nodes, or the first of them."""
+def site_url(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
+    """The address that visitors use.
+
+    Its host is the site's domain, or the load balancer or virtual IP in front of the nodes, or the first web node.
+    """
     front: pulumi.Input[str] = cloud.nodes[settings.node_roles.web[0]].public_address
     if cloud.balancer:
         front = cloud.balancer.address

@@ -1,1 +1,1 @@
-"""The clouds: one package each, behind the protocol in interface.py."""
+"""Clouds: one package for each, all behind the protocol in interface.py."""

@@ -1,7 +1,7 @@
-"""What a cloud gives, in words that hold for every cloud; each cloud has a package of its own beside this file.
+"""The protocol between clouds and the software of a site; each cloud has a package beside this file.
 
-A cloud makes machines, disks, a database and a load balancer, and knows nothing of what runs on them: which ports,
-which packages and which health check are told to it.
+A cloud creates machines, disks, a database and a load balancer. It knows nothing of the software on them: a SiteSpec
+lists the ports, the packages and the health check that it needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from components.machine.remote import RemoteHost
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports that something listens on; `purpose` names the rule that opens them."""
+    """TCP ports of one service. `purpose`: its name, which the firewall rule gets too."""
 
     purpose: str
     range: PortRange
@@ -26,49 +26,52 @@ class Ports:
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """What one machine does, as far as a cloud has to know it."""
+    """Requirements of one machine: user data, disk, visitors."""
 
     user_data: Sequence[str]
-    """Parts of cloud-init/ that it is made of."""
+    """Parts of cloud-init/ for its first boot."""
     disk_gb: int | None
-    """Size of its data disk in GB; None where it has none."""
+    """Size of its data disk in GB; None for a machine without one."""
     balanced: bool
-    """The cloud's load balancer sends visitors to it."""
+    """Whether the cloud's load balancer sends visitors to it."""
     virtual_ip: bool
-    """Visitors connect to it, and it sends them on."""
+    """Whether it can hold the virtual IP that visitors connect to."""
 
 
 @dataclass(frozen=True)
 class SiteSpec:
-    """What the machines run."""
+    """Requirements of the whole site: machines, open ports, health check, database."""
 
     machines: Mapping[str, MachineSpec]
-    """By the node's name."""
+    """The machines, by the node's name."""
     peers: Sequence[Ports]
-    """Open from node to node only."""
-    neighbours: Sequence[Ports]
-    """Open only between the nodes that a cloud's load balancer sends visitors to, where a cloud tells them apart."""
+    """Ports open from node to node only."""
+    balanced_peers: Sequence[Ports]
+    """Ports open only between the balanced nodes, on clouds that can tell them apart; between all nodes on others."""
     web_port: int
-    """Open from the cloud's load balancer, where it has one."""
+    """Port open from the cloud's load balancer, if there is one."""
     health_path: str
-    """What the load balancer asks every node for; 200 means that it may have visitors."""
+    """Path of the health check: a node that answers 200 gets visitors."""
     database: bool
-    """The site needs a database server."""
+    """Whether the site needs a database server."""
 
     @property
     def balanced(self) -> list[str]:
-        """The nodes that the cloud's load balancer sends visitors to."""
+        """Names of the nodes that the cloud's load balancer sends visitors to."""
         return [name for name, machine in self.machines.items() if machine.balanced]
 
     @property
     def virtual_ip_nodes(self) -> list[str]:
-        """The nodes that visitors connect to."""
+        """Names of the nodes that can hold the virtual IP."""
         return [name for name, machine in self.machines.items() if machine.virtual_ip]
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A node's data disk. `path`: a name on the machine that stays; `attached`: it is there once these are made."""
+    """A node's data disk.
+
+    `path`: a device name that stays the same after a reboot. `attached`: resources to wait for before using the disk.
+    """
 
     path: pulumi.Input[str]
     size_gb: int
@@ -77,7 +80,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of ours, in a zone."""
+    """A machine of the site."""
 
     name: str
     zone: str
@@ -89,18 +92,18 @@ class Node:
 
 @dataclass(frozen=True)
 class Database:
-    """A database server with one database, reachable from the nodes over TLS only."""
+    """A database server with one database. The nodes reach it over TLS only."""
 
     address: pulumi.Output[str]
     port: pulumi.Output[int]
     name: str
     user: str
     password: pulumi.Output[str]
-    """Secret."""
+    """Password of `user`, secret."""
     ca: pulumi.Output[str]
-    """Certificates, as PEM text, that the server's own is signed by."""
+    """Certificates that sign the server's certificate, as PEM text."""
     reachable: Sequence[pulumi.Resource]
-    """The nodes can connect once these are made."""
+    """Resources to wait for before connecting."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +111,16 @@ class Balancer:
     """The cloud's load balancer."""
 
     address: pulumi.Output[str]
-    """What visitors connect to: its name in DNS, or its address."""
+    """DNS name or IP address that visitors connect to."""
     https: bool
 
 
 @dataclass(frozen=True)
 class FailoverScript:
-    """How an address comes to the node that takes it over.
+    """A script that moves the virtual IP to the node that runs it.
 
-    `script`: of bash, idempotent, run on the node as root, with its environment from `params` (by the node's name) and
-    `secrets` beside them.
+    `script`: text of an idempotent bash script, run as root. `params`: its environment, by the node's name. `secrets`:
+    variables that are the same on every node and must stay secret.
     """
 
     script: str
@@ -127,9 +130,10 @@ class FailoverScript:
 
 @dataclass(frozen=True)
 class VirtualIp:
-    """One address that one of several nodes answers at. `failover`: None where a node can take it by itself.
+    """An address that one of several nodes holds at a time.
 
-    `peers`: by the node's name, the address that the others watch it at, by VRRP; they can once `depends_on` are made.
+    `peers`: address of each node for VRRP, by the node's name. `depends_on`: resources to wait for before VRRP can
+    reach these addresses. `failover`: moves the address to a node; None if a node can take it without the cloud.
     """
 
     address: pulumi.Output[str]
@@ -139,18 +143,18 @@ class VirtualIp:
 
 
 class Cloud(Protocol):
-    """The rented part of a site."""
+    """The machines and services of a site, created in one cloud."""
 
     cidr: pulumi.Output[str]
-    """Address range in CIDR form that the nodes, the database and the load balancer have their private addresses in."""
+    """Range of the private addresses of the nodes, the database and the load balancer, in CIDR notation."""
     ssh_private_key: pulumi.Output[str] | None
-    """The private key that logs in to the nodes, in OpenSSH's form, secret; None where the operator has his own."""
+    """Private key that logs in to the nodes, in OpenSSH's format, secret; None if the operator supplied the key."""
     operators: Sequence[str]
-    """Address ranges that operators log in from."""
+    """Address ranges of the operators, in CIDR notation."""
     nodes: Mapping[str, Node]
     database: Database | None
-    """None where the service asks for none."""
+    """None for a site without a database."""
     balancer: Balancer | None
-    """None where the service has no balanced nodes, or the cloud no load balancer."""
+    """None if the site has no balanced nodes, or the cloud has no load balancer."""
     virtual_ip: VirtualIp | None
-    """None where the service has no entrances."""
+    """None if the site has no balancers of its own."""

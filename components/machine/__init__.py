@@ -1,1 +1,1 @@
-"""A machine before a service runs on it: first boot, names, and steps over SSH."""
+"""Machines: first boot, host names, and steps over SSH."""

@@ -1,4 +1,4 @@
-"""The nodes' names for each other."""
+"""Host names by which the nodes reach each other."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 
 
 def host_name(node: str) -> str:
-    """What the other nodes call a node."""
+    """The host name of a node, in every node's /etc/hosts."""
     return f"node-{node}"
 
 
 @dataclass(frozen=True)
 class EtcHostsArgs:
-    """`addresses`: private address by host name, of every node of the site."""
+    """`host`: the node that gets the block. `addresses`: private addresses to list, by host name."""
 
     host: RemoteHost
     addresses: Mapping[str, pulumi.Input[str]]
 
 
 class EtcHosts(pulumi.ComponentResource):
-    """A block in a node's /etc/hosts that names every node at its private address (one step)."""
+    """A block in a node's /etc/hosts with host names and private addresses (one step)."""
 
     def __init__(self, name: str, args: EtcHostsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:machine:EtcHosts", name, None, formerly("ha-wordpress:index:Hosts", opts))
         lines = pulumi.Output.from_input(dict(args.addresses)).apply(
-            lambda known: "\n".join(f"{address} {host}" for host, address in known.items())
+            lambda addresses: "\n".join(f"{address} {host}" for host, address in addresses.items())
         )
         self.step = args.host.run("hosts", SCRIPT, params={"HOSTS": lines}, opts=pulumi.ResourceOptions(parent=self))
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""The one way onto a machine: a script run as root over SSH, as a resource of the graph."""
+"""Steps: scripts that run as root on a machine over SSH, each a resource of the graph."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pulumi_command import remote
 
 HERE = Path(__file__).parent
 END = "END_OF_STEP"
-"""Ends a script in the command's text."""
+"""Line that ends a script in the command's text."""
 
 BOOTING = 100
-"""Dials until a machine that is being made is given up: about seven minutes."""
+"""Connection attempts to a machine that may still be booting: about seven minutes."""
 
 RUNNING = 10
-"""Dials until a machine that has answered before is given up: about eleven seconds."""
+"""Connection attempts to a machine that has answered before: about eleven seconds."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A script to run on a machine, under a name. `params`: its environment. `timeout`: seconds until it is killed."""
+    """A named script for a machine. `params`: its environment. `timeout`: seconds after which it is killed."""
 
     name: str
     script: Path
@@ -32,15 +32,15 @@ class Step:
 
 
 class RemoteHost:
-    """A machine that steps run on, each over a connection of its own that checks the machine's host key.
+    """A machine that runs steps. Each step uses its own SSH connection and checks the machine's host key.
 
-    `name`: of the machine, and the start of its steps' names. `address`: where SSH answers. `user`: may become root
-    by sudo without a password. `private_key`: to log in with, in OpenSSH's form, secret. `host_key`: the machine's
-    public one. `machine`: the resource that is the machine: a new one runs all steps anew, and its end is theirs; None
-    for one that exists already, which is known by its host key.
-
-    Every step waits for the first one; by default that is cloud-init's end without an error. `reachable`: what it
-    waits for itself, such as the rules that let SSH in.
+    `name`: the machine's name; the names of its steps begin with it. `address`: the SSH server's address. `user`: the
+    login name; the user can become root with sudo, without a password. `private_key`: the login key in OpenSSH's
+    format, secret. `host_key`: the machine's public host key. `machine`: the resource of the machine: if it is
+    replaced, all steps run again, and if it is deleted, they are deleted with it; None for an existing machine, whose
+    steps run again if its host key changes. `reachable`: resources that SSH needs, such as firewall rules. `first`:
+    the step that waits for `reachable` and that all other steps wait for; by default it waits until cloud-init has
+    succeeded.
     """
 
     def __init__(
@@ -85,12 +85,13 @@ class RemoteHost:
         dials: int = RUNNING,
         opts: pulumi.ResourceOptions,
     ) -> remote.Command:
-        """Run a script as root when the step is made, when its text or a parameter changes, and on a new machine.
+        """Add a step that runs a script as root: once at first, again after its text or a parameter changes, and on a
+        new machine.
 
-        `step`: what it does to this machine, the rest of the resource's name. `script`: of bash, idempotent.
-        `params`: its environment, which previews show. `secrets`: come as shell assignments on standard input, which
-        the script reads by `eval "$(cat)"`; they are in no command text, argument, environment or log.
-        `timeout`: seconds until the script is killed. `dials`: attempts to connect.
+        `step`: end of the resource's name. `script`: an idempotent bash script. `params`: its environment, visible in
+        previews. `secrets`: variables that the script reads from standard input with `eval "$(cat)"`; they appear in
+        no command text, argument, environment or log. `timeout`: seconds after which the script is killed. `dials`:
+        connection attempts.
         """
         environment = pulumi.Output.all(**params) if params else pulumi.Output.from_input(dict[str, str]())
         text = environment.apply(lambda known: command_text(script, known, timeout))
@@ -104,15 +105,15 @@ class RemoteHost:
             update=text,
             stdin=stdin,
             triggers=self._triggers,
-            # a line over 64 KiB would stall the log's reader, and what a script prints is for its failure only
+            # a line over 64 KiB would stall the reader of the log; the output is shown only if the script fails
             logging=remote.Logging.NONE,
-            # needs the machine's sshd to accept the variables by name
+            # would need an sshd that accepts the variables by name
             add_previous_output_in_env=False,
             opts=self._options(opts),
         )
 
     def copy(self, step: str, source: Path, *, opts: pulumi.ResourceOptions) -> tuple[str, remote.CopyToRemote]:
-        """Copy a local file into the login user's home; returns its path there, and the copy to wait for."""
+        """Copy a local file into the login user's home; returns its path there, and the resource to wait for."""
         path = f"{'/root' if self.user == 'root' else f'/home/{self.user}'}/{step}"
         return path, remote.CopyToRemote(
             f"{self.name}-{step}",
@@ -138,7 +139,7 @@ class RemoteHost:
 
 
 def command_text(script: Path, params: Mapping[str, str], timeout: int) -> str:
-    """The command that runs a script as root with parameters, readable in a preview."""
+    """The command that runs a script as root, as previews show it. `timeout`: seconds."""
     text = script.read_text()
     if END in text.splitlines():
         raise ValueError(f"{script} has a line {END}, which would end it early")
@@ -147,5 +148,5 @@ def command_text(script: Path, params: Mapping[str, str], timeout: int) -> str:
 
 
 def assignments(secrets: Mapping[str, str]) -> str:
-    """Values as lines that a shell evaluates to variables."""
+    """Shell assignments, one per line, that set variables to the values."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in secrets.items())

@@ -1,4 +1,4 @@
-"""The stack on DigitalOcean: which doors are open, what waits for what, what is kept, what one more droplet touches."""
+"""The stack on DigitalOcean: open ports, dependencies, data protection, and the effect of one more droplet."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks
 
-from components.cloud.digitalocean.vxlan_tunnel import on_the_link
+from components.cloud.digitalocean.vxlan_tunnel import tunnel_address
 from tests.unit import graph as recorded
 from tests.unit.graph import Graph, Secret, build, committed, run, text
-from tests.unit.test_safety import shown
+from tests.unit.test_safety import visible_texts
 
 STORAGE = ["gfs1", "gfs2", "gfs3"]
 APPS = ["app1", "app2"]
@@ -34,29 +34,29 @@ def stack(**changes: Any) -> Graph:
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    """The stack as it is committed; not to be changed."""
+    """The committed stack. Tests must not change it."""
     return stack()
 
 
-def check_site_ports(graph: Graph) -> Iterator[str]:
-    """Every rule of every firewall as a sentence."""
+def firewall_rules(graph: Graph) -> Iterator[str]:
+    """Every firewall rule as a line of text."""
     for firewall in graph.of_type("digitalocean.Firewall"):
-        for way, end in (("inbound", "source"), ("outbound", "destination")):
-            for rule in firewall.inputs.get(f"{way}Rules", []):
-                whom = [
+        for direction, end in (("inbound", "source"), ("outbound", "destination")):
+            for rule in firewall.inputs.get(f"{direction}Rules", []):
+                peers = [
                     f"{kind} {value}"
                     for kind in ("Addresses", "Tags", "DropletIds", "LoadBalancerUids")
                     for value in rule.get(f"{end}{kind}", [])
                 ]
-                way_in = "from" if way == "inbound" else "to"
+                preposition = "from" if direction == "inbound" else "to"
                 for tag in firewall.inputs["tags"]:
                     ports = rule.get("portRange", "all")
-                    yield f"{tag}: {rule['protocol']} {ports} {way_in} {', '.join(whom)}"
+                    yield f"{tag}: {rule['protocol']} {ports} {preposition} {', '.join(peers)}"
 
 
-def test_only_these_doors_are_open(graph: Graph) -> None:
+def test_only_these_ports_are_open(graph: Graph) -> None:
     anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
-    assert sorted(check_site_ports(graph)) == [
+    assert sorted(firewall_rules(graph)) == [
         "digitalocean-wordpress-web: tcp 5514 from Tags digitalocean-wordpress-web",
         "digitalocean-wordpress-web: tcp 80 from LoadBalancerUids id-of-balancer",
         "digitalocean-wordpress-web: tcp 80 from Tags digitalocean-wordpress-web",
@@ -70,34 +70,33 @@ def test_only_these_doors_are_open(graph: Graph) -> None:
     ]
 
 
-def test_each_network_that_may_log_in_is_let_in() -> None:
+def test_ssh_is_open_to_every_configured_network() -> None:
     graph = stack(network={"ssh_from": ["203.0.113.0/24", "198.51.100.7"]})
-    assert (
-        "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32"
-        in check_site_ports(graph)
+    assert "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32" in firewall_rules(
+        graph
     )
 
 
-def test_the_bricks_ports_are_the_same_in_the_firewall_and_on_the_node() -> None:
+def test_the_firewall_opens_the_ports_that_glusterd_uses() -> None:
     graph = stack(gluster={"ports": "50000-50009", "replica": 2, "arbiter": 1})
-    assert "digitalocean-wordpress: tcp 50000-50009 from Addresses 10.30.0.0/16" in check_site_ports(graph)
+    assert "digitalocean-wordpress: tcp 50000-50009 from Addresses 10.30.0.0/16" in firewall_rules(graph)
     assert "BASE_PORT=50000 MAX_PORT=50009" in graph["remote.Command gfs1-glusterd"].inputs["create"]
 
 
-def test_the_storage_ports_are_open_on_the_private_network_of_the_stack_itself(graph: Graph) -> None:
+def test_storage_ports_are_open_to_the_stacks_own_vpc(graph: Graph) -> None:
     assert graph["digitalocean.Vpc network"].inputs["ipRange"] == "10.30.0.0/16"
     for name in NODES:
         assert graph[f"digitalocean.Droplet {name}"].inputs["vpcUuid"] == "id-of-network"
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_a_droplet_is_behind_its_firewall_from_its_first_moment(graph: Graph, node: str) -> None:
+def test_a_droplet_waits_for_its_firewalls(graph: Graph, node: str) -> None:
     assert "digitalocean.Firewall nodes" in graph.waits(f"digitalocean.Droplet {node}")
     tags = ["digitalocean-wordpress", *(["digitalocean-wordpress-web"] if node in APPS else [])]
     assert graph[f"digitalocean.Droplet {node}"].inputs["tags"] == tags
 
 
-def test_the_database_lets_in_the_sites_droplets_only(graph: Graph) -> None:
+def test_the_database_admits_only_the_sites_droplets(graph: Graph) -> None:
     firewall = graph["digitalocean.DatabaseFirewall database"].inputs
     assert firewall == {"clusterId": "id-of-database", "rules": [{"type": "tag", "value": "digitalocean-wordpress"}]}
     cluster = graph["digitalocean.DatabaseCluster database"].inputs
@@ -105,19 +104,19 @@ def test_the_database_lets_in_the_sites_droplets_only(graph: Graph) -> None:
     assert cluster["nodeCount"] == 2
 
 
-def test_php_trusts_the_database_by_the_clusters_own_authority(graph: Graph) -> None:
+def test_php_trusts_the_certificate_authority_of_the_cluster(graph: Graph) -> None:
     assert "digitalocean.DatabaseCluster database" in graph.waits("remote.Command app1-web")
     assert "certificate-of-the-database" in graph["remote.Command app1-web"].inputs["create"]
 
 
-def test_wordpress_is_given_the_private_address_and_the_password_out_of_sight(graph: Graph) -> None:
+def test_wordpress_gets_the_private_address_and_a_secret_password(graph: Graph) -> None:
     step = graph["remote.Command app1-wordpress-site"].inputs
     assert "DB_HOST=database.example:25060 DB_NAME=wordpress DB_USER=wordpress" in step["create"]
     assert isinstance(step["stdin"], Secret)
     assert "DB_PASSWORD=SECRET-wordpress\n" in step["stdin"].value
 
 
-def test_the_installation_waits_until_the_database_can_be_reached(graph: Graph) -> None:
+def test_the_installation_waits_until_the_database_is_reachable(graph: Graph) -> None:
     assert graph.waits("remote.Command app1-wordpress-site") >= {
         "digitalocean.DatabaseDb wordpress",
         "digitalocean.DatabaseUser wordpress",
@@ -126,7 +125,7 @@ def test_the_installation_waits_until_the_database_can_be_reached(graph: Graph) 
     }
 
 
-def test_a_lost_app_droplet_is_left_after_two_misses(graph: Graph) -> None:
+def test_two_failed_checks_take_an_app_droplet_out(graph: Graph) -> None:
     balancer = graph["digitalocean.LoadBalancer balancer"].inputs
     assert balancer["dropletTag"] == "digitalocean-wordpress-web"
     assert balancer["sizeUnit"] == 2
@@ -142,12 +141,12 @@ def test_a_lost_app_droplet_is_left_after_two_misses(graph: Graph) -> None:
 
 
 def test_the_load_balancer_and_the_database_wait_for_no_droplet(graph: Graph) -> None:
-    """They take minutes to come."""
+    """Both take minutes to create, so they must start first."""
     for key in ("digitalocean.LoadBalancer balancer", "digitalocean.DatabaseFirewall database"):
         assert not [need for need in graph.after(key) if need.startswith("digitalocean.Droplet")]
 
 
-def test_http_only_where_no_certificate_is_named(graph: Graph) -> None:
+def test_without_a_certificate_the_site_uses_http(graph: Graph) -> None:
     balancer = graph["digitalocean.LoadBalancer balancer"].inputs
     assert balancer["forwardingRules"] == [
         {"entryProtocol": "http", "entryPort": 80, "targetProtocol": "http", "targetPort": 80}
@@ -180,40 +179,40 @@ def test_nothing_but_data_is_protected(graph: Graph) -> None:
     assert sorted(key for key, resource in graph.resources.items() if resource.protect) == DATA
 
 
-def test_data_can_be_given_up_by_one_setting() -> None:
-    given_up = stack(protect_data=False)
-    assert not [key for key, resource in given_up.resources.items() if resource.protect or resource.retain_on_delete]
+def test_one_setting_removes_all_protection() -> None:
+    unprotected = stack(protect_data=False)
+    assert not [key for key, resource in unprotected.resources.items() if resource.protect or resource.retain_on_delete]
 
 
-def test_what_may_outlive_the_stack_has_a_name_that_its_next_life_does_not_want(graph: Graph) -> None:
+def test_generated_names_of_kept_data_never_clash_with_a_new_stacks(graph: Graph) -> None:
     for key in DATA:
         if not key.endswith(" wordpress"):
             assert "name" not in graph[key].inputs
             assert graph[key].inputs["tags"] == ["digitalocean-wordpress"]
 
 
-def test_only_those_who_hold_a_brick_have_a_disk(graph: Graph) -> None:
+def test_only_nodes_with_a_brick_have_a_disk(graph: Graph) -> None:
     disks = [volume.name for volume in graph.of_type("digitalocean.Volume")]
     assert sorted(disks) == [f"{name}-data" for name in STORAGE]
 
 
-def test_disks_are_found_by_the_name_that_digitalocean_gives_them(graph: Graph) -> None:
+def test_disks_are_found_by_digitaloceans_names(graph: Graph) -> None:
     text = graph["remote.Command gfs1-brick"].inputs["create"]
     assert "DISK=/dev/disk/by-id/scsi-0DO_Volume_gfs1-data-1a2b3c4 " in text
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_a_new_image_or_new_user_data_touches_no_machine_that_stands(graph: Graph, node: str) -> None:
+def test_a_new_image_or_new_user_data_changes_no_existing_machine(graph: Graph, node: str) -> None:
     assert graph[f"digitalocean.Droplet {node}"].ignore_changes == ("image", "userData")
 
 
-def test_a_machine_that_is_replaced_gives_its_disk_up_first(graph: Graph) -> None:
+def test_a_replaced_machine_releases_its_disk_first(graph: Graph) -> None:
     assert graph["digitalocean.Droplet gfs1"].delete_before_replace
     assert graph["digitalocean.VolumeAttachment gfs1-data"].delete_before_replace
     assert "digitalocean.Droplet gfs1" not in graph.after("digitalocean.Volume gfs1-data")
 
 
-def test_user_data_holds_the_host_key_and_is_a_secret(graph: Graph) -> None:
+def test_user_data_contains_the_host_key_and_is_secret(graph: Graph) -> None:
     user_data = graph["digitalocean.Droplet gfs1"].inputs["userData"]
     assert isinstance(user_data, Secret)
     assert "SECRET-key-of-gfs1-host-key" in user_data.value
@@ -227,7 +226,7 @@ def test_steps_log_in_as_root_and_check_the_host_key(graph: Graph) -> None:
         assert connection["hostKey"] == f"ssh-ed25519 public-key-of-{node}-host-key"
 
 
-def test_one_more_app_droplet_touches_nothing_else(graph: Graph) -> None:
+def test_one_more_app_droplet_changes_nothing_else(graph: Graph) -> None:
     grown = stack(nodes=NODES | {"app3": {"role": "web"}})
     assert not graph.resources.keys() - grown.resources.keys()
     assert [key for key, resource in graph.resources.items() if resource != grown[key]] == []
@@ -236,14 +235,14 @@ def test_one_more_app_droplet_touches_nothing_else(graph: Graph) -> None:
     assert {key.split()[-1].split("-")[0] for key in new} == {"app3"}
 
 
-def test_a_stack_whose_name_digitalocean_does_not_take_is_refused_before_anything_is_made() -> None:
+def test_a_stack_name_that_digitalocean_rejects_is_refused_early() -> None:
     settings = committed("digitalocean-wordpress")
-    with pytest.raises(pulumi.RunError, match=r"'my\.site' is part of names on DigitalOcean; name the stack with a-z"):
+    with pytest.raises(pulumi.RunError, match=r"name 'my\.site' is not accepted in names on DigitalOcean; use only"):
         run({name: text(value) for name, value in settings.items()}, "my.site")
 
 
-class Addressed(recorded.Outputs):
-    """Droplets with real addresses, which balancers are told apart by."""
+class DropletAddresses(recorded.Outputs):
+    """Mock outputs with a valid private address for each droplet."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         id_, outputs = super().new_resource(args)
@@ -254,21 +253,21 @@ class Addressed(recorded.Outputs):
 
 
 def droplet_id(name: str) -> str:
-    """As the cloud answers it: a number."""
+    """Droplet id as the cloud returns it: a number."""
     return str(zlib.crc32(name.encode()))
 
 
 @pytest.fixture(scope="module")
 def balancers() -> Iterator[Graph]:
-    """PHP with its sessions on the volume, behind balancers of the site's own."""
+    """PHP sessions behind the site's own balancers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorded, "Outputs", Addressed)
+        patch.setattr(recorded, "Outputs", DropletAddresses)
         yield stack(topology="balancers", web="sessions", nodes={}, site={}, balancer_token="SECRET-token")
 
 
-def test_the_doors_of_a_site_with_balancers_of_its_own(balancers: Graph) -> None:
+def test_open_ports_of_a_site_with_its_own_balancers(balancers: Graph) -> None:
     anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
-    assert sorted(check for check in check_site_ports(balancers) if " to " not in check) == [
+    assert sorted(rule for rule in firewall_rules(balancers) if " to " not in rule) == [
         f"digitalocean-wordpress-entrance: tcp 443 from {anywhere}",
         f"digitalocean-wordpress-entrance: tcp 80 from {anywhere}",
         "digitalocean-wordpress-entrance: udp 4789 from Addresses 10.30.0.0/16",
@@ -283,13 +282,13 @@ def test_the_doors_of_a_site_with_balancers_of_its_own(balancers: Graph) -> None
     assert tags == {"lb1": virtual_ip, "lb2": virtual_ip, "php1": site, "php2": site}
 
 
-def test_balancers_of_the_sites_own_take_the_load_balancers_place(balancers: Graph) -> None:
+def test_own_balancers_replace_the_load_balancer(balancers: Graph) -> None:
     assert not list(balancers.of_type("digitalocean.LoadBalancer"))
     assert not list(balancers.of_type("digitalocean.DatabaseCluster"))
     assert balancers.outputs["url"] == "http://ip-of-entrance"
 
 
-def test_the_address_is_assigned_once_and_then_moved_by_the_nodes_themselves(balancers: Graph) -> None:
+def test_the_program_assigns_the_address_once_and_the_nodes_move_it_later(balancers: Graph) -> None:
     reserved = balancers["digitalocean.ReservedIp entrance"]
     assert reserved.inputs["dropletId"] == int(droplet_id("lb1"))
     assert reserved.ignore_changes == ("dropletId",)
@@ -300,20 +299,20 @@ def test_the_address_is_assigned_once_and_then_moved_by_the_nodes_themselves(bal
         assert step["stdin"].value == "TOKEN=SECRET-token\n"
 
 
-def test_the_token_is_shown_nowhere(balancers: Graph) -> None:
+def test_no_resource_shows_the_token(balancers: Graph) -> None:
     for resource in balancers.resources.values():
-        assert not [text for text in shown(resource.inputs) if "SECRET" in text], resource.key
+        assert not [text for text in visible_texts(resource.inputs) if "SECRET" in text], resource.key
 
 
-def test_the_balancers_watch_each_other_over_a_link_that_the_firewall_lets_through(balancers: Graph) -> None:
-    link = balancers["remote.Command lb1-link"].inputs["create"]
-    assert "env LOCAL=10.30.1.1 REMOTES=10.30.1.2 ADDRESS=198.19.1.1 " in link
+def test_vrrp_uses_the_tunnel(balancers: Graph) -> None:
+    tunnel = balancers["remote.Command lb1-link"].inputs["create"]
+    assert "env LOCAL=10.30.1.1 REMOTES=10.30.1.2 ADDRESS=198.19.1.1 " in tunnel
     keepalived = balancers["remote.Command lb1-keepalived"]
     assert "unicast_src_ip 198.19.1.1" in keepalived.inputs["create"]
     assert {"remote.Command lb1-link", "remote.Command lb2-link"} <= keepalived.waits_for
 
 
-def test_no_two_nodes_of_the_largest_vpc_have_one_address_on_the_link() -> None:
+def test_tunnel_addresses_are_unique_in_the_largest_vpc() -> None:
     nodes = [str(address) for address in IPv4Network("10.30.0.0/16")]
-    assert len({on_the_link(node) for node in nodes}) == len(nodes)
-    assert all(IPv4Address(on_the_link(node)) in IPv4Network("198.19.0.0/16") for node in nodes[::1000])
+    assert len({tunnel_address(node) for node in nodes}) == len(nodes)
+    assert all(IPv4Address(tunnel_address(node)) in IPv4Network("198.19.0.0/16") for node in nodes[::1000])

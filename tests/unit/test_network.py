@@ -1,4 +1,4 @@
-"""The address plan and the certificates of a region."""
+"""Subnet ranges, and the database certificates of a region."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ networks = st.builds(
 )
 
 
-def test_a_zone_has_the_24_of_its_letter() -> None:
+def test_the_letter_of_a_zone_decides_its_subnet() -> None:
     assert subnet_range(IPv4Network("10.20.0.0/16"), "us-east-1a") == IPv4Network("10.20.0.0/24")
     assert subnet_range(IPv4Network("10.20.0.0/16"), "us-east-1d") == IPv4Network("10.20.3.0/24")
 
 
 @given(networks)
-def test_every_zone_fits_and_none_overlaps_another(cidr: IPv4Network) -> None:
+def test_subnets_are_inside_the_network_and_do_not_overlap(cidr: IPv4Network) -> None:
     ranges = [subnet_range(cidr, zone) for zone in ZONES]
     assert all(part.subnet_of(cidr) for part in ranges)
     assert len(set(ranges)) == len(ZONES)
 
 
-def test_a_region_has_three_roots_of_its_own() -> None:
+def test_every_region_has_three_root_certificates() -> None:
     roots = database_ca("eu-west-1")
     assert roots.count("-----BEGIN CERTIFICATE-----") == 3
     assert roots != database_ca("us-east-1")
     assert "#" not in roots
 
 
-def test_a_region_whose_name_begins_another_ones_is_not_mixed_up_with_it() -> None:
+def test_a_prefix_of_a_regions_name_is_not_that_region() -> None:
     with pytest.raises(pulumi.RunError, match="no certificate of RDS in us-east"):
         database_ca("us-east")

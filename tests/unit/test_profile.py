@@ -15,19 +15,19 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_profile_is_written_where_the_settings_ask_for_it(pages: Path) -> None:
+def test_the_profile_setting_writes_a_profile(pages: Path) -> None:
     graph = build(profile=True)
     (page,) = pages.glob("aws-wordpress-profile-*.html")
     assert "pyinstrument" in page.read_text()
     assert graph.log.infos == [f"Profile of this run: {page}"]
 
 
-def test_a_profile_is_written_where_the_environment_asks_for_it(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_writes_a_profile(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYINSTRUMENT", "1")
     build()
     assert list(pages.glob("*.html"))
 
 
-def test_no_profile_is_written_otherwise(pages: Path) -> None:
+def test_by_default_no_profile_is_written(pages: Path) -> None:
     assert build().log.infos == []
     assert not list(pages.iterdir())

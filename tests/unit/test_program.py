@@ -1,4 +1,4 @@
-"""The program as a whole: who runs it, and what it must not know."""
+"""The whole program: how it gets its settings, and where it runs commands."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.unit.graph import ROOT, Graph, run, text
 PROGRAM = [ROOT / "__main__.py", *sorted((ROOT / "components").rglob("*.py"))]
 
 
-def named(path: Path) -> str:
+def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_the_clis_language_host_hands_the_settings_over_in_the_environment(
+def test_the_program_reads_settings_from_the_environment_of_the_cli(
     aws_wordpress: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = yaml.safe_load((ROOT / "stacks" / "Pulumi.aws-wordpress.yaml").read_text())["config"]
@@ -25,6 +25,6 @@ def test_the_clis_language_host_hands_the_settings_over_in_the_environment(
     assert run({}, "aws-wordpress").resources == aws_wordpress.resources
 
 
-@pytest.mark.parametrize("path", PROGRAM, ids=named)
+@pytest.mark.parametrize("path", PROGRAM, ids=relative)
 def test_only_remote_py_runs_commands_on_machines(path: Path) -> None:
     assert ("pulumi_command" in path.read_text()) == (path.name == "remote.py")

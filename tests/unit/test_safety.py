@@ -1,4 +1,4 @@
-"""What is protected, what is encrypted, and what no one may read."""
+"""Data protection, encryption and secrets."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from tests.unit.graph import Graph, Secret, build
 DATA = ["ebs.Volume gfs1-data", "ebs.Volume gfs2-data", "ebs.Volume gfs3-data", "rds.Instance database"]
 
 
-def shown(value: Any) -> Iterator[str]:
-    """Every text in a value that is not a secret, base64 also as what it says."""
+def visible_texts(value: Any) -> Iterator[str]:
+    """Every text in a value, except secrets; base64 text also in its decoded form."""
     if isinstance(value, Secret):
         return
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from shown(name)
-            yield from shown(part)
+            yield from visible_texts(name)
+            yield from visible_texts(part)
     elif isinstance(value, list):
         for part in value:
-            yield from shown(part)
+            yield from visible_texts(part)
     elif isinstance(value, str):
         yield value
         with suppress(ValueError):
             yield base64.b64decode(value, validate=True).decode()
 
 
-def test_no_secret_is_in_anything_that_is_shown(aws_wordpress: Graph) -> None:
+def test_no_input_or_output_shows_a_secret(aws_wordpress: Graph) -> None:
     for resource in aws_wordpress.resources.values():
-        for text in shown(resource.inputs):
+        for text in visible_texts(resource.inputs):
             assert "SECRET" not in text, f"{resource.key} shows {text}"
     for name, value in aws_wordpress.outputs.items():
-        assert not [text for text in shown(value) if "SECRET" in text], name
+        assert not [text for text in visible_texts(value) if "SECRET" in text], name
 
 
-def test_every_command_can_be_read_in_a_preview(aws_wordpress: Graph) -> None:
+def test_a_preview_shows_every_command(aws_wordpress: Graph) -> None:
     for step in aws_wordpress.of_type("remote.Command"):
         assert isinstance(step.inputs["create"], str), step.name
         assert step.inputs["update"] == step.inputs["create"]
         assert "delete" not in step.inputs
 
 
-def test_secrets_go_by_standard_input(aws_wordpress: Graph) -> None:
+def test_secrets_go_to_standard_input(aws_wordpress: Graph) -> None:
     stdin = aws_wordpress["remote.Command gfs1-wordpress-site"].inputs["stdin"]
     assert isinstance(stdin, Secret)
     assert "DB_PASSWORD=SECRET-database-password" in stdin.value
     assert "ADMIN_PASSWORD=SECRET-wordpress-admin" in stdin.value
 
 
-def test_what_a_command_prints_is_not_logged(aws_wordpress: Graph) -> None:
+def test_the_output_of_commands_is_not_logged(aws_wordpress: Graph) -> None:
     assert {step.inputs["logging"] for step in aws_wordpress.of_type("remote.Command")} == {"none"}
 
 
-def test_every_connection_checks_the_machines_own_host_key(aws_wordpress: Graph) -> None:
+def test_every_connection_checks_the_machines_host_key(aws_wordpress: Graph) -> None:
     for step in aws_wordpress.of_type("remote.Command"):
         node = step.name.split("-")[0]
         assert isinstance(step.inputs["connection"], Secret)
@@ -66,7 +66,7 @@ def test_every_connection_checks_the_machines_own_host_key(aws_wordpress: Graph)
         assert connection["host"] == f"public-of-{node}"
 
 
-def test_the_outputs_that_open_doors_are_secret(aws_wordpress: Graph) -> None:
+def test_outputs_with_credentials_are_secret(aws_wordpress: Graph) -> None:
     assert isinstance(aws_wordpress.outputs["admin_password"], Secret)
     assert isinstance(aws_wordpress.outputs["ssh_private_key"], Secret)
 
@@ -82,10 +82,10 @@ def test_nothing_but_data_is_protected(aws_wordpress: Graph) -> None:
 
 
 @pytest.mark.parametrize("key", DATA)
-def test_data_can_be_given_up_by_one_setting(key: str) -> None:
-    given_up = build(protect_data=False)[key]
-    assert not given_up.protect
-    assert not given_up.retain_on_delete
+def test_one_setting_removes_the_protection(key: str) -> None:
+    unprotected = build(protect_data=False)[key]
+    assert not unprotected.protect
+    assert not unprotected.retain_on_delete
 
 
 def test_the_database_refuses_deletion_and_leaves_a_snapshot(aws_wordpress: Graph) -> None:
@@ -96,7 +96,7 @@ def test_the_database_refuses_deletion_and_leaves_a_snapshot(aws_wordpress: Grap
     assert build(protect_data=False)["rds.Instance database"].inputs["deletionProtection"] is False
 
 
-def test_the_database_is_doubled_encrypted_backed_up_and_lets_in_nobody_without_tls(aws_wordpress: Graph) -> None:
+def test_the_database_has_a_standby_encryption_backups_and_requires_tls(aws_wordpress: Graph) -> None:
     database = aws_wordpress["rds.Instance database"].inputs
     assert database["multiAz"] is True
     assert database["storageEncrypted"] is True
@@ -109,7 +109,7 @@ def test_the_database_is_doubled_encrypted_backed_up_and_lets_in_nobody_without_
     ("database", "family"),
     [({}, "mysql8.4"), ({"version": "8.0.40"}, "mysql8.0"), ({"engine": "mariadb"}, "mariadb11.4")],
 )
-def test_the_parameter_group_is_of_the_engines_family(database: dict[str, str], family: str) -> None:
+def test_the_parameter_group_fits_the_engine_version(database: dict[str, str], family: str) -> None:
     assert build(database=database)["rds.ParameterGroup database"].inputs["family"] == family
 
 
@@ -125,17 +125,17 @@ def test_instance_metadata_needs_a_token(aws_wordpress: Graph) -> None:
         assert aws_wordpress[f"ec2.Instance {node}"].inputs["metadataOptions"]["httpTokens"] == "required"
 
 
-def test_a_new_image_or_new_user_data_touches_no_machine_that_stands(aws_wordpress: Graph) -> None:
+def test_a_new_image_or_new_user_data_changes_no_existing_machine(aws_wordpress: Graph) -> None:
     assert aws_wordpress["ec2.Instance gfs1"].ignore_changes == ("ami", "userDataBase64")
 
 
-def test_a_machine_that_is_replaced_gives_its_disk_up_first(aws_wordpress: Graph) -> None:
+def test_a_replaced_machine_releases_its_disk_first(aws_wordpress: Graph) -> None:
     assert aws_wordpress["ec2.Instance gfs1"].delete_before_replace
     assert aws_wordpress["ec2.VolumeAttachment gfs1-data"].delete_before_replace
     assert aws_wordpress["ec2.VolumeAttachment gfs1-data"].inputs["stopInstanceBeforeDetaching"] is True
     assert "ec2.Instance gfs1" not in aws_wordpress.after("ebs.Volume gfs1-data")
 
 
-def test_disks_are_found_by_the_name_that_nitro_gives_them(aws_wordpress: Graph) -> None:
+def test_disks_are_found_by_nitros_names(aws_wordpress: Graph) -> None:
     text = aws_wordpress["remote.Command gfs1-brick"].inputs["create"]
     assert "DISK=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_volgfs1data " in text

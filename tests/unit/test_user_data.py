@@ -1,4 +1,4 @@
-"""What a machine is told at its first boot."""
+"""User data of a new machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARTS = ["base", "gluster", "web", "wordpress"]
 
 
 def parts(text: str) -> dict[str, Message]:
-    """The MIME parts, by file name, as cloud-init goes through them."""
+    """The MIME parts by file name, in the order in which cloud-init reads them."""
     return {
         str(part.get_filename()): part for part in email.message_from_string(text).walk() if not part.is_multipart()
     }
@@ -29,7 +29,7 @@ def content(part: Message) -> str:
     return str(part.get_payload())
 
 
-def test_every_named_part_is_in_it_in_order_and_the_host_key_last() -> None:
+def test_user_data_has_the_named_parts_in_order_and_then_the_host_key() -> None:
     assert list(parts(render(PARTS, PRIVATE, PUBLIC))) == [
         "base.yaml",
         "gluster.yaml",
@@ -39,7 +39,7 @@ def test_every_named_part_is_in_it_in_order_and_the_host_key_last() -> None:
     ]
 
 
-def test_the_host_key_is_the_only_one_the_machine_has() -> None:
+def test_the_machine_has_no_other_host_key() -> None:
     assert yaml.safe_load(content(parts(render([], PRIVATE, PUBLIC))["host-key.yaml"])) == {
         "ssh_deletekeys": True,
         "ssh_keys": {"ed25519_private": PRIVATE, "ed25519_public": PUBLIC},
@@ -47,27 +47,27 @@ def test_the_host_key_is_the_only_one_the_machine_has() -> None:
 
 
 def test_the_packages_of_every_part_are_installed() -> None:
-    """cloud-init keeps only one part's list unless each part says that its own is appended."""
+    """cloud-init keeps only one part's list unless each part asks for its list to be appended."""
     for part in parts(render(PARTS, PRIVATE, PUBLIC)).values():
         assert part["Merge-Type"] == "list(append)+dict(no_replace,recurse_list)+str()"
 
 
-def test_the_same_machine_gets_the_same_text_every_time() -> None:
+def test_user_data_is_the_same_every_time() -> None:
     assert render(PARTS, PRIVATE, PUBLIC) == render(PARTS, PRIVATE, PUBLIC)
 
 
-def test_a_part_reaches_the_machine_as_it_stands() -> None:
+def test_a_part_is_not_altered() -> None:
     part = parts(render(["base"], PRIVATE, PUBLIC))["base.yaml"]
     assert content(part) == (ROOT / "cloud-init" / "base.yaml").read_text()
 
 
-def test_the_whole_fits_into_what_a_cloud_takes() -> None:
+def test_user_data_fits_the_limit() -> None:
     assert len(render(PARTS, "k" * 420, PUBLIC).encode()) < LIMIT
 
 
-def test_a_text_that_is_too_large_is_refused_before_a_cloud_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_data_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_data, "LIMIT", 1000)
-    with pytest.raises(ValueError, match="a cloud takes 1000"):
+    with pytest.raises(ValueError, match="a cloud accepts only 1000"):
         render(PARTS, PRIVATE, PUBLIC)
 
 

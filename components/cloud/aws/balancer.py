@@ -1,4 +1,4 @@
-"""The load balancer: an application load balancer over the zones."""
+"""The application load balancer, in all zones of the site."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from components.cloud.aws.node import Node
 
 @dataclass(frozen=True)
 class BalancerArgs:
-    """`site`: the port it sends visitors to, and the path that it asks for health."""
+    """`balancer`: the settings. `site`: the nodes' port and health check. `nodes`: all nodes by name."""
 
     balancer: settings.Balancer
     network: Network
@@ -25,7 +25,7 @@ class BalancerArgs:
 
 
 class Balancer(pulumi.ComponentResource):
-    """Sends visitors to the nodes that answer (load balancer, target group, attachments, listeners)."""
+    """A load balancer that sends visitors to healthy nodes (load balancer, target group, attachments, listeners)."""
 
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:aws:Balancer", name, None, opts)
@@ -39,9 +39,9 @@ class Balancer(pulumi.ComponentResource):
             subnets=list(network.subnets.values()),
             drop_invalid_header_fields=True,
             tags={"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()},
-            # Amazon refuses one that faces the internet in subnets without a way there
+            # Amazon refuses an internet-facing load balancer in subnets without a route to the internet
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[out for zone in network.egress.values() for out in zone]
+                parent=self, depends_on=[route for routes in network.egress.values() for route in routes]
             ),
         )
         targets = lb.TargetGroup(
@@ -50,7 +50,7 @@ class Balancer(pulumi.ComponentResource):
             port=args.site.web_port,
             protocol="HTTP",
             target_type="instance",
-            # as short as Amazon lets a check be: a lost node is left after two misses
+            # the shortest check that Amazon allows: two failures take a lost node out
             health_check=lb.TargetGroupHealthCheckArgs(
                 path=args.site.health_path,
                 matcher="200",

@@ -1,4 +1,4 @@
-"""The certificates that RDS's own are signed by."""
+"""Root certificates of RDS."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ BUNDLE = Path(__file__).with_name("rds-ca.pem")
 
 
 def database_ca(region: str) -> str:
-    """The roots of one region, as PEM text.
+    """Root certificates of RDS in one region, as PEM text.
 
-    Raises pulumi.RunError for a region that the bundle does not know.
+    Raises pulumi.RunError for a region that the bundle lacks.
     """
     roots = re.findall(
         rf"^# Amazon RDS {re.escape(region)} Root CA .*\n((?:.+\n)+)", BUNDLE.read_text(), flags=re.MULTILINE

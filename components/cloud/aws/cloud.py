@@ -1,4 +1,4 @@
-"""A site's machines, database and load balancer on Amazon."""
+"""The cloud Amazon: all its resources for a site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from components.cloud.aws.virtual_ip import SCRIPT, VirtualIp
 
 
 class Aws:
-    """What `components.cloud.Cloud` describes, rented from Amazon."""
+    """The site's resources on Amazon; implements `components.cloud.interface.Cloud`."""
 
     def __init__(self, settings: AwsSettings, site: interface.SiteSpec) -> None:
         zones = {node.zone for node in settings.nodes.values()}

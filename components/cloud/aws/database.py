@@ -1,4 +1,4 @@
-"""The database: RDS, on two hosts in two zones."""
+"""The database: RDS, with a standby in a second zone."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ from components.cloud.aws.network import Network
 from components.cloud.aws.settings import AwsSettings
 
 NAME = "wordpress"
-"""Of the database and of its user."""
+"""Name of the database and of its user."""
 
 
 @dataclass(frozen=True)
 class DatabaseArgs:
+    """`network`: subnets and security group of the database."""
+
     settings: AwsSettings
     network: Network
 
 
 class Database(pulumi.ComponentResource):
-    """MySQL or MariaDB that lets in nobody without TLS (instance, subnet group, parameter group, password)."""
+    """MySQL or MariaDB that requires TLS (instance, subnet group, parameter group, password)."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:aws:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        wanted, network, protect = args.settings.database, args.network, args.settings.protect_data
+        config, network, protect = args.settings.database, args.network, args.settings.protect_data
 
-        # letters and digits: RDS refuses some of the others
+        # letters and digits only: RDS refuses some other characters
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
         subnets = rds.SubnetGroup(name, subnet_ids=list(network.subnets.values()), opts=child)
         parameters = rds.ParameterGroup(
             name,
-            family=f"{wanted.engine}{'.'.join(wanted.engine_version.split('.')[:2])}",
+            family=f"{config.engine}{'.'.join(config.engine_version.split('.')[:2])}",
             parameters=[rds.ParameterGroupParameterArgs(name="require_secure_transport", value="1")],
             opts=child,
         )
         instance = rds.Instance(
             name,
-            engine=wanted.engine,
-            engine_version=wanted.engine_version,
-            instance_class=wanted.instance_class,
-            allocated_storage=wanted.storage_gb,
+            engine=config.engine,
+            engine_version=config.engine_version,
+            instance_class=config.instance_class,
+            allocated_storage=config.storage_gb,
             storage_type="gp3",
             storage_encrypted=True,
             db_name=NAME,
@@ -56,14 +58,14 @@ class Database(pulumi.ComponentResource):
             parameter_group_name=parameters.name,
             multi_az=True,
             publicly_accessible=False,
-            backup_retention_period=wanted.backup_days,
+            backup_retention_period=config.backup_days,
             copy_tags_to_snapshot=True,
-            # at once, while the operator looks on, and not some night in the maintenance window
+            # while the operator is present, not later in the maintenance window
             apply_immediately=True,
             deletion_protection=protect,
             skip_final_snapshot=False,
-            # the subnet group's name is this stack's own, so that a second life of the stack finds its name free
-            final_snapshot_identifier=subnets.name.apply(lambda own: f"{own}-final"),
+            # the subnet group's name is unique, so that destroying a later stack does not clash with this snapshot
+            final_snapshot_identifier=subnets.name.apply(lambda group: f"{group}-final"),
             tags={"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()},
             opts=pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect),
         )

@@ -1,4 +1,4 @@
-"""The VPC, a public subnet for each zone, and who may talk to whom."""
+"""The VPC, a public subnet for each zone, and the security groups."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from components.cloud.interface import SiteSpec
 ANYWHERE = "0.0.0.0/0"
 
 VIRTUAL_IP = 250
-"""Place of a balancer's second private address in its zone's subnet; Amazon gives out others from the beginning."""
+"""Offset of a balancer's second private address in its zone's subnet; Amazon assigns addresses from the low end."""
 
 VRRP = "112"
-"""The number of the protocol by which balancers watch each other (RFC 5798)."""
+"""IP protocol number of VRRP, by which balancers watch each other (RFC 5798)."""
 
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`zones`: those that have a node. `site`: which ports are open between whom."""
+    """`network`: the settings. `zones`: zones that have a node. `site`: the ports to open."""
 
     network: settings.Network
     zones: Iterable[str]
@@ -33,22 +33,22 @@ class NetworkArgs:
 def subnet_range(cidr: IPv4Network, zone: str) -> IPv4Network:
     """The /24 of a zone: the first for the zone with letter a, the second for b, and so on.
 
-    By the letter and not by the order of the zones in use, so that a zone that comes or goes moves no other: a subnet
-    whose range changes is replaced, with every machine in it.
+    The letter decides, not the order of the zones in use, so that adding or removing a zone moves no other: a changed
+    range replaces the subnet and every machine in it.
     """
     return IPv4Network((int(cidr.network_address) + (ord(zone[-1]) - ord("a")) * 256, 24))
 
 
 def virtual_ip_address(cidr: IPv4Network, zone: str) -> str:
-    """The private address that a balancer in a zone has for the site's elastic IP, beside its own."""
+    """A balancer's second private address, which the elastic IP maps to."""
     return str(subnet_range(cidr, zone)[VIRTUAL_IP])
 
 
 class Network(pulumi.ComponentResource):
-    """Where the site's machines have their addresses (VPC, subnets, internet gateway, routes, security groups).
+    """The network of the site's machines (VPC, subnets, internet gateway, routes, security groups).
 
-    Every machine has a public address, because it needs the way out for its packages and `pulumi up` needs the way in;
-    the security groups let in nothing but SSH from the configured networks. The database's have none.
+    Every machine has a public address, because it fetches packages and `pulumi up` connects to it; from outside, the
+    security groups admit only SSH from the configured networks. The database has no public address.
     """
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -62,7 +62,7 @@ class Network(pulumi.ComponentResource):
             self.subnets: Mapping[str, pulumi.Input[str]] = {zone: args.network.subnets[zone] for zone in zones}
             self.egress: Mapping[str, list[pulumi.Resource]] = {zone: [] for zone in zones}
         else:
-            self._make(args.network.cidr, zones)
+            self._create_vpc(args.network.cidr, zones)
 
         self.node_group = self._group("node", "The nodes: web from the load balancer, storage from each other.")
         self._admit_operators_and_peers(args.network.ssh_from, args.site)
@@ -75,19 +75,19 @@ class Network(pulumi.ComponentResource):
 
         self.register_outputs({"vpc": self.vpc, "subnets": self.subnets})
 
-    def _make(self, cidr: IPv4Network, zones: list[str]) -> None:
-        """A VPC of our own."""
-        made = ec2.Vpc(
+    def _create_vpc(self, cidr: IPv4Network, zones: list[str]) -> None:
+        """Create a VPC with a public subnet in each zone."""
+        created = ec2.Vpc(
             "site",
             cidr_block=str(cidr),
             enable_dns_hostnames=True,
             tags={"Name": pulumi.get_stack()},
             opts=self._child,
         )
-        gateway = ec2.InternetGateway("site", vpc_id=made.id, tags={"Name": pulumi.get_stack()}, opts=self._child)
+        gateway = ec2.InternetGateway("site", vpc_id=created.id, tags={"Name": pulumi.get_stack()}, opts=self._child)
         table = ec2.RouteTable(
             "public",
-            vpc_id=made.id,
+            vpc_id=created.id,
             routes=[ec2.RouteTableRouteArgs(cidr_block=ANYWHERE, gateway_id=gateway.id)],
             tags={"Name": f"{pulumi.get_stack()}-public"},
             opts=self._child,
@@ -95,7 +95,7 @@ class Network(pulumi.ComponentResource):
         subnets = {
             zone: ec2.Subnet(
                 zone,
-                vpc_id=made.id,
+                vpc_id=created.id,
                 availability_zone=zone,
                 cidr_block=str(subnet_range(cidr, zone)),
                 tags={"Name": f"{pulumi.get_stack()}-{zone}"},
@@ -103,8 +103,8 @@ class Network(pulumi.ComponentResource):
             )
             for zone in zones
         }
-        self.vpc = made.id
-        self.cidr = made.cidr_block
+        self.vpc = created.id
+        self.cidr = created.cidr_block
         self.subnets = {zone: subnet.id for zone, subnet in subnets.items()}
         self.egress = {
             zone: [ec2.RouteTableAssociation(zone, route_table_id=table.id, subnet_id=subnet.id, opts=self._child)]
@@ -121,31 +121,31 @@ class Network(pulumi.ComponentResource):
         )
 
     def _admit_operators_and_peers(self, ssh_from: Iterable[IPv4Network], site: SiteSpec) -> None:
-        """Whatever has no rule here or below is closed."""
+        """Open SSH to operators and storage to peers. Every port without a rule stays closed."""
         node = self.node_group
         self.node_rules: list[pulumi.Resource] = [
             *(
-                self._let_in(
+                self._ingress_rule(
                     f"node-{ports.purpose}",
                     node,
                     ports.range.first,
                     ports.range.last,
                     referenced_security_group_id=node.id,
                 )
-                for ports in (*site.peers, *site.neighbours)
+                for ports in (*site.peers, *site.balanced_peers)
             ),
-            *(self._let_in(f"node-ssh-{cidr}", node, 22, 22, cidr_ipv4=str(cidr)) for cidr in ssh_from),
+            *(self._ingress_rule(f"node-ssh-{cidr}", node, 22, 22, cidr_ipv4=str(cidr)) for cidr in ssh_from),
         ]
         out = vpc.SecurityGroupEgressRule(
             "node-out", security_group_id=node.id, ip_protocol="-1", cidr_ipv4=ANYWHERE, opts=self._child
         )
-        # a machine that boots before it has its way out fails to fetch its packages
+        # a machine that boots before these routes exist fails to fetch its packages
         self.egress = {zone: [*routes, out] for zone, routes in self.egress.items()}
 
     def _admit_visitors_by_balancer(self, web_port: int) -> None:
         self.balancer_group = self._group("balancer", "The load balancer: HTTP and HTTPS from anywhere.")
         for scheme, port in (("http", 80), ("https", 443)):
-            self._let_in(f"balancer-{scheme}", self.balancer_group, port, port, cidr_ipv4=ANYWHERE)
+            self._ingress_rule(f"balancer-{scheme}", self.balancer_group, port, port, cidr_ipv4=ANYWHERE)
         vpc.SecurityGroupEgressRule(
             "balancer-web",
             security_group_id=self.balancer_group.id,
@@ -156,7 +156,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         self.node_rules.append(
-            self._let_in(
+            self._ingress_rule(
                 "node-web", self.node_group, web_port, web_port, referenced_security_group_id=self.balancer_group.id
             )
         )
@@ -164,7 +164,7 @@ class Network(pulumi.ComponentResource):
     def _admit_visitors(self) -> None:
         self.virtual_ip_group = self._group("entrance", "The balancers: HTTP and HTTPS from anywhere.")
         for scheme, port in (("http", 80), ("https", 443)):
-            self._let_in(f"entrance-{scheme}", self.virtual_ip_group, port, port, cidr_ipv4=ANYWHERE)
+            self._ingress_rule(f"entrance-{scheme}", self.virtual_ip_group, port, port, cidr_ipv4=ANYWHERE)
         vpc.SecurityGroupIngressRule(
             "entrance-vrrp",
             security_group_id=self.virtual_ip_group.id,
@@ -175,11 +175,11 @@ class Network(pulumi.ComponentResource):
 
     def _admit_nodes_to_database(self) -> None:
         self.database_group = self._group("database", "The database: MySQL from the nodes.")
-        self.database_rule = self._let_in(
+        self.database_rule = self._ingress_rule(
             "database-mysql", self.database_group, 3306, 3306, referenced_security_group_id=self.node_group.id
         )
 
-    def _let_in(
+    def _ingress_rule(
         self,
         name: str,
         group: ec2.SecurityGroup,

@@ -1,4 +1,4 @@
-"""A node on Amazon: an EC2 instance, and an EBS volume in its zone."""
+"""A node on Amazon: an EC2 instance, and an EBS volume in the same zone."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from components.machine.remote import RemoteHost
 from components.machine.user_data import render
 
 DEBIAN = "136693071363"
-"""Debian's own account (wiki.debian.org/Cloud/AmazonEC2Image)."""
+"""Debian's account on Amazon, the owner of its images (wiki.debian.org/Cloud/AmazonEC2Image)."""
 
 USER = "admin"
-"""That Debian's images let in."""
+"""Login user of Debian's images."""
 
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`virtual_ip`: for a machine that visitors connect to. `machine`: its user data and its data disk."""
+    """`virtual_ip`: the site's elastic IP, if it has one. `machine`: user data, disk size and role of this node."""
 
     settings: AwsSettings
     network: Network
@@ -36,7 +36,7 @@ class NodeArgs:
 
 
 class Node(pulumi.ComponentResource):
-    """A machine with a data disk that outlives it (instance, host key, volume, attachment, first step `ready`)."""
+    """An instance, and a data disk that survives it (instance, host key, volume, attachment, first step)."""
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:aws:Node", name, None, opts)
@@ -49,7 +49,7 @@ class Node(pulumi.ComponentResource):
         public_key = key.public_key_openssh.apply(str.strip)
         virtual_ip = args.virtual_ip if args.machine.virtual_ip else None
         parts = [*args.machine.user_data, "elastic-ip"] if virtual_ip else args.machine.user_data
-        # a secret, as the key in it is one
+        # secret, because it contains the private host key
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
             lambda keys: base64.b64encode(render(parts, *keys).encode()).decode()
         )
@@ -72,11 +72,11 @@ class Node(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*network.egress[zone], *(virtual_ip.rights if virtual_ip else [])],
-                # The data disk can be on one machine only, so the old one goes first.
+                depends_on=[*network.egress[zone], *(virtual_ip.permissions if virtual_ip else [])],
+                # a data disk can be attached to one machine only, so the old machine has to release it first
                 delete_before_replace=True,
-                # A new image would replace every node at once, and new user data stop every node at once; both are
-                # for the first boot only. `pulumi up --target-replace` takes them to one node at a time.
+                # A new image would replace all nodes at once, and new user data would stop all nodes at once. Both
+                # matter only at first boot; `pulumi up --target-replace` applies them to one node at a time.
                 ignore_changes=["ami", "user_data_base64"],
             ),
         )
@@ -118,17 +118,17 @@ class Node(pulumi.ComponentResource):
             device_name="/dev/xvdf",
             instance_id=self.instance.id,
             volume_id=volume.id,
-            # a disk torn off a running machine loses what is not yet written
+            # detaching a disk from a running machine would lose unwritten data
             stop_instance_before_detaching=True,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
-        # Nitro's udev rule: NVMe serial numbers are volume ids without the hyphen
+        # Nitro's device names end in the volume's id without its hyphen
         path = volume.id.apply(lambda id_: f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{id_.replace('-', '')}")
         return interface.Disk(path, size_gb, [attachment])
 
 
 def newest_debian(parent: pulumi.Resource) -> pulumi.Output[str]:
-    """The id of Debian 12's newest image."""
+    """The id of the newest Debian 12 image."""
     return ec2.get_ami_output(
         owners=[DEBIAN],
         most_recent=True,

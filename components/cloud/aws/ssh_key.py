@@ -1,4 +1,4 @@
-"""The key that the nodes are logged in with."""
+"""The SSH key that logs in to the nodes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.formerly import formerly
 
 
 class SshKey(pulumi.ComponentResource):
-    """One SSH key for the stack, known to Amazon by its public half (TLS private key, key pair)."""
+    """One SSH key for the stack, its public half registered with Amazon (TLS private key, key pair)."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:aws:SshKey", name, None, formerly("ha-wordpress:aws:Login", opts))

@@ -1,4 +1,4 @@
-"""The one address that the balancers share: an elastic IP, moved by whoever takes over."""
+"""The virtual IP of the balancers: an elastic IP that the active balancer moves to itself."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SCRIPT = Path(__file__).with_name("failover.sh")
 
 
 class VirtualIp(pulumi.ComponentResource):
-    """An address that stays, and the right to move it (elastic IP, role, policy, instance profile).
+    """An elastic IP, and the permission for instances to move it (elastic IP, role, policy, instance profile).
 
-    It comes to a second private address of the balancer (network.py): on the first one it would take the place of the
-    machine's own public address, by which `pulumi up` logs in (EC2 user guide, "Elastic IP addresses").
+    The elastic IP maps to a second private address of the balancer (network.py). On the first private address it would
+    replace the machine's public address, which `pulumi up` connects to (EC2 user guide, "Elastic IP addresses").
     """
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -25,22 +25,22 @@ class VirtualIp(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         tags = {"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()}
         self.address = ec2.Eip(name, domain="vpc", tags=tags, opts=child)
-        role = iam.Role(name, assume_role_policy=json.dumps(MAY_BE_AN_INSTANCE), tags=tags, opts=child)
-        policy = iam.RolePolicy(name, role=role.id, policy=self.address.arn.apply(may_move), opts=child)
+        role = iam.Role(name, assume_role_policy=json.dumps(ASSUMED_BY_EC2), tags=tags, opts=child)
+        policy = iam.RolePolicy(name, role=role.id, policy=self.address.arn.apply(associate_policy), opts=child)
         profile = iam.InstanceProfile(name, role=role.name, tags=tags, opts=child)
         self.profile = profile.name
-        self.rights: list[pulumi.Resource] = [policy]
+        self.permissions: list[pulumi.Resource] = [policy]
         self.register_outputs({"address": self.address.public_ip})
 
 
-MAY_BE_AN_INSTANCE = {
+ASSUMED_BY_EC2 = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 
 
-def may_move(address: str) -> str:
-    """The policy that lets an instance take this address, and no other; `address`: its ARN."""
+def associate_policy(address: str) -> str:
+    """IAM policy that lets an instance associate this elastic IP and no other. `address`: the elastic IP's ARN."""
     account = address.rsplit(":", 1)[0]
     return json.dumps(
         {

@@ -1,4 +1,4 @@
-"""The load balancer, and the doors in the droplets behind it: its own, and theirs to each other."""
+"""The load balancer, and the firewall of the droplets behind it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components.cloud import interface
-from components.cloud.digitalocean.network import Network, let_in, port_range
+from components.cloud.digitalocean.network import Network, inbound_rule, port_range
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 
 
 @dataclass(frozen=True)
 class BalancerArgs:
-    """`site`: the port it sends visitors to, and the path that it asks for health."""
+    """`site`: the droplets' port, health check, and ports between them."""
 
     settings: DigitalOceanSettings
     network: Network
@@ -22,9 +22,9 @@ class BalancerArgs:
 
 
 class Balancer(pulumi.ComponentResource):
-    """Sends visitors to the droplets that answer (load balancer, firewall).
+    """A load balancer that sends visitors to healthy droplets (load balancer, firewall).
 
-    It finds them by their tag and not by their ids, so that a droplet that comes or goes changes nothing here.
+    It selects the droplets by tag, not by id, so that adding or removing a droplet changes nothing here.
     """
 
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -39,7 +39,7 @@ class Balancer(pulumi.ComponentResource):
             name=stack,
             region=settings.region,
             vpc_uuid=network.vpc,
-            # one of them may be lost
+            # two load balancer nodes, so that one may fail
             size_unit=2,
             droplet_tag=network.tags["web"],
             forwarding_rules=[
@@ -48,13 +48,13 @@ class Balancer(pulumi.ComponentResource):
                     entry_port=port,
                     target_protocol="http",
                     target_port=site.web_port,
-                    certificate_name=shown,
+                    certificate_name=entry_certificate,
                 )
-                for protocol, port, shown in entries
+                for protocol, port, entry_certificate in entries
             ],
             redirect_http_to_https=bool(certificate),
-            # as short as DigitalOcean lets a check be (terraform-provider-digitalocean, loadbalancer): a lost droplet
-            # is left after two misses
+            # the shortest check that DigitalOcean allows (terraform-provider-digitalocean, loadbalancer): two failures
+            # take a lost droplet out
             healthcheck=digitalocean.LoadBalancerHealthcheckArgs(
                 protocol="http",
                 port=site.web_port,
@@ -71,8 +71,11 @@ class Balancer(pulumi.ComponentResource):
             name=f"{stack}-web",
             tags=[network.tags["web"]],
             inbound_rules=[
-                let_in(str(site.web_port), source_load_balancer_uids=[balancer.id]),
-                *(let_in(port_range(ports.range), source_tags=[network.tags["web"]]) for ports in site.neighbours),
+                inbound_rule(str(site.web_port), source_load_balancer_uids=[balancer.id]),
+                *(
+                    inbound_rule(port_range(ports.range), source_tags=[network.tags["web"]])
+                    for ports in site.balanced_peers
+                ),
             ],
             opts=child,
         )

@@ -1,4 +1,4 @@
-"""DigitalOcean: droplets with block-storage volumes, managed MySQL, and a load balancer or a reserved IP."""
+"""The cloud DigitalOcean: all its resources for a site."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from components.cloud.digitalocean.virtual_ip import VirtualIp, VirtualIpArgs
 
 
 class DigitalOcean:
-    """What a site rents from DigitalOcean, as `components.cloud.Cloud` describes it.
+    """The site's resources on DigitalOcean; implements `components.cloud.interface.Cloud`.
 
-    Raises pulumi.RunError for a stack whose name DigitalOcean does not take in the names of things.
+    Raises pulumi.RunError if DigitalOcean does not accept the stack's name as a part of resource names.
     """
 
     def __init__(self, settings: DigitalOceanSettings, site: interface.SiteSpec) -> None:
         stack = pulumi.get_stack()
-        # what VPCs, firewalls, load balancers and tags all take
+        # the characters that VPCs, firewalls, load balancers and tags all accept
         if not re.fullmatch(r"[a-zA-Z0-9-]+", stack):
             raise pulumi.RunError(
-                f"{stack!r} is part of names on DigitalOcean; name the stack with a-z, 0-9 and - only"
+                f"the stack's name {stack!r} is not accepted in names on DigitalOcean; use only letters, digits and -"
             )
         network = Network("network", NetworkArgs(settings, site))
         ssh_key = SshKey("login")

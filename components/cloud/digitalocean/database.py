@@ -12,29 +12,29 @@ from components.cloud.digitalocean.network import Network
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 
 NAME = "wordpress"
-"""Of the database and of its user."""
+"""Name of the database and of its user."""
 
 
 @dataclass(frozen=True)
 class DatabaseArgs:
-    """`network`: whose droplets may connect."""
+    """`network`: the VPC of the cluster, and the tag of the droplets that may connect."""
 
     settings: DigitalOceanSettings
     network: Network
 
 
 class Database(pulumi.ComponentResource):
-    """MySQL on two nodes, open to the site's droplets over TLS (cluster, database, user, trusted source)."""
+    """MySQL on two nodes, open to the site's droplets only (cluster, database, user, trusted source)."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         settings, network = args.settings, args.network
         protect = settings.protect_data
-        # the database too: its tables go with it, whatever becomes of the cluster
+        # the database is protected like the cluster: deleting it deletes its tables
         data = pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect)
 
-        # named by the provider and known by its tag, as the data disks are (node.py)
+        # named by the provider and identified by its tag, like the data disks (node.py)
         cluster = digitalocean.DatabaseCluster(
             name,
             engine="mysql",
@@ -48,23 +48,21 @@ class Database(pulumi.ComponentResource):
         )
         database = digitalocean.DatabaseDb(NAME, cluster_id=cluster.id, name=NAME, opts=data)
         user = digitalocean.DatabaseUser(NAME, cluster_id=cluster.id, name=NAME, opts=child)
-        # without any trusted source a cluster is open to the world
+        # a cluster without a trusted source is open to the internet
         firewall = digitalocean.DatabaseFirewall(
             name,
             cluster_id=cluster.id,
             rules=[digitalocean.DatabaseFirewallRuleArgs(type="tag", value=network.tags["site"])],
             opts=child,
         )
-        authority = digitalocean.get_database_ca_output(
-            cluster_id=cluster.id, opts=pulumi.InvokeOutputOptions(parent=self)
-        )
+        ca = digitalocean.get_database_ca_output(cluster_id=cluster.id, opts=pulumi.InvokeOutputOptions(parent=self))
         self.database = interface.Database(
             address=cluster.private_host,
             port=cluster.port,
             name=NAME,
             user=NAME,
             password=user.password,
-            ca=authority.certificate,
+            ca=ca.certificate,
             reachable=[database, user, firewall],
         )
         self.register_outputs({"address": cluster.private_host})

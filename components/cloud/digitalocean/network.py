@@ -1,4 +1,4 @@
-"""The VPC, the tags by which DigitalOcean knows which droplet does what, and who may talk to whom."""
+"""The VPC, the tags of the droplets, and the firewalls that apply by tag."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.cloud.digitalocean.vxlan_tunnel import PORT as LINK
+from components.cloud.digitalocean.vxlan_tunnel import PORT as VXLAN_PORT
 from components.cloud.interface import MachineSpec, SiteSpec
 from components.config.settings import PortRange
 
@@ -18,18 +18,18 @@ ANYWHERE = ["0.0.0.0/0", "::/0"]
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`site`: which ports are open between whom."""
+    """`site`: the ports to open."""
 
     settings: DigitalOceanSettings
     site: SiteSpec
 
 
 class Network(pulumi.ComponentResource):
-    """Where the site's droplets have their private addresses, and what is let through to them (VPC, tags, firewalls).
+    """The private network of the site's droplets and their firewalls (VPC, tags, firewalls).
 
-    Firewalls go by tag: a droplet has them from its first moment, and a new droplet changes none. A droplet lets in
-    what a rule of any of its firewalls allows, on its public and on its private interface; the load balancer's is
-    beside it (balancer.py).
+    Firewalls apply by tag: they protect a droplet as soon as it exists, and a new droplet changes none. The rules of
+    all firewalls of a droplet add up, and apply to its public and its private interface. The firewall of the droplets
+    behind the load balancer is in balancer.py.
     """
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -37,11 +37,11 @@ class Network(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         settings, site, stack = args.settings, args.site, pulumi.get_stack()
 
-        made = digitalocean.Vpc(
+        vpc = digitalocean.Vpc(
             name, name=stack, region=settings.region, ip_range=str(settings.network.cidr), opts=child
         )
-        self.vpc = made.id
-        self.cidr = made.ip_range
+        self.vpc = vpc.id
+        self.cidr = vpc.ip_range
         tags = {"site": stack}
         if site.balanced:
             tags["web"] = f"{stack}-web"
@@ -54,11 +54,11 @@ class Network(pulumi.ComponentResource):
             name=f"{stack}-nodes",
             tags=[self.tags["site"]],
             inbound_rules=[
-                let_in("22", source_addresses=[str(cidr) for cidr in settings.network.ssh_from]),
+                inbound_rule("22", source_addresses=[str(cidr) for cidr in settings.network.ssh_from]),
                 *(
-                    # By range and not by tag: a tag stands for the public addresses of its droplets as well. The VPC
-                    # is this stack's own: no machine of anybody else has an address in it.
-                    let_in(port_range(ports.range), source_addresses=[self.cidr])
+                    # By range, not by tag: a tag also stands for the public addresses of its droplets. Only machines
+                    # of this stack have addresses in the VPC's range.
+                    inbound_rule(port_range(ports.range), source_addresses=[self.cidr])
                     for ports in site.peers
                 ),
             ],
@@ -79,8 +79,8 @@ class Network(pulumi.ComponentResource):
                 name=f"{stack}-entrance",
                 tags=[self.tags["entrance"]],
                 inbound_rules=[
-                    *(let_in(port, source_addresses=ANYWHERE) for port in ("80", "443")),
-                    let_in(LINK, protocol="udp", source_addresses=[self.cidr]),
+                    *(inbound_rule(port, source_addresses=ANYWHERE) for port in ("80", "443")),
+                    inbound_rule(VXLAN_PORT, protocol="udp", source_addresses=[self.cidr]),
                 ],
                 opts=child,
             )
@@ -88,17 +88,17 @@ class Network(pulumi.ComponentResource):
         self.register_outputs({"vpc": self.vpc, "cidr": self.cidr})
 
     def tags_for(self, machine: MachineSpec) -> list[pulumi.Output[str]]:
-        """The tags of a droplet that does this work."""
-        wanted = {"site": True, "web": machine.balanced, "entrance": machine.virtual_ip}
-        return [tag for name, tag in self.tags.items() if wanted[name]]
+        """The tags of the droplet of this machine."""
+        applies = {"site": True, "web": machine.balanced, "entrance": machine.virtual_ip}
+        return [tag for name, tag in self.tags.items() if applies[name]]
 
 
 def port_range(ports: PortRange) -> str:
-    """As DigitalOcean writes it."""
+    """A port range in DigitalOcean's notation."""
     return str(ports.first) if ports.first == ports.last else f"{ports.first}-{ports.last}"
 
 
-def let_in(
+def inbound_rule(
     ports: str,
     *,
     protocol: str = "tcp",
@@ -106,7 +106,7 @@ def let_in(
     source_tags: Sequence[pulumi.Input[str]] | None = None,
     source_load_balancer_uids: Sequence[pulumi.Input[str]] | None = None,
 ) -> digitalocean.FirewallInboundRuleArgs:
-    """A rule that lets someone in; `ports`: one, or a range such as 49152-49251."""
+    """A firewall rule that admits traffic. `ports`: one port, or a range such as 49152-49251."""
     return digitalocean.FirewallInboundRuleArgs(
         protocol=protocol,
         port_range=ports,

@@ -1,4 +1,4 @@
-"""A node on DigitalOcean: a droplet, and a block-storage volume where it has work for one."""
+"""A node on DigitalOcean: a droplet, and a block-storage volume if the node holds a brick."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from components.machine.remote import RemoteHost
 from components.machine.user_data import render
 
 USER = "root"
-"""That DigitalOcean's images let in."""
+"""Login user of DigitalOcean's images."""
 
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`machine`: what the droplet is made of, whether it needs a data disk, and who may reach it."""
+    """`machine`: user data, disk size and role of this node."""
 
     settings: DigitalOceanSettings
     network: Network
@@ -30,7 +30,7 @@ class NodeArgs:
 
 
 class Node(pulumi.ComponentResource):
-    """A droplet (with its host key and first step `ready`), and a data disk that outlives it (volume, attachment)."""
+    """A droplet, and a data disk that survives it (droplet, host key, volume, attachment, first step)."""
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Node", name, None, opts)
@@ -39,7 +39,7 @@ class Node(pulumi.ComponentResource):
 
         key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=self._child)
         public_key = key.public_key_openssh.apply(str.strip)
-        # a secret, as the key in it is one
+        # secret, because it contains the private host key
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
             lambda keys: render(args.machine.user_data, *keys)
         )
@@ -52,17 +52,17 @@ class Node(pulumi.ComponentResource):
             vpc_uuid=network.vpc,
             ssh_keys=[args.ssh_key.fingerprint],
             user_data=user_data,
-            # what clients have written and not yet sent gets its time
+            # leaves GlusterFS clients time to send their last writes
             graceful_shutdown=True,
             tags=network.tags_for(args.machine),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # it is behind its firewalls from its first moment
+                # the firewalls exist before the droplet, so that it is never unprotected
                 depends_on=network.firewalls,
-                # The data disk can be on one machine only, so the old one goes first.
+                # a data disk can be attached to one machine only, so the old machine has to release it first
                 delete_before_replace=True,
-                # A new image would replace every node at once, and so would new user data; both are for the first
-                # boot only. `pulumi up --target-replace` takes them to one node at a time.
+                # A new image or new user data would replace all nodes at once. Both matter only at first boot;
+                # `pulumi up --target-replace` applies them to one node at a time.
                 ignore_changes=["image", "user_data"],
             ),
         )
@@ -79,7 +79,7 @@ class Node(pulumi.ComponentResource):
         )
         self.node = interface.Node(
             name=name,
-            # droplets have none below the region
+            # DigitalOcean has no zones within a region
             zone=settings.region,
             host=host,
             private_address=self.droplet.ipv4_address_private,
@@ -93,8 +93,8 @@ class Node(pulumi.ComponentResource):
     def _disk(self, name: str, args: NodeArgs, size_gb: int) -> interface.Disk:
         protect = args.settings.protect_data
         volume = digitalocean.Volume(
-            # Without a name of ours: names are unique in a region, and a disk that an earlier life of the stack has
-            # left keeps its own. The tag says whose it is.
+            # The provider generates the volume's name. A fixed name could clash with a disk that an earlier stack of
+            # this name left behind, because names are unique in a region. The tag shows which stack owns the disk.
             name,
             region=args.settings.region,
             size=size_gb,
@@ -107,5 +107,5 @@ class Node(pulumi.ComponentResource):
             volume_id=volume.id,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
-        path = volume.name.apply(lambda given: f"/dev/disk/by-id/scsi-0DO_Volume_{given}")
+        path = volume.name.apply(lambda generated: f"/dev/disk/by-id/scsi-0DO_Volume_{generated}")
         return interface.Disk(path=path, size_gb=size_gb, attached=[attachment])

@@ -1,4 +1,4 @@
-"""The one address that the balancers share: a reserved IP, moved by whoever takes over."""
+"""The virtual IP of the balancers: a reserved IP that the active balancer moves to itself."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SCRIPT = Path(__file__).with_name("failover.sh")
 
 @dataclass(frozen=True)
 class VirtualIpArgs:
-    """`nodes`: by name, those that may have the address."""
+    """`nodes`: the balancers, by name."""
 
     settings: DigitalOceanSettings
     nodes: Mapping[str, Node]
 
 
 class VirtualIp(pulumi.ComponentResource):
-    """An address that stays (reserved IP), on the first node to begin with; and links to watch each other over."""
+    """A reserved IP, first assigned to the first balancer, and tunnels for VRRP between all of them."""
 
     def __init__(self, name: str, args: VirtualIpArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(
@@ -38,31 +38,31 @@ class VirtualIp(pulumi.ComponentResource):
             name,
             region=args.settings.region,
             droplet_id=args.nodes[min(args.nodes)].droplet.id.apply(int),
-            # from then on the nodes move it
+            # after the first deployment the balancers move it themselves
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["droplet_id"]),
         )
-        private = {node: made.node.private_address for node, made in args.nodes.items()}
+        private = {name: node.node.private_address for name, node in args.nodes.items()}
         tunnels = {
-            node: VxlanTunnel(
-                node,
+            name: VxlanTunnel(
+                name,
                 VxlanTunnelArgs(
-                    host=made.node.host,
-                    private_address=private[node],
-                    others=[address for other, address in private.items() if other != node],
+                    host=node.node.host,
+                    private_address=private[name],
+                    others=[address for other, address in private.items() if other != name],
                 ),
                 child,
             )
-            for node, made in args.nodes.items()
+            for name, node in args.nodes.items()
         }
         self.virtual_ip = interface.VirtualIp(
             address=reserved.ip_address,
-            peers={node: tunnel.address for node, tunnel in tunnels.items()},
+            peers={name: tunnel.address for name, tunnel in tunnels.items()},
             depends_on=[tunnel.step for tunnel in tunnels.values()],
             failover=interface.FailoverScript(
                 script=SCRIPT.read_text(),
                 params={
-                    node: {"ADDRESS": reserved.ip_address, "DROPLET": made.droplet.id}
-                    for node, made in args.nodes.items()
+                    name: {"ADDRESS": reserved.ip_address, "DROPLET": node.droplet.id}
+                    for name, node in args.nodes.items()
                 },
                 secrets={"TOKEN": pulumi.Output.secret(args.settings.balancer_token.get_secret_value())},
             ),

@@ -1,4 +1,4 @@
-"""A way for VRRP between the balancers, through firewalls that do not know it."""
+"""A VXLAN tunnel that carries VRRP between the balancers, because DigitalOcean's firewalls drop VRRP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PORT = "4789"
 
 @dataclass(frozen=True)
 class VxlanTunnelArgs:
-    """`private_address`: the node's own. `others`: the other balancers' private addresses."""
+    """`host`: the balancer. `private_address`: its own. `others`: the private addresses of the other balancers."""
 
     host: RemoteHost
     private_address: pulumi.Output[str]
@@ -27,17 +27,17 @@ class VxlanTunnelArgs:
 
 
 class VxlanTunnel(pulumi.ComponentResource):
-    """A balancer's end of a network that the balancers have to themselves (one step).
+    """One balancer's end of the tunnel (one step).
 
-    DigitalOcean's firewalls let ICMP, TCP and UDP through, on the private network too (its documentation, "Firewalls
-    Limits"), and VRRP is an IP protocol beside those. So it goes in VXLAN, which is UDP.
+    DigitalOcean's firewalls pass only ICMP, TCP and UDP, on the private network too (its documentation, "Firewalls
+    Limits"). VRRP is another IP protocol, so it travels inside VXLAN, which uses UDP.
     """
 
     def __init__(self, name: str, args: VxlanTunnelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(
             "ha-wordpress:digitalocean:VxlanTunnel", name, None, formerly("ha-wordpress:digitalocean:Link", opts)
         )
-        self.address = args.private_address.apply(on_the_link)
+        self.address = args.private_address.apply(tunnel_address)
         self.step = args.host.run(
             "link",
             SCRIPT,
@@ -51,8 +51,10 @@ class VxlanTunnel(pulumi.ComponentResource):
         self.register_outputs({"address": self.address})
 
 
-def on_the_link(private_address: str) -> str:
-    """A node's address on the link: of a range that nobody uses (RFC 2544), with the last two parts of its private one,
-    which no two nodes of a VPC have in common, as none is larger than a /16.
+def tunnel_address(private_address: str) -> str:
+    """A node's address in the tunnel: 198.19 and the last two parts of its private address.
+
+    The range is reserved for benchmarks (RFC 2544), so no real network uses it. The last two parts are unique in the
+    VPC, because a VPC is never larger than a /16.
     """
     return ".".join(["198.19", *private_address.split(".")[2:]])

@@ -1,1 +1,1 @@
-"""Machines that exist already, on a network of their own."""
+"""Existing machines: the program installs software on them and creates nothing else."""

@@ -1,4 +1,4 @@
-"""A site's machines, as they stand: nothing is made but what runs on them."""
+"""The cloud of existing machines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.machine.remote import RemoteHost, Step
 
 
 class Existing:
-    """What `components.cloud.Cloud` describes, of machines that nobody has to rent."""
+    """The site's existing machines; implements `components.cloud.interface.Cloud`."""
 
     def __init__(self, settings: ExistingSettings, site: interface.SiteSpec) -> None:
         self.operators: Sequence[str] = []
@@ -34,13 +34,13 @@ class Existing:
             )
 
     def _node(self, name: str, settings: ExistingSettings, machine: interface.MachineSpec) -> interface.Node:
-        given = settings.nodes[name]
+        node = settings.nodes[name]
         host = RemoteHost(
             name,
-            address=str(given.public),
-            user=given.user,
+            address=str(node.public),
+            user=node.user,
             private_key=pulumi.Output.secret(settings.ssh_private_key.get_secret_value()),
-            host_key=pulumi.Output.from_input(given.host_key),
+            host_key=pulumi.Output.from_input(node.host_key),
             machine=None,
             reachable=[],
             first=Step("packages", packages.SCRIPT, packages.params(machine.user_data), timeout=900),
@@ -50,7 +50,7 @@ class Existing:
             name=name,
             zone="",
             host=host,
-            private_address=pulumi.Output.from_input(str(given.private)),
-            public_address=pulumi.Output.from_input(str(given.public)),
-            disk=interface.Disk(given.disk, machine.disk_gb, attached=[]) if given.disk and machine.disk_gb else None,
+            private_address=pulumi.Output.from_input(str(node.private)),
+            public_address=pulumi.Output.from_input(str(node.public)),
+            disk=interface.Disk(node.disk, machine.disk_gb, attached=[]) if node.disk and machine.disk_gb else None,
         )

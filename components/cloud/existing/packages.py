@@ -1,4 +1,4 @@
-"""The packages and files that cloud-init would give a machine, for one that exists already."""
+"""The packages and files of cloud-init/, for machines that exist already."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from components.machine.user_data import PARTS
 SCRIPT = Path(__file__).with_suffix(".sh")
 
 BASE = "base"
-"""What a new machine is whatever runs on it; an existing one keeps its own clock, language and package settings."""
+"""Part for new machines only: an existing machine keeps its clock, language and package settings."""
 
 FILE = "==> "
-"""Starts the line before a file's text, followed by its path, as head(1) prints several files."""
+"""Start of the line before a file's text; the file's path follows, as in the output of head(1)."""
 
 
 def params(parts: Sequence[str]) -> dict[str, str]:
-    """What packages.sh is told: the packages, by Debian's names, and the files of the named parts of cloud-init/.
+    """Parameters of packages.sh: the Debian packages and the files of the named parts of cloud-init/.
 
-    Raises ValueError for a part that asks for what an existing machine is not given.
+    Raises ValueError for a part that has anything else than packages and plain files.
     """
     packages: list[str] = []
     files: list[str] = []
@@ -33,14 +33,15 @@ def params(parts: Sequence[str]) -> dict[str, str]:
         packages += content.pop("packages", [])
         for file in content.pop("write_files", []):
             files.append(f"{FILE}{file.pop('path')}\n{file.pop('content').removesuffix(chr(10))}\n")
-            _nothing_else(part, file)
-        _nothing_else(part, content)
+            _refuse_rest(part, file)
+        _refuse_rest(part, content)
     return {"PACKAGES": " ".join(dict.fromkeys(packages)), "FILES": "".join(files)}
 
 
-def _nothing_else(part: str, content: dict[str, Any]) -> None:
+def _refuse_rest(part: str, content: dict[str, Any]) -> None:
+    """Raise ValueError if a part has keys that were not handled."""
     if content:
         raise ValueError(
-            f"cloud-init/{part}.yaml has {', '.join(content)}: existing machines get no more of a part "
-            "than packages, and files of a path and a content."
+            f"cloud-init/{part}.yaml has {', '.join(content)}, but existing machines support only packages, and files "
+            "with a path and content; move the rest into a step."
         )
