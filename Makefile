@@ -14,7 +14,7 @@ DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apa
 MACHINE_TESTS := $(STEPS) $(COMMAND) $(LOADED_DRILLS) $(DRILLS)
 SIDE_BY_SIDE := $(MAKE) --keep-going --output-sync
 
-.PHONY: rehearse test test-unit test-scripts lint $(MACHINE_TESTS)
+.PHONY: docs rehearse test test-unit test-scripts lint $(MACHINE_TESTS)
 
 # The whole stack on machines booted here, with a drill: `make rehearse STACK=… ARGS=…`; `.venv/bin/rehearse --help` is the rest.
 rehearse: .venv/installed
@@ -43,6 +43,9 @@ lint: .venv/installed
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/shellcheck $(SCRIPTS)
+
+docs: .venv/installed ## Write docs/settings.md and stacks/schema.json from the models of the settings
+	.venv/bin/python -m tools.settings_docs
 
 .venv/installed: requirements-dev.txt tools/venv.sh
 	@tools/venv.sh

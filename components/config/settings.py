@@ -157,14 +157,14 @@ class Gluster(Section):
     volume: Volume = "wp"
     """Name of the volume."""
     replica: int = Field(default=3, ge=2, le=8)
-    """Number of nodes that hold the data."""
+    """Number of nodes that hold the data. The topologies `separate` and `balancers` have the default 2."""
     accept_split_brain_risk: bool = False
     """Allow two copies without an arbiter. Nodes that lose contact with each other can then end in split-brain."""
     accept_shared_zones: bool = False
     """Allow fewer zones than copies. The loss of one zone may then stop writes."""
     arbiter: Literal[0, 1] = 0
-    """Number of additional nodes that hold only names and attributes, for the quorum; needs `replica: 2`. The arbiter
-    is the last node by name.
+    """Number of additional nodes that hold only names and attributes, for the quorum; needs `replica: 2`. The
+    topologies `separate` and `balancers` have the default 1.
     """
     brick: BrickPath = "/glusterfs/bricks/brick1/gv"
     """Directory of the brick on its node; the data disk is mounted at the directory above it."""
@@ -233,7 +233,7 @@ class Import(Section):
 
 
 class Site(Section):
-    """WordPress's own settings."""
+    """WordPress's own settings: required with `web: wordpress`, refused with any other `web`."""
 
     title: str = "WordPress"
     """Title of a new site."""
@@ -250,7 +250,9 @@ class Site(Section):
 
 
 class Bans(Section):
-    """Limits for an address that floods WordPress or guesses passwords. Every node refuses a banned address."""
+    """Limits for an address that floods WordPress or guesses passwords. Every node refuses a banned address. Only with
+    `web: wordpress`.
+    """
 
     hits: int = Field(default=20, ge=2, le=1000)
     """Number of suspicious requests within `seconds` that cause a ban."""
@@ -263,7 +265,7 @@ class Bans(Section):
 
 
 class Cache(Section):
-    """Varnish, in front of WordPress on every web node."""
+    """Varnish, in front of WordPress on every web node. Only with `web: wordpress`."""
 
     memory_mb: Megabytes = Field(default=256, ge=64, le=65536)
     """Memory for cached pages."""
@@ -273,9 +275,7 @@ class Node(Section):
     """One machine of the site."""
 
     role: Role | None = None
-    """Task of the node: `storage`, `web` or `balancer`. Which roles there are, and whether a node needs one, depends
-    on the topology (components/config/roles.py).
-    """
+    """Task of the node. The topology decides which roles there are, and whether a node needs one."""
     brick: BrickPath | None = None
     """Brick directory of this node, if it differs from `gluster.brick`."""
 
@@ -286,11 +286,11 @@ class Settings(Section):
     cloud: Literal["aws", "digitalocean", "existing"] = "aws"
     """Source of the machines: Amazon, DigitalOcean, or servers that exist already."""
     topology: Topology = "converged"
-    """Which node does what (components/config/roles.py): every node holds and serves the files; storage and web nodes
-    are separate; or the balancers hold the files.
+    """Division of the work: every node holds and serves the files, storage and web nodes are separate, or the
+    balancers hold the files (components/config/roles.py).
     """
     web: Literal["wordpress", "sessions", "apache"] = "wordpress"
-    """Software of the site: WordPress, PHP with its sessions on the volume, or Apache servers that exist already."""
+    """Software of the site: WordPress, PHP with its sessions on the volume, or existing Apache servers."""
     gluster: Gluster = Gluster()
     """The replicated volume."""
     nodes: Mapping[Name, Node] = {}

@@ -75,7 +75,7 @@ class ExistingSettings(Settings):
     """All settings of a stack of existing machines."""
 
     nodes: Mapping[Name, Node]
-    """The machines by name. A node's place in the volume belongs to its name."""
+    """The machines by name; required. A node's place in the volume belongs to its name."""
     network: Network
     """The networks that connect the machines."""
     ssh_private_key: PrivateKey
