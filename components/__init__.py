@@ -1,1 +1,1 @@
-"""What `pulumi up` builds."""
+"""The Pulumi program: settings, clouds, and the software of a site."""

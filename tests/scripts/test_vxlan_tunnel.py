@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from components.cloud.digitalocean.vxlan_tunnel import on_the_link
+from components.cloud.digitalocean.vxlan_tunnel import tunnel_address
 from rehearsal.region.endpoint import Lan
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
@@ -61,7 +61,7 @@ def given(name: str, linked: Mapping[str, Node], *others: str) -> dict[str, str]
     return {
         "LOCAL": linked[name].address,
         "REMOTES": " ".join(linked[other].address for other in others),
-        "ADDRESS": on_the_link(linked[name].address),
+        "ADDRESS": tunnel_address(linked[name].address),
     }
 
 
@@ -79,7 +79,7 @@ def test_vrrp_comes_through_the_link_and_not_beside_it(linked: Mapping[str, Node
     first.step(STEP, given("link1", linked, "link2"))
     second.step(STEP, given("link2", linked, "link1"))
     assert heard(second, first, second.address) == "heard nobody"
-    assert heard(second, first, on_the_link(second.address)) == f"heard {on_the_link(first.address)}"
+    assert heard(second, first, tunnel_address(second.address)) == f"heard {tunnel_address(first.address)}"
 
 
 def test_a_second_run_leaves_the_link_as_it_is(linked: Mapping[str, Node]) -> None:
@@ -94,25 +94,25 @@ def test_a_third_balancer_is_linked_with_both(linked: Mapping[str, Node]) -> Non
         linked[name].step(STEP, given(name, linked, *(other for other in linked if other != name)))
     for node in linked.values():
         for other in linked.values():
-            node.eventually("ping", "-c", "1", "-W", "1", on_the_link(other.address), within=10)
+            node.eventually("ping", "-c", "1", "-W", "1", tunnel_address(other.address), within=10)
 
 
 def test_the_link_comes_back_with_its_machine_and_is_known_at_once(linked: Mapping[str, Node]) -> None:
     first, second = linked["link1"], linked["link2"]
-    first.run("ping", "-c", "1", "-W", "1", on_the_link(second.address))
+    first.run("ping", "-c", "1", "-W", "1", tunnel_address(second.address))
     hardware = second.run("cat", "/sys/class/net/balancers/address")
     second.machine.power_off()
     second.machine.power_on()
     second.eventually("systemctl", "is-active", "--quiet", "balancer-link", within=120)
     assert second.run("cat", "/sys/class/net/balancers/address") == hardware
-    first.eventually("ping", "-c", "1", "-W", "1", on_the_link(second.address), within=5)
+    first.eventually("ping", "-c", "1", "-W", "1", tunnel_address(second.address), within=5)
 
 
 def test_a_link_that_somebody_took_down_stands_again(linked: Mapping[str, Node]) -> None:
     first = linked["link1"]
     first.run("ip", "link", "delete", "balancers")
     first.step(STEP, given("link1", linked, "link2", "link3"))
-    first.run("ping", "-c", "1", "-W", "1", on_the_link(linked["link2"].address))
+    first.run("ping", "-c", "1", "-W", "1", tunnel_address(linked["link2"].address))
 
 
 def test_a_link_that_cannot_stand_says_why(linked: Mapping[str, Node]) -> None:

@@ -47,8 +47,9 @@ def virtual_ip_address(cidr: IPv4Network, zone: str) -> str:
 class Network(pulumi.ComponentResource):
     """The network of the site's machines (VPC, subnets, internet gateway, routes, security groups).
 
-    Every machine has a public address, because it fetches packages and `pulumi up` connects to it; from outside, the
-    security groups admit only SSH from the configured networks. The database has no public address.
+    Every machine has a public address, because it fetches packages and `pulumi up` connects to it. From outside, the
+    security groups admit only SSH from the configured networks, and HTTP and HTTPS to balancers. The database has no
+    public address.
     """
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -139,7 +140,7 @@ class Network(pulumi.ComponentResource):
         out = vpc.SecurityGroupEgressRule(
             "node-out", security_group_id=node.id, ip_protocol="-1", cidr_ipv4=ANYWHERE, opts=self._child
         )
-        # a machine that boots before these routes exist fails to fetch its packages
+        # a machine that boots before its routes and this rule exist fails to fetch its packages
         self.egress = {zone: [*routes, out] for zone, routes in self.egress.items()}
 
     def _admit_visitors_by_balancer(self, web_port: int) -> None:
