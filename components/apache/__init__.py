@@ -1,1 +1,1 @@
-"""Apache on servers that exist already, its files moved to a volume."""
+"""Apache on existing servers, with its files migrated to a volume."""

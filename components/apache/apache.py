@@ -1,4 +1,4 @@
-"""Apache on a server that exists already, serving from a volume."""
+"""Apache on an existing server, with its files migrated to a volume."""
 
 from __future__ import annotations
 
@@ -9,39 +9,47 @@ from pathlib import Path
 import pulumi
 
 from components.gluster.mount import HERE as GLUSTER
+from components.gluster.mount import volume_params
 from components.machine.remote import RemoteHost
-from components.migrate.migrate import COPY, LIMIT
+from components.machine.template import render
+from components.migrate.migrate import COPY, TIMEOUT
 
 PORT = 80
-"""That Apache is expected to answer on."""
+"""TCP port on which the server's Apache must answer."""
 
 HEALTH_PATH = "/healthz"
-"""Answers 200 with a file of the volume."""
+"""Answers 200 with a file of the volume, so a server without the volume fails the check."""
+
+SITE = "/var/www"
+"""Directory with the sites that Apache serves."""
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class ApacheArgs:
-    """`servers`: host names to fetch the volume's description from, the first one first.
-
-    `first`: the volume gets this server's tree. `depends_on`: the volume and the servers' names; for every other
-    server also the first one's step. `path`: the directory that moves, with the sites in it.
-    """
+    """One server that runs Apache."""
 
     host: RemoteHost
+    """The server."""
     volume: str
+    """The volume's name."""
     servers: Sequence[str]
+    """Host names of bricks in the order in which the client asks them for the volume's description (volfile)."""
     first: bool
+    """Whether the volume gets its files from this server; the files of every other server are only compared."""
     depends_on: Sequence[pulumi.Resource]
-    path: str = "/var/www"
+    """The volume and /etc/hosts on this server; for every server but the first, also the first one's step."""
 
 
 class Apache(pulumi.ComponentResource):
-    """A running Apache whose files move to a volume, which is then mounted in their place (one step).
+    """A running Apache whose directory `SITE` migrates to a volume, which is then mounted in its place (one step).
 
-    The old tree stays as `<path>.orig`. `own`: what only this server had, or had otherwise, a file a line; it is kept
-    there. Apache stops for seconds; where the move fails, it goes on with the old tree.
+    The old directory stays as `SITE`.orig. Apache stops for a few seconds; when the migration fails, Apache continues
+    with the old directory.
+
+    `own_files`: an output with one line for each file of `SITE`.orig that the volume lacks or holds with other content,
+    at most 100 lines.
     """
 
     def __init__(self, name: str, args: ApacheArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -50,17 +58,15 @@ class Apache(pulumi.ComponentResource):
             "apache",
             HERE / "apache.sh",
             params={
-                "SOURCE": f"{args.servers[0]}:/{args.volume}",
-                "BACKUPS": ":".join(args.servers[1:]),
-                "SITE": args.path,
+                "SITE": SITE,
                 "FIRST": "yes" if args.first else "",
-                "CONF": (HERE / "apache.conf").read_text().replace("@SITE@", args.path),
+                "CONF": render(HERE / "apache.conf", SITE=SITE),
                 "COPY": COPY.read_text(),
                 "MOUNT": (GLUSTER / "mount.sh").read_text(),
-                "UNIT": (GLUSTER / "gluster-mount@.service").read_text(),
+                **volume_params(args.volume, args.servers),
             },
-            timeout=LIMIT,
+            timeout=TIMEOUT,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
-        self.own = self.step.stdout
-        self.register_outputs({"own": self.own})
+        self.own_files = self.step.stdout
+        self.register_outputs({"own": self.own_files})

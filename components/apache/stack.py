@@ -1,4 +1,4 @@
-"""Apache servers that exist already, their files moved to the volume."""
+"""Existing Apache servers, with their files migrated to the volume."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from components.web.interface import WebContext
 
 
 class ApacheStack:
-    """Apache on every web node; the volume gets the first one's files, and the others wait for them."""
+    """Apache on every web node. The volume gets the first node's files; the other nodes wait for that.
+
+    Stack outputs: `<node>_own_files`, one line for each file that only this node had, or had with other content.
+    """
 
     user_data: Sequence[str] = ("apache",)
     balancer_user_data: Sequence[str] = ()
     port = PORT
     health_path = HEALTH_PATH
     owner = 0
-    """root's, as /var/www is before it moves."""
+    """root, which owns /var/www before the migration."""
     volume_options: Mapping[str, str] = {}
     database = False
     peers: Sequence[Ports] = ()
 
     def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
         filled: list[pulumi.Resource] = []
-        own: dict[str, pulumi.Input[str]] = {}
+        outputs: dict[str, pulumi.Input[str]] = {}
         for name in context.roles.web:
             apache = Apache(
                 name,
@@ -39,5 +42,5 @@ class ApacheStack:
                 ),
             )
             filled = filled or [apache.step]
-            own[f"{name}_own_files"] = apache.own
-        return own
+            outputs[f"{name}_own_files"] = apache.own_files
+        return outputs

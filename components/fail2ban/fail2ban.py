@@ -1,13 +1,16 @@
-"""Fail2ban on a machine, and bans that the whole site holds.
+"""Fail2ban on a machine, and bans that hold on every machine of the site.
 
-Hits: nginx tells rsyslog of what may be an attack, rsyslog tells that of each counter (rsyslog.conf), and the fail2ban
-of a counter counts the site's hits, that of another machine its own. Bans: each one is a fact with an end, in a file
-(live.awk); nodes exchange these over the volume (share.sh) and apply them (apply.sh). Fail2ban has nothing of the kind
-upstream (fail2ban #881), and its own bans end at a packet filter, which sees only the balancer's address behind one
-(fail2ban #2258).
+Hits: nginx sends requests that look like an attack to rsyslog, and rsyslog forwards them to every counter
+(rsyslog.conf). The fail2ban of a counter counts the hits of the whole site; that of another machine counts its own.
 
-For operators, on any node: `unban ADDRESS`; `fail2ban-client status wordpress` for what this node has counted;
-`nft list table inet ha-wordpress` for who is banned, and for how long still.
+Bans: each ban is a fact with an end time, stored as an empty file (live.awk). The nodes exchange these files over the
+volume (share.sh) and apply them (apply.sh). Fail2ban itself shares no bans (fail2ban/fail2ban #881), and it bans in the
+packet filter, which behind a balancer sees only the balancer's address (#2258).
+
+Commands for operators, on any node:
+- `unban ADDRESS` ends an address's ban on every node.
+- `fail2ban-client status wordpress` shows what this node has counted.
+- `nft list table inet ha-wordpress` shows the banned addresses and the time left.
 """
 
 from __future__ import annotations
@@ -19,97 +22,83 @@ from typing import Literal
 
 import pulumi
 
+from components.config import settings
 from components.machine.remote import RemoteHost
+from components.machine.template import render
 
 PORT = 5514
-"""TCP port that nodes tell each other of hits on, open between the nodes only; rsyslog takes none from outside of their
-network. nginx tells its own machine on the same of UDP, which only that listens on."""
+"""TCP port on which rsyslog takes hits from the other nodes; the firewall opens it between the nodes only, and rsyslog
+refuses senders outside of their network. On the UDP port of this number, rsyslog takes the hits of the machine's own
+nginx, from 127.0.0.1 only.
+"""
 
 SHARED = ".ha-wordpress/bans"
-"""Below a document root: nginx serves nothing that begins with a dot."""
+"""Directory of the shared bans below a document root. nginx serves no path that begins with a dot."""
 
 MONTH = 30 * 24 * 3600
+"""Seconds in 30 days."""
 
 HERE = Path(__file__).parent
 
-TEXTS = {
-    "TMPFILES": "tmpfiles.conf",
-    "LIVE": "live.awk",
-    "APPLY": "apply.sh",
-    "SHARE": "share.sh",
-    "BAN": "ban.sh",
-    "UNBANNED": "unbanned.sh",
-    "UNBAN": "unban.sh",
-    "APPLY_SERVICE": "bans-apply.service",
-    "SHARE_SERVICE": "bans-share.service",
-    "TIMER": "bans.timer",
-    "RESTART": "restart.conf",
-    "RSYSLOG": "rsyslog.conf",
-    "LOGROTATE": "logrotate.conf",
-    "FILTER": "filter.conf",
-    "ACTION": "action.conf",
-    "JAIL": "jail.conf",
-    "FAIL2BAN": "fail2ban.conf",
-    "NGINX_HITS": "nginx-hits.conf",
-    "NGINX_REFUSE": "nginx-refuse.conf",
-    "VCL": "refuse.vcl",
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "TMPFILES": ("tmpfiles.conf",),
+    "LIVE": ("live.awk",),
+    "APPLY": ("apply.sh",),
+    "SHARE": ("share.sh", "SHARED"),
+    "BAN": ("ban.sh",),
+    "UNBANNED": ("unbanned.sh", "LONGEST"),
+    "UNBAN": ("unban.sh", "SHARED", "LONGEST"),
+    "APPLY_SERVICE": ("bans-apply.service",),
+    "SHARE_SERVICE": ("bans-share.service",),
+    "TIMER": ("bans.timer",),
+    "RESTART": ("restart.conf",),
+    "RSYSLOG": ("rsyslog.conf", "NETWORK", "FORWARDS", "PORT"),
+    "LOGROTATE": ("logrotate.conf",),
+    "FILTER": ("filter.conf",),
+    "ACTION": ("action.conf",),
+    "JAIL": ("jail.conf", "IGNORE", "HITS", "SECONDS", "BAN_SECONDS", "MULTIPLIERS", "LONGEST"),
+    "FAIL2BAN": ("fail2ban.conf", "REMEMBERED"),
+    "NGINX_HITS": ("nginx-hits.conf", "PORT"),
+    "NGINX_REFUSE": ("nginx-refuse.conf",),
+    "VCL": ("refuse.vcl",),
 }
-"""Parameters of fail2ban.sh, and the files that they are."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When an address is banned, and for how long.
-
-    `hits` within `seconds` ban it for `ban_seconds`. Each further ban is `factor` times as long as the one before, up
-    to a month, or to `ban_seconds` where that is more.
-    """
-
-    hits: int = 20
-    seconds: int = 120
-    ban_seconds: int = 43_200
-    factor: int = 2
-
-    @property
-    def longest(self) -> int:
-        """Seconds that no ban goes beyond."""
-        return max(self.ban_seconds, MONTH)
-
-    @property
-    def multipliers(self) -> list[int]:
-        """What `ban_seconds` is multiplied by at the first ban, the second, and so on; the last one for all further."""
-        return [self.factor**times for times in range(8)]
+"""Parameters of fail2ban.sh: for each one a file, and the placeholders in it."""
 
 
 @dataclass(frozen=True)
 class Fail2banArgs:
-    """`counters`: private addresses of the other machines that count the site's hits. Two in all are enough; one that
-    does not count learns of a ban over the volume, a second or two later, and while a brick is being lost, when that is
-    given up. `network`: the address range that hits are taken from.
-
-    `ban_point`: "nftables" where visitors connect to this machine itself; "proxy" where a balancer that is not ours
-    connects for them, and nginx and Varnish refuse (SSH is banned by nftables there too). `nginx`: this machine serves
-    the site, and its hits count; a balancer only bans. `shared`: directory on the volume for nothing but bans, which
-    is made. `ignore`: addresses and ranges that are never banned: balancers, the private network, operators.
-    `depends_on`: nginx and Varnish where they are here, and the mount.
-    """
+    """One machine of the site: a web node or a balancer."""
 
     host: RemoteHost
+    """The machine."""
     counters: Sequence[pulumi.Input[str]]
+    """Private addresses of the other machines that count the site's hits. Two counters per site are enough. A machine
+    that does not count learns of a ban over the volume: a second or two later, or, if a brick has just failed, once the
+    volume has timed it out.
+    """
     network: pulumi.Input[str]
+    """Address range in CIDR form from which rsyslog takes hits."""
     ban_point: Literal["nftables", "proxy"]
+    """`nftables` when visitors connect to this machine directly. `proxy` when they connect through a cloud's balancer:
+    nginx and Varnish then refuse banned visitors. nftables drops packets from banned addresses in both cases.
+    """
     nginx: bool
+    """Whether this machine serves the site, so that its own hits count."""
     shared: str
+    """Directory on the volume for the shared bans; the machines create it."""
     ignore: Sequence[pulumi.Input[str]]
-    limits: Limits
+    """Addresses and ranges that are never banned: balancers, the private network, operators."""
+    bans: settings.Bans
+    """Number of hits until a ban, and its length."""
     depends_on: Sequence[pulumi.Resource]
+    """The mount of the volume, and on a web node nginx and Varnish."""
 
 
 class Fail2ban(pulumi.ComponentResource):
-    """Floods and guessed passwords banned, on every machine of the site alike (one step).
+    """Bans for addresses that flood the site or guess passwords, the same on every machine (one step).
 
-    The packages are those of cloud-init/fail2ban.yaml. An Amazon WAF IP set is not made: the ban point "proxy" holds
-    there as everywhere, within the time that the set would need to spread.
+    cloud-init/fail2ban.yaml installs the packages. An Amazon WAF IP set is not used: the ban point `proxy` works behind
+    Amazon's balancer too, within the time that a change of the set needs to take effect.
     """
 
     def __init__(self, name: str, args: Fail2banArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -117,14 +106,14 @@ class Fail2ban(pulumi.ComponentResource):
         params = pulumi.Output.all(
             counters=pulumi.Output.all(*args.counters), network=args.network, ignore=pulumi.Output.all(*args.ignore)
         ).apply(
-            lambda known: texts(
-                **known, ban_point=args.ban_point, nginx=args.nginx, shared=args.shared, limits=args.limits
+            lambda addresses: texts(
+                **addresses, ban_point=args.ban_point, nginx=args.nginx, shared=args.shared, bans=args.bans
             )
         )
         self.step = args.host.run(
             "fail2ban",
             HERE / "fail2ban.sh",
-            params={key: params[key] for key in (*TEXTS, "PORT")},
+            params={name: params[name] for name in (*TEXTS, "PORT")},
             timeout=120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
@@ -138,27 +127,37 @@ def texts(
     nginx: bool,
     shared: str,
     ignore: Sequence[str],
-    limits: Limits,
+    bans: settings.Bans,
 ) -> dict[str, str]:
-    """The parameters of fail2ban.sh."""
-    forward = (HERE / "rsyslog-forward.conf").read_text()
+    """The parameters of fail2ban.sh; the arguments are the fields of `Fail2banArgs`.
+
+    A file that the machine does not need is an empty text: the hit log without nginx, and the files that refuse
+    visitors where they connect directly.
+    """
+    longest = longest_ban(bans)
+    forward = HERE / "rsyslog-forward.conf"
     values: Mapping[str, object] = {
         "NETWORK": network,
-        "FORWARDS": "".join(forward.replace("@COUNTER@", counter) for counter in counters).rstrip("\n"),
+        "FORWARDS": "".join(render(forward, COUNTER=counter, PORT=PORT) for counter in counters).rstrip("\n"),
         "PORT": PORT,
         "IGNORE": " ".join(ignore),
-        "HITS": limits.hits,
-        "SECONDS": limits.seconds,
-        "BAN_SECONDS": limits.ban_seconds,
-        "MULTIPLIERS": " ".join(map(str, limits.multipliers)),
-        "LONGEST": limits.longest,
-        "REMEMBERED": 2 * limits.longest,
+        "HITS": bans.hits,
+        "SECONDS": bans.seconds,
+        "BAN_SECONDS": bans.ban_seconds,
+        # factors of BAN_SECONDS at an address's first ban, its second, and so on; the last one for all further bans
+        "MULTIPLIERS": " ".join(str(bans.factor**earlier) for earlier in range(8)),
+        "LONGEST": longest,
+        "REMEMBERED": 2 * longest,
         "SHARED": shared,
     }
-    given = {"PORT": str(PORT)}
-    for name, file in TEXTS.items():
-        given[name] = (HERE / file).read_text()
-        for key, value in values.items():
-            given[name] = given[name].replace(f"@{key}@", str(value))
+    rendered = {
+        name: render(HERE / file, **{placeholder: values[placeholder] for placeholder in placeholders})
+        for name, (file, *placeholders) in TEXTS.items()
+    }
     left_out = ([] if nginx else ["NGINX_HITS"]) + ([] if ban_point == "proxy" else ["NGINX_REFUSE", "VCL"])
-    return given | dict.fromkeys(left_out, "")
+    return {**rendered, **dict.fromkeys(left_out, ""), "PORT": str(PORT)}
+
+
+def longest_ban(bans: settings.Bans) -> int:
+    """The longest ban in seconds: a month, or the first ban when that is longer."""
+    return max(bans.ban_seconds, MONTH)

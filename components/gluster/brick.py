@@ -15,26 +15,33 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 
 @dataclass(frozen=True)
 class BrickArgs:
-    """`path`: of the brick itself. The disk is mounted one above it: a node without its disk then has no brick, instead
-    of one that fills its root.
-    """
+    """One node and its data disk."""
 
     host: RemoteHost
+    """The node."""
     disk: Disk
+    """The node's data disk."""
     path: str
+    """The brick's directory on the node. The disk is mounted at its parent directory: without the disk the brick's
+    directory is missing, so GlusterFS takes the brick offline and does not fill the root file system.
+    """
 
 
 class Brick(pulumi.ComponentResource):
-    """A directory on XFS for a volume's files (one step); a disk that holds anything else is refused."""
+    """A directory on an XFS file system for a volume's files (one step).
+
+    The step formats a disk only when wipefs(8) finds no signature on it, and fails on a disk that holds anything but a
+    brick. A disk that has grown gets a larger file system.
+    """
 
     def __init__(self, name: str, args: BrickArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:gluster:Brick", name, None, opts)
         self.step = args.host.run(
             "brick",
             SCRIPT,
-            # the size is read by nobody: a disk that has grown makes the step run again
             params={
                 "DISK": args.disk.path,
+                # the script does not read the size; a new size runs the step again, which grows the file system
                 "DISK_GB": str(args.disk.size_gb),
                 "BRICK_MOUNT": str(PurePosixPath(args.path).parent),
                 "BRICK": args.path,

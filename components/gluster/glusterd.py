@@ -1,4 +1,4 @@
-"""GlusterFS's daemon on a node."""
+"""GlusterFS's management daemon on a node."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 
 @dataclass(frozen=True)
 class GlusterdArgs:
-    """`brick_ports`: the range that the bricks of this node take theirs from, as it stands in the firewall."""
+    """One node."""
 
     host: RemoteHost
+    """The node."""
     brick_ports: PortRange
+    """TCP ports for the node's bricks; the firewall opens the same range."""
 
 
 class Glusterd(pulumi.ComponentResource):
-    """glusterd, running and enabled, with a narrowed range of brick ports (one step)."""
+    """glusterd, running and enabled at boot, with a fixed range of brick ports (one step).
+
+    Since GlusterFS 10.0 a brick listens on a random port (gluster/glusterfs #786). The range makes the firewall's rule
+    small. The step refuses to change the range while bricks run on the node, because a restart of glusterd stops them.
+    """
 
     def __init__(self, name: str, args: GlusterdArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:gluster:Glusterd", name, None, opts)

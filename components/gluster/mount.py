@@ -16,22 +16,29 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class MountArgs:
-    """`servers`: host names to fetch the volume's description from, the first one first; files come from every brick.
-
-    `path`: where it is mounted. `options`: further ones of the mount (mount.glusterfs(8)). `depends_on`: the volume
-    and the servers' names on this machine.
-    """
+    """One machine and one volume."""
 
     host: RemoteHost
+    """The machine."""
     volume: str
+    """The volume's name."""
     servers: Sequence[str]
+    """Host names of bricks in the order in which the client asks them for the volume's description (volfile). Files
+    come from every brick.
+    """
     path: str
+    """The mount point."""
+    options: Sequence[str]
+    """Further mount options (mount.glusterfs(8))."""
     depends_on: Sequence[pulumi.Resource]
-    options: Sequence[str] = ()
+    """The volume, and /etc/hosts on this machine."""
 
 
 class Mount(pulumi.ComponentResource):
-    """A client mount that systemd keeps: it comes back after a reboot and after a crash of the client (one step)."""
+    """A client mount that systemd restores after a reboot and after a crash of the client (one step).
+
+    The step fails when the volume does not answer at the mount point within 30 s.
+    """
 
     def __init__(self, name: str, args: MountArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:gluster:Mount", name, None, opts)
@@ -39,11 +46,9 @@ class Mount(pulumi.ComponentResource):
             "mount",
             HERE / "mount.sh",
             params={
-                "SOURCE": f"{args.servers[0]}:/{args.volume}",
-                "BACKUPS": ":".join(args.servers[1:]),
                 "MOUNTPOINT": args.path,
                 "OPTIONS": ",".join(args.options),
-                "UNIT": (HERE / "gluster-mount@.service").read_text(),
+                **volume_params(args.volume, args.servers),
             },
             timeout=120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
@@ -51,11 +56,23 @@ class Mount(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def ring(hosts: Sequence[str], own: str) -> list[str]:
-    """The servers of one machine's mount, so that not all lean on the same.
+def volume_params(volume: str, servers: Sequence[str]) -> dict[str, str]:
+    """The parameters of mount.sh that do not depend on the mount point.
 
-    For one of them the next one, then the others, itself last, as it is there if nobody is. For any other machine they
-    start where its name says, which no other machine's coming or going changes.
+    `volume`: its name. `servers`: host names of bricks, in the order of `fallback_order`.
     """
-    place = hosts.index(own) + 1 if own in hosts else crc32(own.encode()) % len(hosts)
-    return [*hosts[place:], *hosts[:place]]
+    return {
+        "SOURCE": f"{servers[0]}:/{volume}",
+        "BACKUPS": ":".join(servers[1:]),
+        "UNIT": (HERE / "gluster-mount@.service").read_text(),
+    }
+
+
+def fallback_order(hosts: Sequence[str], machine: str) -> list[str]:
+    """The order in which a machine tries hosts: another one for each machine, which spreads the load of a lost host.
+
+    A brick host tries the next host first and itself last; any other machine starts at a position hashed from its name,
+    so adding or removing a machine changes no other machine's order.
+    """
+    start = hosts.index(machine) + 1 if machine in hosts else crc32(machine.encode()) % len(hosts)
+    return [*hosts[start:], *hosts[:start]]

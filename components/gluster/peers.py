@@ -1,4 +1,4 @@
-"""The trusted pool: nodes that know each other as peers."""
+"""The trusted pool: all nodes as peers of each other."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 
 @dataclass(frozen=True)
 class PeersArgs:
-    """`hosts`: by host name, the first one probes. `depends_on`: glusterd and the names, on every node."""
+    """The nodes of the pool."""
 
     hosts: Mapping[str, RemoteHost]
+    """The nodes by host name, at least two. The first one probes the others."""
     depends_on: Sequence[pulumi.Resource]
+    """glusterd and /etc/hosts on every node."""
 
 
 class Peers(pulumi.ComponentResource):
-    """All nodes in one pool, each known by its name (two steps)."""
+    """One trusted pool of all nodes, in which every peer has a host name (two steps)."""
 
     def __init__(self, name: str, args: PeersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:gluster:Peers", name, None, opts)
@@ -35,7 +37,8 @@ class Peers(pulumi.ComponentResource):
             timeout=120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
-        # The probed know the one who probed by its address only, until one of them probes back by name.
+        # A probed node records the probing node by its address; a probe in the other direction records its name
+        # (GlusterFS documentation, "Managing Trusted Storage Pools").
         self.step = args.hosts[second].run(
             "peers",
             SCRIPT,

@@ -16,24 +16,30 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 
 @dataclass(frozen=True)
 class VolumeArgs:
-    """`host`: the node that gives the commands. `bricks`: host and path of each, `node-gfs1:/path`, an arbiter last.
-
-    `owner`: numeric id of the user and the group that own the volume's root. `clients`: address range that may
-    mount it. `options`: by name, what those who write there need beside and instead of ours. `depends_on`: peers and
-    bricks.
-    """
+    """One volume; its name is the component's name."""
 
     host: RemoteHost
+    """The node that runs the gluster commands."""
     bricks: Sequence[str]
+    """Host name and path of every brick, such as `node-gfs1:/path`, the arbiter last."""
     gluster: settings.Gluster
+    """Number of copies, and the ping timeout."""
     owner: int
+    """Numeric id of the user and the group that own the volume's root directory."""
     clients: pulumi.Input[str]
+    """Address range in CIDR form that may mount the volume."""
     options: Mapping[str, str]
+    """Further volume options by name; they override `volume_options`."""
     depends_on: Sequence[pulumi.Resource]
+    """Peers and bricks."""
 
 
 class Volume(pulumi.ComponentResource):
-    """A volume that is started and has every brick online (one step); never created over a brick that was used."""
+    """A started volume with every brick online (one step).
+
+    The step adds a brick that is new in the settings. It fails when the settings no longer name a brick of the volume,
+    as that brick may hold the only good copy of a file, and when a brick has belonged to another volume.
+    """
 
     def __init__(self, name: str, args: VolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:gluster:Volume", name, None, opts)
@@ -60,17 +66,19 @@ class Volume(pulumi.ComponentResource):
 
 
 def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[str, str]:
-    """A volume's options by name, those that matter even where they are the default.
+    """A volume's options by name. Options that the site relies on are set even where they equal the default.
 
-    Not among them, for GlusterFS 10.3's sake: `group metadata-cache` (#4255, a brick crashes) and
-    `performance.nl-cache` (#4161, #4390: a file that exists is reported missing).
+    `owner`: numeric id of the user and the group of the root directory. `clients`: address range that may mount.
+
+    `group metadata-cache` is left out and `performance.nl-cache` is off because of GlusterFS 10.3: the first crashes a
+    brick (gluster/glusterfs #4255), the second reports existing files as missing (#4161, #4390).
     """
     return {
         # with two copies and no arbiter, `auto` would make the first brick a single point of failure
         "cluster.quorum-type": "auto" if gluster.bricks > 2 else "none",
         "network.ping-timeout": str(gluster.ping_timeout),
-        # a brick gives a silent client up as fast as a client a silent brick: the locks of a node that lost power,
-        # a visitor's session among them, hold everybody else up for 42 s by default (#1217)
+        # A brick drops a silent client after the same time as a client drops a silent brick. By default the locks of
+        # a node that lost power, such as a visitor's session, block all other clients for 42 s (#1217).
         "server.tcp-user-timeout": str(gluster.ping_timeout),
         "server.keepalive-time": str(gluster.ping_timeout),
         "server.keepalive-interval": "1",
@@ -83,11 +91,11 @@ def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[
         "performance.quick-read": "on",
         "cluster.choose-local": "on",
         "cluster.shd-max-threads": "4",
-        # what a client that died left unfinished waits for the next look, and no brick's return brings that forward;
-        # a look costs next to nothing where nothing is pending
+        # Entries left dirty by a crashed client wait for the next self-heal crawl; a returning brick does not trigger
+        # one. A crawl costs next to nothing while no heal is pending.
         "cluster.heal-timeout": "10",
-        # a brick that lost power may lack a file that it had acknowledged (XFS keeps what is new in memory for up to
-        # 30 s), and nobody has noted its name: only a comparison of the whole directory brings it back
+        # A brick that lost power may lack a file that it had acknowledged, as XFS keeps new data in memory for up to
+        # 30 s. No index names that file: only a heal that compares the whole directory restores it.
         "cluster.granular-entry-heal": "off",
         "cluster.favorite-child-policy": "none",  # anything else can discard a write
         "storage.owner-uid": str(owner),

@@ -9,33 +9,37 @@ from pathlib import Path
 import pulumi
 
 from components.machine.remote import RemoteHost
+from components.machine.template import render
 
 PORT = 80
-"""That visitors connect to."""
+"""TCP port that visitors connect to."""
 
 OWN_PORT = 8008
-"""Of the loopback address, where HAProxy tells of itself; SELinux's policy lets it listen there (`http_port_t`)."""
+"""TCP port on 127.0.0.1 for HAProxy's health, version and statistics. SELinux's policy allows it (`http_port_t`)."""
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class HaproxyArgs:
-    """`targets`: the web nodes' private addresses by name. `web_port`: that they serve on. `health_path`: answered by
-    200 while they can. `balancers`: the other balancers' private addresses by name, none where there is one only.
-    """
+    """One balancer and the web nodes behind it."""
 
     host: RemoteHost
+    """The balancer."""
     targets: Mapping[str, pulumi.Input[str]]
+    """The web nodes' private addresses by name."""
     web_port: int
+    """TCP port of the web nodes."""
     health_path: str
+    """Path of the health check: a web node that answers 200 gets visitors."""
     balancers: Mapping[str, pulumi.Input[str]]
+    """The other balancers' private addresses by name; empty when there is only one balancer."""
 
 
 class Haproxy(pulumi.ComponentResource):
-    """HAProxy on port 80, in front of the web nodes that are healthy (one step).
+    """HAProxy on port 80, in front of the healthy web nodes (one step).
 
-    It waits for no web node: it answers 503 until there is one.
+    The step does not wait for web nodes: HAProxy answers 503 until one is healthy.
     """
 
     def __init__(self, name: str, args: HaproxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -45,7 +49,7 @@ class Haproxy(pulumi.ComponentResource):
             HERE / "haproxy.sh",
             params={
                 "CONFIG": pulumi.Output.all(targets=dict(args.targets), balancers=dict(args.balancers)).apply(
-                    lambda known: config(known["targets"], args.web_port, args.health_path, known["balancers"])
+                    lambda outputs: config(outputs["targets"], args.web_port, args.health_path, outputs["balancers"])
                 ),
                 "OWN_PORT": str(OWN_PORT),
             },
@@ -55,16 +59,17 @@ class Haproxy(pulumi.ComponentResource):
 
 
 def config(targets: Mapping[str, str], web_port: int, health_path: str, balancers: Mapping[str, str]) -> str:
-    """The text of haproxy.cfg; only its step knows `@VERSION@`."""
-    return (
-        (HERE / "haproxy.cfg")
-        .read_text()
-        .replace("@WEB@", servers(targets, web_port))
-        .replace("@HEALTH_PATH@", health_path)
-        .replace("@NEIGHBOURS@", "\n".join((servers(targets, web_port), servers(balancers, PORT))))
-        .replace("@OWN_PORT@", str(OWN_PORT))
+    """HAProxy's configuration; the step fills in `@VERSION@`. The arguments are the fields of `HaproxyArgs`."""
+    return render(
+        HERE / "haproxy.cfg",
+        WEB=servers(targets, web_port),
+        HEALTH_PATH=health_path,
+        NEIGHBOURS="\n".join((servers(targets, web_port), servers(balancers, PORT))),
+        OWN_PORT=OWN_PORT,
+        VERSION="@VERSION@",
     )
 
 
 def servers(addresses: Mapping[str, str], port: int) -> str:
+    """Lines of a backend, one for each address, in the order of the names."""
     return "\n".join(f"    server {name} {address}:{port}" for name, address in sorted(addresses.items()))

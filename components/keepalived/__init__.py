@@ -1,1 +1,1 @@
-"""keepalived: the address that fails over between the site's own load balancers."""
+"""keepalived: the virtual IP that fails over between the site's own load balancers."""

@@ -1,4 +1,4 @@
-"""One address for several balancers."""
+"""One virtual IP for several balancers."""
 
 from __future__ import annotations
 
@@ -12,34 +12,38 @@ import pulumi
 from components.cloud.interface import VirtualIp
 from components.haproxy.haproxy import OWN_PORT
 from components.machine.remote import RemoteHost, assignments
+from components.machine.template import render
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class KeepalivedArgs:
-    """`node`: this balancer's name. `address`: its private address. `peers`: the other balancers' private addresses.
-
-    `virtual_ip`: the address that fails over. `depends_on`: HAProxy on this node.
-    """
+    """One balancer."""
 
     host: RemoteHost
+    """The balancer."""
     node: str
+    """Its name."""
     address: pulumi.Input[str]
+    """Its private IPv4 address."""
     peers: Sequence[pulumi.Input[str]]
+    """The other balancers' private IPv4 addresses."""
     virtual_ip: VirtualIp
+    """The address that fails over."""
     depends_on: Sequence[pulumi.Resource]
+    """HAProxy on this balancer, and the network between the balancers."""
 
 
 class Keepalived(pulumi.ComponentResource):
-    """keepalived beside HAProxy: an address that comes to another balancer when this one or its HAProxy is lost (one
-    step).
+    """keepalived beside HAProxy: another balancer takes the virtual IP when this one or its HAProxy fails (one step).
 
-    They watch each other over their private addresses by unicast VRRP. A balancer that falls silent is given up after
-    3.2 s at most, one that leaves in good order at once; who is back does not take the address back. Where the network
-    is plain, the holder has the address on its interface and tells the neighbours by gratuitous ARP; in a cloud, it
-    runs `VirtualIp.failover` until that succeeds, as failover.service. The script gets `params` as its environment, and
-    `secrets` as shell assignments on standard input, from a file that only root reads.
+    The balancers watch each other by unicast VRRP over their private addresses. A silent balancer loses the virtual IP
+    after 3.2 s at most. A clean shutdown fails over at once; a returning balancer does not preempt.
+
+    On a plain network the master adds the virtual IP to its interface and announces it by gratuitous ARP. In a cloud it
+    runs the script `VirtualIp.failover` as failover.service until the script succeeds. The script gets `params` as its
+    environment, and `secrets` as shell assignments on standard input, from a file that only root can read.
     """
 
     def __init__(self, name: str, args: KeepalivedArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -52,7 +56,9 @@ class Keepalived(pulumi.ComponentResource):
                 "CONFIG": pulumi.Output.all(
                     address=args.address, peers=list(args.peers), virtual_ip=args.virtual_ip.address
                 ).apply(
-                    lambda known: config(known["address"], known["peers"], None if failover else known["virtual_ip"])
+                    lambda outputs: config(
+                        outputs["address"], outputs["peers"], None if failover else outputs["virtual_ip"]
+                    )
                 ),
                 "ADDRESS": args.address,
                 "VIRTUAL_IP": args.virtual_ip.address,
@@ -67,27 +73,33 @@ class Keepalived(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def config(address: str, peers: Sequence[str], held: str | None) -> str:
-    """The text of keepalived.conf; only its step knows the interfaces.
+def config(address: str, peers: Sequence[str], virtual_ip: str | None) -> str:
+    """keepalived's configuration; the step fills in the names of the interfaces.
 
-    `held`: the address that the node itself holds; None where a cloud moves it.
+    `address` and `peers`: the fields of `KeepalivedArgs`. `virtual_ip`: the address that the master adds to its own
+    interface; None where a cloud's failover script assigns it.
     """
-    hold = (HERE / ("hold-itself.conf" if held else "hold-by-cloud.conf")).read_text().rstrip()
-    return (
-        (HERE / "keepalived.conf")
-        .read_text()
-        .replace("@HOLD@", hold.replace("@VIRTUAL_IP@", held or ""))
-        .replace("@PRIORITY@", str(priority(address, peers)))
-        .replace("@ADDRESS@", address)
-        .replace("@PEERS@", "\n".join(f"        {peer}" for peer in peers))
-        .replace("@OWN_PORT@", str(OWN_PORT))
+    if virtual_ip:
+        interface = "@VIRTUAL_IP_INTERFACE@"
+        hold = render(HERE / "hold-itself.conf", VIRTUAL_IP=virtual_ip, VIRTUAL_IP_INTERFACE=interface)
+    else:
+        hold = (HERE / "hold-by-cloud.conf").read_text()
+    return render(
+        HERE / "keepalived.conf",
+        HOLD=hold.rstrip(),
+        PRIORITY=priority(address, peers),
+        ADDRESS=address,
+        PEERS="\n".join(f"        {peer}" for peer in peers),
+        OWN_PORT=OWN_PORT,
+        INTERFACE="@INTERFACE@",
     )
 
 
 def priority(address: str, peers: Sequence[str]) -> int:
-    """Another for every balancer, so that two that miss the master do not take over in the same moment.
+    """A balancer's VRRP priority: each has a different one, so no two take over at the same moment.
 
-    High, as a low one waits longer (RFC 5798, section 6.1: skew time). A step of 20 keeps them 78 ms apart.
+    It is high because a lower priority waits longer (RFC 5798, section 6.1: skew time). Steps of 20 keep two balancers
+    78 ms apart.
     """
     order = sorted([address, *peers], key=ipaddress.IPv4Address)
     return 250 - 20 * order.index(address)

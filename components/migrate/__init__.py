@@ -1,1 +1,1 @@
-"""A tree of files moved onto a volume."""
+"""Migration of a directory onto a volume."""

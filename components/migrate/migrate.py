@@ -1,4 +1,4 @@
-"""A tree of files on a machine, moved onto a volume."""
+"""Migration of a machine's directory onto a volume."""
 
 from __future__ import annotations
 
@@ -14,33 +14,36 @@ from components.machine.remote import RemoteHost
 HERE = Path(__file__).parent
 
 COPY = HERE / "copy.sh"
-"""Copies a tree and compares it; other steps run it within their own."""
+"""Script that copies a directory and compares the copy; other steps run it inside their own."""
 
-LIMIT = 7200
-"""Seconds until a move is stopped; the next run goes on from there."""
+TIMEOUT = 7200
+"""Seconds until a migration is stopped; the next run continues it."""
 
 
 @dataclass(frozen=True)
 class DirectoryMigrationArgs:
-    """`source`: the directory on the machine. `target`: the one on a mounted volume that gets its content.
-
-    `aside`: the old tree is renamed to `<source>.orig-<date>` afterwards; else it stays as it is. `depends_on`: the
-    mount.
-    """
+    """One directory and its target."""
 
     host: RemoteHost
+    """The machine that has the directory and mounts the volume."""
     source: str
+    """The directory's path."""
     target: str
+    """The directory on the mounted volume that gets its content."""
     aside: bool
+    """Whether to rename the old directory to `<source>.orig-<date>` afterwards; otherwise it keeps its name."""
     depends_on: Sequence[pulumi.Resource]
+    """The mount."""
 
 
 class DirectoryMigration(pulumi.ComponentResource):
-    """A directory's content on a volume, every file compared by checksum before the step has succeeded (one step).
+    """A directory's content copied to a volume once; every file is compared by checksum (one step).
 
-    Owners, modes, times, hard and symbolic links, holes and extended attributes are kept (rsync(1)). A file with an
-    access control list or a capability is refused, as a volume takes neither (with the mount's option `acl`, lists);
-    so is a target with files of somebody else.
+    The copy keeps owners, modes, times, hard and symbolic links, holes and extended attributes (rsync(1)).
+
+    The step fails when a file has an access control list or a capability, which a volume does not store (it stores
+    lists when mounted with the option `acl`), when the target holds other files, and when source and target still
+    differ after three passes.
     """
 
     def __init__(self, name: str, args: DirectoryMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -56,7 +59,7 @@ class DirectoryMigration(pulumi.ComponentResource):
                 "ASIDE": "yes" if args.aside else "",
                 "COPY": COPY.read_text(),
             },
-            timeout=LIMIT,
+            timeout=TIMEOUT,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

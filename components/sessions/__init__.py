@@ -1,1 +1,1 @@
-"""PHP's sessions on a shared volume."""
+"""PHP sessions on a shared volume."""

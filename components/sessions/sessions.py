@@ -1,4 +1,4 @@
-"""PHP's sessions on a mounted volume."""
+"""PHP sessions on a mounted volume."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import pulumi
 
 from components.machine.remote import RemoteHost
+from components.machine.template import render
 
 LIFETIME = 1440
-"""PHP's own default of session.gc_maxlifetime, in seconds."""
+"""Seconds that a session is kept without a request: PHP's default of session.gc_maxlifetime."""
 
 VOLUME_OPTIONS = {
     "performance.quick-read": "off",
@@ -20,15 +21,18 @@ VOLUME_OPTIONS = {
     "performance.io-cache": "off",
     "performance.read-ahead": "off",
 }
-"""Of the sessions' volume. PHP opens a session, waits for its lock, and reads: what a client has cached before it got
-the lock, another server has written anew meanwhile. Of 100 requests of one session, 8 at a time on two servers, 41 to
-71 lost their change with the first two on, and some could not decode what they read; without, and with `MOUNT_OPTIONS`,
-none did. Without write-behind a visitor is answered when his session is on the bricks, not while it is on its way.
+"""Options of the sessions' volume: no client-side cache.
+
+PHP opens a session's file, waits for its lock, and reads it. Data that the client cached before it had the lock may be
+outdated, as another server wrote the file meanwhile. Measured with 100 requests of one session, 8 at a time on two
+servers: 41 to 71 lost their change with the first two options on, and some could not decode the session. With all of
+these options off and with `MOUNT_OPTIONS`, none did. Without write-behind, PHP answers only when the session is on the
+bricks.
 """
 
 MOUNT_OPTIONS = ("attribute-timeout=0", "entry-timeout=0", "direct-io-mode=enable")
-"""Of its mounts, for the same reason: the kernel remembers a file's length for a second and, without stat-prefetch,
-what was read from it for as long as the length stays (#4281).
+"""Options of the volume's mounts, for the same reason. By default the kernel caches a file's length for 1 s and,
+without stat-prefetch, its content until the length changes (gluster/glusterfs #4281).
 """
 
 HERE = Path(__file__).parent
@@ -36,23 +40,22 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class SessionsArgs:
-    """`mount`: where the volume is mounted. `lifetime`: seconds that a session is kept without a request.
-
-    `depends_on`: the mount, and PHP-FPM with its pool `www`.
-    """
+    """One server."""
 
     host: RemoteHost
+    """The server."""
+    mount: str
+    """The volume's mount point."""
     depends_on: Sequence[pulumi.Resource]
-    mount: str = "/media/sessions"
-    lifetime: int = LIFETIME
+    """The mount, and PHP-FPM with its pool `www`."""
 
 
 class Sessions(pulumi.ComponentResource):
-    """PHP-FPM keeps its sessions in a directory of the volume, so that any server goes on with any visitor (one step).
+    """PHP-FPM with its sessions in a directory of the volume, so any server can continue any session (one step).
 
-    Requests of one session wait for each other by flock(2), on whichever server; a server that dies while it writes
-    leaves the session as it was (in-place.php). While the volume is away, PHP answers 503. Every server has the timer
-    that removes old sessions, and one of them does it at a time.
+    Requests of one session wait for each other by flock(2), also across servers. A server that crashes while it writes
+    leaves the session unchanged (in-place.php). While the volume is unreachable, PHP answers 503 (guard.php). Every
+    server has a timer that removes old sessions; a lock on the volume lets one server at a time do so.
     """
 
     def __init__(self, name: str, args: SessionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -60,27 +63,22 @@ class Sessions(pulumi.ComponentResource):
         self.step = args.host.run(
             "sessions",
             HERE / "sessions.sh",
-            params=files(args.mount, args.lifetime),
+            params=params(args.mount),
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 
 
-def files(mount: str, lifetime: int) -> dict[str, str]:
-    """The step's parameters: paths, and the files that it writes."""
+def params(mount: str) -> dict[str, str]:
+    """Parameters of sessions.sh: two paths, and the files that it writes. `mount`: the volume's mount point."""
     directory = f"{mount}/php"
-
-    def text(file: str) -> str:
-        content = (HERE / file).read_text()
-        return content.replace("@SESSIONS@", directory).replace("@MOUNT@", mount).replace("@LIFETIME@", str(lifetime))
-
     return {
         "MOUNT": mount,
         "SESSIONS": directory,
-        "POOL": text("sessions-pool.conf"),
-        "GUARD": text("guard.php"),
-        "IN_PLACE": text("in-place.php"),
-        "COLLECT": text("collect.sh"),
-        "SERVICE": text("sessions-collect.service"),
-        "TIMER": text("sessions-collect.timer"),
+        "POOL": render(HERE / "sessions-pool.conf", SESSIONS=directory, LIFETIME=LIFETIME),
+        "GUARD": render(HERE / "guard.php", SESSIONS=directory),
+        "IN_PLACE": (HERE / "in-place.php").read_text(),
+        "COLLECT": render(HERE / "collect.sh", SESSIONS=directory, LIFETIME=LIFETIME),
+        "SERVICE": render(HERE / "sessions-collect.service", MOUNT=mount),
+        "TIMER": (HERE / "sessions-collect.timer").read_text(),
     }

@@ -1,4 +1,4 @@
-"""PHP with its sessions on the volume."""
+"""A PHP application with its sessions on the volume."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.cloud.interface import Ports
-from components.gluster.mount import Mount, MountArgs
 from components.sessions.sessions import MOUNT_OPTIONS, VOLUME_OPTIONS, Sessions, SessionsArgs
 from components.web.interface import WebContext
 from components.web.web import HEALTH_PATH, PORT, USER_ID, Web, WebArgs
 
 ROOT = "/var/www/html"
-"""Of the application, on each node's own disk: how it comes there is its own business."""
+"""Document root, on each node's own disk. Deploying the application there is not part of the stack."""
+
+MOUNT = "/media/sessions"
+"""Mount point of the volume with the sessions."""
 
 
 class SessionsStack:
-    """nginx and PHP-FPM on every web node, for an application that keeps sessions."""
+    """nginx and PHP-FPM on every web node, with shared sessions for an application."""
 
     user_data: Sequence[str] = ("web",)
     balancer_user_data: Sequence[str] = ()
@@ -32,11 +34,7 @@ class SessionsStack:
         cloud = context.cloud
         for name in context.roles.web:
             host = cloud.nodes[name].host
-            path = SessionsArgs.mount
-            mount = Mount(
-                name,
-                MountArgs(host, context.volume, context.servers(name), path, context.mountable[name], MOUNT_OPTIONS),
-            )
-            web = Web(name, WebArgs(host, ROOT, path, cloud.cidr))
-            Sessions(name, SessionsArgs(host, [mount.step, web.step]))
+            mount = context.mount(name, MOUNT, MOUNT_OPTIONS)
+            web = Web(name, WebArgs(host, ROOT, MOUNT, cloud.cidr))
+            Sessions(name, SessionsArgs(host, MOUNT, [mount.step, web.step]))
         return {}

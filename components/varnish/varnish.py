@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pulumi
 
-from components.gluster.mount import ring
+from components.gluster.mount import fallback_order
 from components.machine.remote import RemoteHost
+from components.machine.template import render
 from components.web.web import PORT_BEHIND_CACHE
 
 PORT = 80
-"""That visitors and balancers connect to."""
+"""TCP port that visitors and balancers connect to."""
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -23,39 +24,42 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class VarnishArgs:
-    """`address`: the node's own private one. `neighbours`: private addresses by name of nodes whose nginx answers where
-    this one's cannot. `network`: the address range that visitors' true addresses and schemes are believed from, and
-    edits. `memory_mb`: of the cache. `depends_on`: nginx, which must have left the port.
-    """
+    """One node that serves the site."""
 
     host: RemoteHost
+    """The node."""
     address: pulumi.Input[str]
+    """Its private address."""
     neighbours: Mapping[str, pulumi.Input[str]]
+    """Private addresses by node name. Their nginx answers when this node's cannot."""
     network: pulumi.Input[str]
+    """Address range in CIDR form of the site's machines. Varnish takes the visitor's address and scheme from their
+    headers, and orders to remove pages from the cache.
+    """
     memory_mb: int
+    """Size of the cache in MB."""
     depends_on: Sequence[pulumi.Resource]
+    """nginx, which must have released port 80."""
 
 
 class Varnish(pulumi.ComponentResource):
-    """Varnish on port 80, in front of the node's own nginx and, where that is ill, of the neighbours' (one step).
+    """Varnish on port 80, in front of the node's own nginx, and of a neighbour's when its own fails (one step).
 
-    /healthz through it is 200 while the node can serve by itself or through a neighbour. Where no node can, balancers
-    had better ask all: what is cached is served for hours.
+    /healthz answers 200 while the node can serve by itself or through a neighbour. When all nodes answer 503, let the
+    balancer send visitors to all of them: Varnish serves cached pages for up to twelve hours.
     """
 
     def __init__(self, name: str, args: VarnishArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:varnish:Varnish", name, None, opts)
-        known = pulumi.Output.all(address=args.address, neighbours=dict(args.neighbours), network=args.network)
+        outputs = pulumi.Output.all(address=args.address, neighbours=dict(args.neighbours), network=args.network)
         self.step = args.host.run(
             "varnish",
             HERE / "varnish.sh",
             params={
                 "SITE": (HERE / "site.vcl").read_text(),
-                "NODES": known.apply(
-                    lambda known: nodes(args.host.name, known["address"], known["neighbours"], known["network"])
-                ),
+                "NODES": outputs.apply(lambda addresses: nodes_vcl(args.host.name, **addresses)),
                 "BANS": (HERE / "bans.vcl").read_text(),
-                "UNIT": unit(args.memory_mb),
+                "UNIT": render(HERE / "varnish.conf", MEMORY_MB=args.memory_mb),
                 "LOG_UNIT": (HERE / "varnishncsa.conf").read_text(),
                 "LOG_FORMAT": (HERE / "log.format").read_text(),
             },
@@ -65,35 +69,34 @@ class Varnish(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def unit(memory_mb: int) -> str:
-    """The text of varnish.service's drop-in."""
-    return (HERE / "varnish.conf").read_text().replace("@MEMORY_MB@", str(memory_mb))
+def nodes_vcl(node: str, address: str, neighbours: Mapping[str, str], network: str) -> str:
+    """The VCL file that differs between nodes; the step fills in `@VERSION@`.
 
-
-def nodes(own: str, address: str, neighbours: Mapping[str, str], network: str) -> str:
-    """The text of nodes.vcl; only its step knows `@VERSION@`.
-
-    Each node falls back on the one after it by name, so that not all lean on the same.
+    `node`: its name. The other arguments are the fields of `VarnishArgs`. Each node falls back on the next one by name,
+    so that the load of a failed nginx does not all go to one node.
     """
-    *others, _ = ring(sorted([*neighbours, own]), own)
+    *others, _ = fallback_order(sorted([*neighbours, node]), node)
     backends = [backend("local", "127.0.0.1")]
     backends += [backend(f"node_{other}", neighbours[other]) for other in others]
     hops = map(ip_network, (*LOOPBACK, network))
-    return (
-        (HERE / "nodes.vcl")
-        .read_text()
-        .replace("@BACKENDS@", "\n".join(backends))
-        .replace("@LAST_RESORT@", backend("local_unasked", "127.0.0.1", probe=False))
-        .replace("@NEIGHBOURS@", "\n".join(f"    neighbours.add_backend(node_{other});" for other in others))
-        .replace("@HOPS@", "\n".join(f'    "{hop.network_address}"/{hop.prefixlen};' for hop in hops))
-        .replace("@ADDRESS@", address)
+    return render(
+        HERE / "nodes.vcl",
+        BACKENDS="\n".join(backends),
+        LAST_RESORT=backend("local_unprobed", "127.0.0.1", probe=False),
+        NEIGHBOURS="\n".join(f"    neighbours.add_backend(node_{other});" for other in others),
+        HOPS="\n".join(f'    "{hop.network_address}"/{hop.prefixlen};' for hop in hops),
+        ADDRESS=address,
+        VERSION="@VERSION@",
     )
 
 
 def backend(name: str, address: str, *, probe: bool = True) -> str:
-    """nginx on a node. It gives PHP 60 s, and says so itself."""
-    asked = " .probe = health;" if probe else ""
+    """A VCL backend: nginx on a node.
+
+    Its first byte may take 65 s, as nginx itself answers 504 when PHP takes longer than 60 s.
+    """
+    health = " .probe = health;" if probe else ""
     return (
         f'backend {name} {{ .host = "{address}"; .port = "{PORT_BEHIND_CACHE}"; .connect_timeout = 1s;'
-        f" .first_byte_timeout = 65s;{asked} }}"
+        f" .first_byte_timeout = 65s;{health} }}"
     )

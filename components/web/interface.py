@@ -1,4 +1,7 @@
-"""What every web stack stands on, and what it says of itself; each one has a `stack.py` in its own package."""
+"""The interface between the site and its web stacks: WordPress, PHP with sessions, and Apache.
+
+Each stack is the module `stack.py` of its package.
+"""
 
 from __future__ import annotations
 
@@ -10,47 +13,57 @@ import pulumi
 
 from components.cloud.interface import Cloud, Ports
 from components.config.roles import NodeRoles
-from components.gluster.mount import ring
+from components.gluster.mount import Mount, MountArgs, fallback_order
 from components.machine.etc_hosts import host_name
 
 
 @dataclass(frozen=True)
 class WebContext:
-    """Nodes, and a volume that can be mounted on them.
-
-    `mountable`: what a mount waits for, by the node's name. `url`: what visitors type.
-    """
+    """The nodes and the volume that a web stack uses."""
 
     roles: NodeRoles
+    """Names of the web nodes, the brick nodes and the balancers."""
     cloud: Cloud
+    """The machines, the database and the private network."""
     volume: str
+    """The volume's name."""
     mountable: Mapping[str, Sequence[pulumi.Resource]]
+    """By the node's name: the resources that a mount of the volume on that node waits for."""
     url: pulumi.Output[str]
+    """The site's address as visitors type it."""
 
     def servers(self, node: str) -> list[str]:
-        """The host names that a node fetches the volume's description from, the first one first."""
-        return ring([host_name(brick) for brick in self.roles.bricks], host_name(node))
+        """Host names of the bricks, in the order in which a node asks them for the volume's description."""
+        return fallback_order([host_name(brick) for brick in self.roles.bricks], host_name(node))
+
+    def mount(self, node: str, path: str, options: Sequence[str]) -> Mount:
+        """The volume mounted on a node.
+
+        `node`: its name. `path`: the mount point. `options`: further mount options (mount.glusterfs(8)).
+        """
+        host = self.cloud.nodes[node].host
+        return Mount(node, MountArgs(host, self.volume, self.servers(node), path, options, self.mountable[node]))
 
 
 class WebStack(Protocol):
-    """What the web nodes run."""
+    """The software on the web nodes, and its requirements."""
 
     user_data: Sequence[str]
-    """Parts of cloud-init/ that they are made of."""
+    """Parts of cloud-init/ for the web nodes."""
     balancer_user_data: Sequence[str]
-    """Parts of it for the site's own balancers, which then mount the volume too."""
+    """Parts of cloud-init/ for the site's own balancers. When there are any, the balancers mount the volume too."""
     port: int
-    """That they answer visitors on, behind a balancer."""
+    """TCP port on which web nodes answer visitors and the balancer."""
     health_path: str
-    """200 there means that a node may have visitors."""
+    """Path of the balancer's health check: a node that answers 200 gets visitors."""
     owner: int
-    """Numeric id of the user and the group that own the volume's root."""
+    """Numeric id of the user and the group that own the volume's root directory."""
     volume_options: Mapping[str, str]
-    """Of the volume, by name, beside and instead of ours."""
+    """Options of the volume by name; they override those of every volume."""
     database: bool
-    """It needs a database server."""
+    """Whether the stack needs a database server."""
     peers: Sequence[Ports]
-    """Open from node to node only."""
+    """TCP ports that the firewall opens between the nodes only."""
 
     def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
-        """Make it, on every web node; returns what the operator is told."""
+        """Make the stack's resources on every web node; returns the Pulumi stack's outputs by name."""

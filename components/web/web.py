@@ -8,42 +8,49 @@ from pathlib import Path
 import pulumi
 
 from components.machine.remote import RemoteHost
+from components.machine.template import render
 
 PORT = 80
-"""That nginx listens on, where nothing is in front of it on the same machine."""
+"""TCP port of nginx on a node without Varnish."""
 
 PORT_BEHIND_CACHE = 8080
-"""That nginx listens on where Varnish has the other one."""
+"""TCP port of nginx on a node where Varnish has port 80."""
 
 HEALTH_PATH = "/healthz"
-"""Answers 200 while nginx, PHP and the site's files work, and asks no database: one database is no node's fault."""
+"""Answers 200 while nginx, PHP and the site's files work. It does not query the database: without its database every
+node would fail the check at once.
+"""
 
 USER_ID = 33
-"""Debian's www-data, user and group: the same on every machine (base-passwd)."""
+"""Numeric id of Debian's user and group www-data, the same on every machine (package base-passwd)."""
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class WebArgs:
-    """`root`: the document root. `mount`: the GlusterFS mount that /healthz watches. `balancers`: address range that
-    visitors' true addresses and schemes are believed from. `trusted_ca`: PEM certificates that PHP trusts beside the
-    system's. `behind_cache`: the node's private address, where Varnish is in front: nginx is there for it and for the
-    neighbours' Varnish, and for nobody else.
-    """
+    """One node that serves the site."""
 
     host: RemoteHost
+    """The node."""
     root: str
+    """The document root."""
     mount: str
+    """The GlusterFS mount point that /healthz watches."""
     balancers: pulumi.Input[str]
+    """Address range in CIDR form of the proxies. nginx takes the visitor's address and scheme from their headers."""
     trusted_ca: pulumi.Input[str] = ""
+    """Further certificates, as PEM text, that PHP trusts, such as the database's."""
     behind_cache: pulumi.Input[str] | None = None
+    """The node's private address when Varnish is in front: nginx then listens there and on 127.0.0.1, for the Varnish
+    of this node and of its neighbours. None: nginx listens on every address.
+    """
 
 
 class Web(pulumi.ComponentResource):
-    """nginx and PHP-FPM for files that are on a network (one step).
+    """nginx and PHP-FPM for files on a network file system (one step).
 
-    It waits for no mount and no database: both services run alone, and /healthz tells what is missing.
+    The step waits neither for the mount nor for the database: /healthz answers 503 until the files are there.
     """
 
     def __init__(self, name: str, args: WebArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -55,7 +62,7 @@ class Web(pulumi.ComponentResource):
                 "MOUNT": args.mount,
                 "PORT": str(PORT if args.behind_cache is None else PORT_BEHIND_CACHE),
                 "NGINX": pulumi.Output.all(args.balancers, args.behind_cache).apply(
-                    lambda known: nginx(args.root, balancers=known[0], behind_cache=known[1])
+                    lambda addresses: nginx(args.root, balancers=addresses[0], behind_cache=addresses[1])
                 ),
                 "SITE_POOL": (HERE / "site-pool.conf").read_text(),
                 "HEALTH_POOL": (HERE / "health-pool.conf").read_text(),
@@ -70,15 +77,14 @@ class Web(pulumi.ComponentResource):
 
 
 def nginx(root: str, *, balancers: str, behind_cache: str | None) -> str:
-    """The text of nginx's configuration."""
+    """nginx's configuration; the arguments are the fields of `WebArgs`."""
     if behind_cache is None:
         listening = [str(PORT)]
     else:
         listening = [f"{address}:{PORT_BEHIND_CACHE}" for address in ("127.0.0.1", behind_cache)]
-    return (
-        (HERE / "nginx.conf")
-        .read_text()
-        .replace("@LISTEN@", "\n    ".join(f"listen {address} default_server;" for address in listening))
-        .replace("@ROOT@", root)
-        .replace("@BALANCERS@", balancers)
+    return render(
+        HERE / "nginx.conf",
+        LISTEN="\n    ".join(f"listen {address} default_server;" for address in listening),
+        ROOT=root,
+        BALANCERS=balancers,
     )

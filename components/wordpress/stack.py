@@ -1,39 +1,40 @@
-"""WordPress with its whole document root on the volume, a cache in front, and attackers banned."""
+"""WordPress with its whole document root on the volume, a page cache in front, and bans for attackers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import pulumi
 
 from components.cloud.interface import Ports
 from components.config.settings import Bans, Cache, PortRange, Site
 from components.fail2ban.fail2ban import PORT as HITS_PORT
-from components.fail2ban.fail2ban import SHARED, Fail2ban, Fail2banArgs, Limits
-from components.gluster.mount import Mount, MountArgs
+from components.fail2ban.fail2ban import SHARED, Fail2ban, Fail2banArgs
 from components.varnish.varnish import PORT, Varnish, VarnishArgs
 from components.web.interface import WebContext
 from components.web.web import HEALTH_PATH, PORT_BEHIND_CACHE, USER_ID, Web, WebArgs
 from components.wordpress.wordpress import WordPress, WordPressArgs
 
 ROOT = "/var/www/html"
+"""Document root and mount point of the volume."""
 
 MOUNT_OPTIONS = ("negative-timeout=10",)
-"""Of the volume's mounts. A page looks 127 times for a file that is not there, a theme's templates above all, and each
-time all bricks were asked: it takes two thirds of the time where the kernel remembers that. In seconds, as many as
-PHP's opcache.revalidate_freq: what was looked for here in vain, and is made on another node, is there after as many.
+"""Options of the volume's mounts. A page looks for 127 missing files, mostly templates of the theme. By default each
+lookup asks all bricks; a page takes two thirds of that time when the kernel remembers missing files.
+
+The unit is seconds. A file created on another node becomes visible here within this many seconds, matching
+opcache.revalidate_freq.
 """
 
 
 class WordPressStack:
-    """Varnish, nginx, PHP-FPM and the same files on every web node; the first one installs the site.
+    """Varnish, nginx, PHP-FPM and the same files on every web node; the first web node installs the site.
 
-    Where web nodes hold no files, they know of none but the first two, who step in for whoever is ill and count hits:
-    one more node is no news to the others. Where they do, it is: the volume grows by a brick.
+    When the web nodes hold no bricks, only the first two web nodes serve as fallback and hit counter, so adding a node
+    changes no other. When they hold bricks, all of them do: a new node changes the others anyway, by its brick.
 
-    An address is banned where its packets arrive: at the balancers, where they are the site's own; where a cloud's
-    balancer stands between, in Varnish and nginx, which know it.
+    A ban takes effect where the attacker's packets arrive: in the packet filter of the site's own balancers; behind a
+    cloud's balancer in Varnish and nginx, which know the visitor's address.
     """
 
     user_data: Sequence[str] = ("web", "wordpress", "migrate", "varnish", "fail2ban")
@@ -46,7 +47,7 @@ class WordPressStack:
     peers: Sequence[Ports] = (
         Ports("cache", PortRange(PORT_BEHIND_CACHE, PORT_BEHIND_CACHE)),
         Ports("hits", PortRange(HITS_PORT, HITS_PORT)),
-        # nodes tell each other's Varnish what to forget
+        # after an edit, a node sends every Varnish the pages to remove
         Ports("edits", PortRange(PORT, PORT)),
     )
 
@@ -54,78 +55,53 @@ class WordPressStack:
         self._site, self._bans, self._cache = site, bans, cache
 
     def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
-        roles, nodes, database = context.roles, context.cloud.nodes, context.cloud.database
+        roles, cloud = context.roles, context.cloud
+        addresses = {name: node.private_address for name, node in cloud.nodes.items()}
+        database = cloud.database
         assert database
-        mounts = {
-            name: Mount(
-                name,
-                MountArgs(
-                    nodes[name].host,
-                    context.volume,
-                    context.servers(name),
-                    ROOT,
-                    context.mountable[name],
-                    MOUNT_OPTIONS,
-                ),
-            )
-            for name in (*roles.web, *roles.balancers)
-        }
-        known = roles.web if {*roles.web} <= {*roles.bricks} else roles.web[:2]
-        webs = {}
+        mounts = {name: context.mount(name, ROOT, MOUNT_OPTIONS).step for name in (*roles.web, *roles.balancers)}
+        neighbours = roles.web if {*roles.web} <= {*roles.bricks} else roles.web[:2]
+        webs, caches = {}, {}
         for name in roles.web:
-            node = nodes[name]
-            webs[name] = Web(
-                name, WebArgs(node.host, ROOT, ROOT, context.cloud.cidr, database.ca, node.private_address)
-            )
-            varnish = Varnish(
+            host = cloud.nodes[name].host
+            webs[name] = Web(name, WebArgs(host, ROOT, ROOT, cloud.cidr, database.ca, addresses[name])).step
+            caches[name] = Varnish(
                 name,
                 VarnishArgs(
-                    host=node.host,
-                    address=node.private_address,
-                    neighbours={other: nodes[other].private_address for other in known if other != name},
-                    network=context.cloud.cidr,
+                    host=host,
+                    address=addresses[name],
+                    neighbours={other: addresses[other] for other in neighbours if other != name},
+                    network=cloud.cidr,
                     memory_mb=self._cache.memory_mb,
-                    depends_on=[webs[name].step],
+                    depends_on=[webs[name]],
+                ),
+            ).step
+        for name, mount in mounts.items():
+            Fail2ban(
+                name,
+                Fail2banArgs(
+                    host=cloud.nodes[name].host,
+                    counters=[addresses[other] for other in roles.balancers or neighbours if other != name],
+                    network=cloud.cidr,
+                    ban_point="nftables" if name in roles.balancers else "proxy",
+                    nginx=name in webs,
+                    shared=f"{ROOT}/{SHARED}",
+                    ignore=[cloud.cidr, *cloud.operators],
+                    bans=self._bans,
+                    depends_on=[mount, caches[name]] if name in caches else [mount],
                 ),
             )
-            self._ban(context, name, "proxy", roles.balancers or known, depends_on=[mounts[name].step, varnish.step])
-        for name in roles.balancers:
-            self._ban(context, name, "nftables", roles.balancers, depends_on=[mounts[name].step])
-        first = roles.web[0]
+        installer = roles.web[0]
         wordpress = WordPress(
             "wordpress",
             WordPressArgs(
-                host=nodes[first].host,
+                host=cloud.nodes[installer].host,
                 site=self._site,
                 root=ROOT,
                 url=context.url,
                 database=database,
-                mounted=mounts[first].step,
-                php=[webs[first].step],
+                mounted=mounts[installer],
+                php=[webs[installer]],
             ),
         )
         return {"admin_user": self._site.admin_user, "admin_password": wordpress.admin_password}
-
-    def _ban(
-        self,
-        context: WebContext,
-        name: str,
-        ban_point: Literal["nftables", "proxy"],
-        counters: Sequence[str],
-        depends_on: Sequence[pulumi.Resource],
-    ) -> None:
-        cloud = context.cloud
-        Fail2ban(
-            name,
-            Fail2banArgs(
-                host=cloud.nodes[name].host,
-                counters=[cloud.nodes[counter].private_address for counter in counters if counter != name],
-                network=cloud.cidr,
-                ban_point=ban_point,
-                nginx=name in context.roles.web,
-                shared=f"{ROOT}/{SHARED}",
-                ignore=[cloud.cidr, *cloud.operators],
-                limits=Limits(**self._bans.model_dump()),
-                depends_on=depends_on,
-            ),
-        )

@@ -1,4 +1,4 @@
-"""WordPress on a mount that every node shares."""
+"""WordPress in a document root that every node mounts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pulumi_random as random
 from components.cloud.interface import Database
 from components.config import settings
 from components.machine.remote import RemoteHost
+from components.machine.template import render
 from components.migrate.migrate import DirectoryMigration, DirectoryMigrationArgs
 
 HERE = Path(__file__).parent
@@ -29,59 +30,71 @@ SALTS = (
     "NONCE_SALT",
 )
 SALT_LENGTH = 64
-"""Characters, as WordPress's own generator makes them."""
+"""Characters in each salt, as many as WordPress's own generator makes."""
 
 
 @dataclass(frozen=True)
 class WordPressArgs:
-    """`host`: the node that installs the site. `root`: its document root. `url`: what visitors type.
-
-    `mounted`: what the code waits for. `php`: what the installation waits for beside the code and the database.
-    """
+    """One site."""
 
     host: RemoteHost
+    """The node that installs the site."""
     site: settings.Site
+    """Title, administrator, and the source of the files and of the database."""
     root: str
+    """The document root."""
     url: pulumi.Input[str]
+    """The site's address as visitors type it."""
     database: Database
+    """The site's database."""
     mounted: pulumi.Resource
+    """The mount of the document root."""
     php: Sequence[pulumi.Resource]
+    """PHP-FPM, which the installation waits for beside the code and the database."""
 
 
 class Upload(NamedTuple):
-    """A local file on the machine: its path there, its sum, what to wait for; all empty where there is no file."""
+    """A copy of a local file on the node; empty when the settings name no file."""
 
-    path: str
-    sha256: str
-    copied: list[pulumi.Resource]
+    path: str = ""
+    """Path on the node."""
+    sha256: str = ""
+    """Checksum of the file, in hexadecimal digits."""
+    copied: Sequence[pulumi.Resource] = ()
+    """The resource that copies the file."""
 
 
 class WordPress(pulumi.ComponentResource):
-    """An installed site (code, configuration and tables, a timer, salts, the administrator's password)."""
+    """An installed site: code, configuration with salts, database tables, an administrator and a timer for cron.
+
+    Three steps; with `site.import`, up to two copied files and one migration before them. Existing code and tables are
+    never overwritten: the steps fail instead.
+
+    `admin_password`: an output, secret, of 24 characters.
+    """
 
     def __init__(self, name: str, args: WordPressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:wordpress:WordPress", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         site, host, database = args.site, args.host, args.database
         self.admin_password = random.RandomPassword(f"{name}-admin", length=24, special=False, opts=child).result
-        # one text cut in eight: made once, the same on every node
+        # one random text, cut into eight salts
         salts = random.RandomPassword(
             f"{name}-salts", length=len(SALTS) * SALT_LENGTH, special=False, opts=child
         ).result.apply(lambda text: [text[at : at + SALT_LENGTH] for at in range(0, len(text), SALT_LENGTH)])
 
-        moved = site.import_
-        files = self._upload(host, "import-files", moved.files if moved else None)
-        dump = self._upload(host, "import-database", moved.database if moved else None)
+        imported = site.import_
+        files = self._upload(host, "import-files", imported.files if imported else None)
+        dump = self._upload(host, "import-database", imported.database if imported else None)
 
-        brought: list[pulumi.Resource] = []
-        if moved and moved.directory:
-            brought = [
-                DirectoryMigration(
-                    "site",
-                    DirectoryMigrationArgs(host, moved.directory, args.root, aside=True, depends_on=[args.mounted]),
-                    opts=child,
-                ).step
-            ]
+        code_depends_on = [args.mounted, *files.copied]
+        if imported and imported.directory:
+            migration = DirectoryMigration(
+                "site",
+                DirectoryMigrationArgs(host, imported.directory, args.root, aside=True, depends_on=[args.mounted]),
+                opts=child,
+            )
+            code_depends_on.append(migration.step)
         code = host.run(
             "wordpress-code",
             HERE / "code.sh",
@@ -93,7 +106,7 @@ class WordPress(pulumi.ComponentResource):
                 "ARCHIVE_SHA256": site.archive.sha256 if site.archive else "",
             },
             timeout=900,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.mounted, *files.copied, *brought]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=code_depends_on),
         )
         installed = host.run(
             "wordpress-site",
@@ -126,7 +139,7 @@ class WordPress(pulumi.ComponentResource):
             "wordpress-cron",
             HERE / "cron.sh",
             params={
-                "SERVICE": (HERE / "wordpress-cron.service").read_text().replace("@ROOT@", args.root),
+                "SERVICE": render(HERE / "wordpress-cron.service", ROOT=args.root),
                 "TIMER": (HERE / "wordpress-cron.timer").read_text(),
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[installed]),
@@ -134,8 +147,9 @@ class WordPress(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _upload(self, host: RemoteHost, step: str, source: Path | None) -> Upload:
+        """Copy a local file to the node, by a resource called `step`."""
         if source is None:
-            return Upload("", "", [])
+            return Upload()
         with source.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         path, copied = host.copy(step, source, opts=pulumi.ResourceOptions(parent=self))

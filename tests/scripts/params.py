@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from components.cloud.aws import database
 from components.cloud.aws.certificates import database_ca
 from components.config.settings import Gluster
-from components.gluster.mount import ring
+from components.gluster.mount import fallback_order, volume_params
 from components.gluster.volume import volume_options
 from components.machine.etc_hosts import host_name
+from components.machine.template import render
 from components.varnish import varnish as cache
 from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
 from components.wordpress.stack import MOUNT_OPTIONS
@@ -61,13 +62,10 @@ def peers(*names: str) -> dict[str, str]:
 
 def mount(own: str, path: str = ROOT) -> dict[str, str]:
     """`own`: the host name of the node that mounts."""
-    first, *others = ring(PEERS, own)
     return {
-        "SOURCE": f"{first}:/wp",
-        "BACKUPS": ":".join(others),
         "MOUNTPOINT": path,
         "OPTIONS": ",".join(MOUNT_OPTIONS),
-        "UNIT": text("gluster/gluster-mount@.service"),
+        **volume_params("wp", fallback_order(PEERS, own)),
     }
 
 
@@ -90,9 +88,9 @@ def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict
     neighbours = {name: address for name, address in addresses.items() if name != own}
     return {
         "SITE": text("varnish/site.vcl"),
-        "NODES": cache.nodes(own, addresses[own], neighbours, NETWORK),
+        "NODES": cache.nodes_vcl(own, addresses[own], neighbours, NETWORK),
         "BANS": text("varnish/bans.vcl"),
-        "UNIT": cache.unit(memory_mb),
+        "UNIT": render(cache.HERE / "varnish.conf", MEMORY_MB=memory_mb),
         "LOG_UNIT": text("varnish/varnishncsa.conf"),
         "LOG_FORMAT": text("varnish/log.format"),
     }
@@ -138,6 +136,6 @@ def site_secrets(password: str) -> dict[str, str]:
 
 def cron(root: str = ROOT) -> dict[str, str]:
     return {
-        "SERVICE": text("wordpress/wordpress-cron.service").replace("@ROOT@", root),
+        "SERVICE": render(COMPONENTS / "wordpress/wordpress-cron.service", ROOT=root),
         "TIMER": text("wordpress/wordpress-cron.timer"),
     }

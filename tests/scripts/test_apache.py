@@ -15,7 +15,7 @@ import pytest
 
 from components.cloud.existing import packages
 from components.config.settings import Gluster
-from components.gluster.mount import ring
+from components.gluster.mount import fallback_order, volume_params
 from components.gluster.volume import volume_options
 from components.machine.etc_hosts import host_name
 from components.machine.remote import command_text
@@ -83,16 +83,13 @@ STAGES = {
 
 
 def apache(name: str) -> dict[str, str]:
-    first, *others = ring(PEERS, host_name(name))
     return {
-        "SOURCE": f"{first}:/var-www",
-        "BACKUPS": ":".join(others),
         "SITE": SITE,
         "FIRST": "yes" if name == NAMES[0] else "",
         "CONF": params.text("apache/apache.conf").replace("@SITE@", SITE),
         "COPY": params.text("migrate/copy.sh"),
         "MOUNT": params.text("gluster/mount.sh"),
-        "UNIT": params.text("gluster/gluster-mount@.service"),
+        **volume_params("var-www", fallback_order(PEERS, host_name(name))),
     }
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from components.fail2ban.fail2ban import PORT, SHARED, Limits, texts
+from components.config.settings import Bans
+from components.fail2ban.fail2ban import PORT, SHARED, texts
 from tests.scripts.node import Node
 from tests.scripts.params import NETWORK, ROOT
 
@@ -44,7 +45,7 @@ server {
 
 def params(own: Node, nodes: Mapping[str, Node]) -> dict[str, str]:
     others = [node.address for node in nodes.values() if node is not own]
-    return texts(others, NETWORK, "proxy", True, BANS, [NETWORK], Limits())
+    return texts(others, NETWORK, "proxy", True, BANS, [NETWORK], Bans())
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def test_hits_spread_over_the_nodes_ban_at_the_twentieth_everywhere(banning: Map
     facts = {fact for node in nodes for fact in node.run("ls", KNOWN).split() if f",{visitor}," in fact}
     (_, _, end, decided), *others = [fact.split(",") for fact in facts]
     assert not others, "each node states a fact of its own, which all others have to learn"
-    assert int(decided) == (int(end) - Limits().ban_seconds) * 1_000_000
+    assert int(decided) == (int(end) - Bans().ban_seconds) * 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -287,7 +288,7 @@ def test_a_repeat_offender_is_banned_for_longer_on_every_node_alike(banning: Map
         assert time.monotonic() < end, {node.name: left(node) for node in nodes}
         time.sleep(0.2)
     for node in nodes:
-        node.run("fail2ban-client", "set", "wordpress", "bantime", str(Limits().ban_seconds))
+        node.run("fail2ban-client", "set", "wordpress", "bantime", str(Bans().ban_seconds))
 
 
 def test_a_ban_ends_everywhere_together(banning: Mapping[str, Node]) -> None:

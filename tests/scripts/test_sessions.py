@@ -19,7 +19,7 @@ MOUNT = "/media/sessions"
 DIRECTORY = f"{MOUNT}/php"
 GUARD = "/usr/local/lib/ha-wordpress/sessions-guard.php"
 POOL_FILE = "/etc/php/*/fpm/pool.d/www-sessions.conf"
-SETTINGS = sessions.files(MOUNT, sessions.LIFETIME)
+SETTINGS = sessions.params(MOUNT)
 
 
 class Visitor:

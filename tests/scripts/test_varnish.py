@@ -99,7 +99,7 @@ def untold(node: Node) -> int:
 
 def noted(node: Node) -> list[str]:
     """The caches that are told of an edit."""
-    names = r"array_keys(HaWordPress\Purge\rows('ha_wordpress_cache_'))"
+    names = r"array_keys(HaWordPress\Purge\options('ha_wordpress_cache_'))"
     return sorted(php(node, f"echo str_replace('ha_wordpress_cache_', '', implode(' ', {names}));").split())
 
 
@@ -131,7 +131,7 @@ def cached(node: Node, path: str) -> str:
 def test_rules(nodes: Mapping[str, Node], case: Path) -> None:
     # in a network of its own, where the nodes, a balancer and a visitor are addresses of the loopback interface;
     # without the probes, which a server that is told what to expect would not tell from visitors
-    text = varnish.nodes("gfs1", "10.20.1.4", {"gfs2": "10.20.2.4"}, params.NETWORK)
+    text = varnish.nodes_vcl("gfs1", "10.20.1.4", {"gfs2": "10.20.2.4"}, params.NETWORK)
     text = re.sub(r"probe health \{.*?\n\}\n", "", text, flags=re.DOTALL).replace(" .probe = health;", "")
     files = {
         "site.vcl": params.text("varnish/site.vcl"),

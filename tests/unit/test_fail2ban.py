@@ -1,6 +1,6 @@
-"""Bans: what a machine is told, and that nodes which have seen the same facts agree.
+"""Bans: the parameters of the step, and the agreement of nodes that have seen the same facts.
 
-What fail2ban itself makes of the filter and the jails is asked on a machine: tests/scripts/test_fail2ban.py.
+tests/scripts/test_fail2ban.py tests the filter and the jails with fail2ban itself, on machines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import filters
-from components.fail2ban.fail2ban import HERE, MONTH, TEXTS, Limits, texts
+from components.config.settings import Bans
+from components.fail2ban.fail2ban import HERE, MONTH, TEXTS, longest_ban, texts
 
 COUNTERS = ["10.20.2.4", "10.20.3.4"]
 NOW = 1_800_000_000
@@ -30,17 +31,17 @@ FACTS = st.frozensets(
 )
 
 
-def output(**changes: object) -> dict[str, str]:
-    given: dict[str, object] = {
+def params(**changes: object) -> dict[str, str]:
+    arguments: dict[str, object] = {
         "counters": COUNTERS,
         "network": "10.20.0.0/16",
         "ban_point": "proxy",
         "nginx": True,
         "shared": "/srv/bans",
         "ignore": ["10.20.0.0/16", "198.51.100.0/24"],
-        "limits": Limits(),
+        "bans": Bans(),
     }
-    return texts(**(given | changes))  # type: ignore[arg-type]
+    return texts(**(arguments | changes))  # type: ignore[arg-type]
 
 
 def live(facts: Sequence[str] | frozenset[str], now: int = NOW) -> list[str]:
@@ -49,22 +50,22 @@ def live(facts: Sequence[str] | frozenset[str], now: int = NOW) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_every_text_is_told_and_nothing_in_it_is_left_open() -> None:
-    given = output()
-    assert set(given) == {*TEXTS, "PORT"}
-    for name, text in given.items():
+def test_every_parameter_has_a_text_without_placeholders() -> None:
+    texts = params()
+    assert set(texts) == {*TEXTS, "PORT"}
+    for name, text in texts.items():
         assert text, name
         assert not re.search(r"@[A-Z_]+@", text), name
 
 
-def test_hits_go_to_each_counter_and_come_from_the_nodes_network_only() -> None:
-    rsyslog = output()["RSYSLOG"]
+def test_hits_go_to_every_counter_and_come_from_the_nodes_network_only() -> None:
+    rsyslog = params()["RSYSLOG"]
     assert re.findall(r'target="(.*?)"', rsyslog) == COUNTERS
     assert "$AllowedSender TCP, 127.0.0.1, 10.20.0.0/16\n" in rsyslog
 
 
-def test_the_limits_reach_the_jail() -> None:
-    jail = output(limits=Limits(hits=5, seconds=60, ban_seconds=600, factor=3))["JAIL"]
+def test_the_settings_reach_the_jail() -> None:
+    jail = params(bans=Bans(hits=5, seconds=60, ban_seconds=600, factor=3))["JAIL"]
     for line in (
         "maxretry = 5",
         "findtime = 60",
@@ -76,11 +77,11 @@ def test_the_limits_reach_the_jail() -> None:
 
 
 def test_no_ban_outlasts_the_unban_that_ends_it() -> None:
-    assert Limits().longest == MONTH
-    assert Limits(ban_seconds=2 * MONTH).longest == 2 * MONTH
-    assert f"bantime.maxtime = {MONTH}\n" in output()["JAIL"]
-    assert f"longest={MONTH}\n" in output()["UNBAN"]
-    assert f"dbpurgeage = {2 * MONTH}\n" in output()["FAIL2BAN"]
+    assert longest_ban(Bans()) == MONTH
+    assert longest_ban(Bans(ban_seconds=2 * MONTH)) == 2 * MONTH
+    assert f"bantime.maxtime = {MONTH}\n" in params()["JAIL"]
+    assert f"longest={MONTH}\n" in params()["UNBAN"]
+    assert f"dbpurgeage = {2 * MONTH}\n" in params()["FAIL2BAN"]
 
 
 @pytest.mark.parametrize(
@@ -91,20 +92,20 @@ def test_no_ban_outlasts_the_unban_that_ends_it() -> None:
         (False, "nftables", {"NGINX_HITS", "NGINX_REFUSE", "VCL"}),
     ],
 )
-def test_only_who_proxies_is_told_how_to_refuse(nginx: bool, ban_point: str, left_out: set[str]) -> None:
-    given = output(nginx=nginx, ban_point=ban_point)
-    assert {name for name, text in given.items() if not text} == left_out
+def test_a_machine_gets_no_files_that_it_does_not_need(nginx: bool, ban_point: str, left_out: set[str]) -> None:
+    texts = params(nginx=nginx, ban_point=ban_point)
+    assert {name for name, text in texts.items() if not text} == left_out
 
 
 @settings(max_examples=60, deadline=None)
 @given(FACTS, FACTS)
-def test_nodes_agree_in_whatever_order_they_learn(one: frozenset[str], other: frozenset[str]) -> None:
+def test_nodes_agree_whatever_the_order_of_facts(one: frozenset[str], other: frozenset[str]) -> None:
     together = sorted(live(one | other))
     assert sorted(live([*live(one), *live(other)])) == together
     assert sorted(live([*sorted(one | other, reverse=True), *one])) == together
 
 
-def test_an_unban_ends_what_was_decided_before_it_and_nothing_else() -> None:
+def test_an_unban_ends_only_bans_decided_before_it() -> None:
     before, after = "banned,203.0.113.1,1800000100,1799999990000000", "banned,203.0.113.1,1800000050,1799999995000000"
     unban = "unbanned,203.0.113.1,1800009999,1799999992000000"
     other = "banned,2001:db8::1,1800000100,1799999990000000"
@@ -115,13 +116,13 @@ def test_an_unban_ends_what_was_decided_before_it_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("junk", ["banned,203.0.113.1,1800000100", "banned,a b,1800000100,1", "readme", "banned,;,9,9"])
-def test_other_files_are_no_facts(junk: str) -> None:
+def test_files_with_other_names_are_no_facts(junk: str) -> None:
     assert live([junk]) == []
 
 
-def test_the_bench_is_of_as_many_lines_and_attacks_as_the_write_up_counted() -> None:
-    theirs, ours, who = filters.requests()
-    assert len(theirs) == len(ours) == len(who) == 16_427
-    assert sum(attacker is not None for attacker in who) == 11_774
-    assert filters.requests() == (theirs, ours, who)
-    assert all(f" {attacker} POST " in line for line, attacker in zip(ours, who, strict=True) if attacker)
+def test_the_bench_has_the_lines_and_attacks_of_the_published_measurement() -> None:
+    theirs, ours, attackers = filters.requests()
+    assert len(theirs) == len(ours) == len(attackers) == 16_427
+    assert sum(attacker is not None for attacker in attackers) == 11_774
+    assert filters.requests() == (theirs, ours, attackers)
+    assert all(f" {attacker} POST " in line for line, attacker in zip(ours, attackers, strict=True) if attacker)

@@ -1,11 +1,11 @@
-"""The volume: its options, its order of bricks, its kind."""
+"""The volume: its options, the order of its bricks, its number of copies; and the order of mount servers."""
 
 from __future__ import annotations
 
 import pytest
 
 from components.config.settings import Gluster
-from components.gluster.mount import ring
+from components.gluster.mount import fallback_order
 from components.gluster.volume import volume_options
 from tests.unit.graph import Graph, build
 
@@ -18,7 +18,7 @@ def volume(graph: Graph) -> str:
     return text
 
 
-def test_a_volume_has_a_brick_on_every_node_in_the_order_of_their_names(aws_wordpress: Graph) -> None:
+def test_a_volume_has_one_brick_per_node_in_the_order_of_names(aws_wordpress: Graph) -> None:
     path = "/glusterfs/bricks/brick1/gv"
     assert f"BRICKS='node-gfs1:{path} node-gfs2:{path} node-gfs3:{path}'" in volume(aws_wordpress)
     assert "REPLICA='replica 3' " in volume(aws_wordpress)
@@ -36,25 +36,32 @@ def test_the_options_reach_the_volume(aws_wordpress: Graph) -> None:
         assert f"{name} {value}" in text
 
 
-def test_writes_need_most_of_the_copies() -> None:
+def test_writes_need_a_majority_of_the_bricks() -> None:
     assert volume_options(Gluster(), 33, "*")["cluster.quorum-type"] == "auto"
     assert volume_options(Gluster(replica=2, arbiter=1), 33, "*")["cluster.quorum-type"] == "auto"
 
 
-def test_of_two_copies_either_may_be_lost_at_the_accepted_risk() -> None:
+def test_two_copies_at_the_accepted_risk_need_no_quorum() -> None:
     """`auto` would make the first of the two bricks a single point of failure."""
     assert volume_options(Gluster(replica=2, accept_split_brain_risk=True), 33, "*")["cluster.quorum-type"] == "none"
 
 
 @pytest.mark.parametrize("option", ["performance.nl-cache", "performance.parallel-readdir"])
-def test_options_that_answer_wrongly_are_off(option: str) -> None:
+def test_options_that_report_existing_files_as_missing_are_off(option: str) -> None:
     assert volume_options(Gluster(), 33, "*")[option] == "off"
 
 
-def test_what_was_looked_for_in_vain_is_remembered_on_every_web_node(aws_wordpress: Graph) -> None:
+def test_every_web_node_caches_failed_lookups(aws_wordpress: Graph) -> None:
     for node in ("gfs1", "gfs2", "gfs3"):
         assert " OPTIONS=negative-timeout=10 " in aws_wordpress[f"remote.Command {node}-mount"].inputs["create"]
 
 
-def test_a_node_mounts_from_the_next_one_and_from_itself_only_as_a_last_resort() -> None:
-    assert ring(["a", "b", "c", "d"], "b") == ["c", "d", "a", "b"]
+def test_a_brick_host_tries_the_next_host_first_and_itself_last() -> None:
+    assert fallback_order(["a", "b", "c", "d"], "b") == ["c", "d", "a", "b"]
+
+
+def test_another_machine_tries_every_host_in_an_order_of_its_own() -> None:
+    hosts = ["a", "b", "c", "d"]
+    orders = {tuple(fallback_order(hosts, f"app{number}")) for number in range(20)}
+    assert len(orders) == len(hosts)
+    assert all(sorted(order) == hosts for order in orders)
