@@ -1,48 +1,52 @@
 <?php
 /**
- * Plugin Name: Forget what was edited
- * Description: Has the Varnish of every node forget the pages that an edit changes.
+ * Plugin Name: Purge edited pages
+ * Description: Removes the pages that an edit changes from the Varnish cache of every node.
  *
- * A post shows on its own page, in archives, feeds, searches, widgets and menus: an edit forgets the whole site, a
- * comment only its post. Each node is told at once, and once more by the next cron run (wordpress-cron.timer), for two
- * reasons: it may have been away, and a page that was being made during the edit is put into the cache after it. What a
- * node has missed stays in the database until it is told or no page of before can be left.
+ * A post appears on its own page and in archives, feeds, searches, widgets and menus, so an edit removes the whole site
+ * from the caches; a comment removes only its post. Every node gets the order at once, and again from the next cron run
+ * (wordpress-cron.timer), for two reasons: the node may have been down, and a page that PHP was making during the edit
+ * enters the cache after it. The database keeps an order that a node has missed until the node answers, or until the
+ * cache can hold no page from before the edit.
  *
- * Nodes are known by what they ask for: a Varnish says its address with each request (nodes.vcl, name_cache), and what
- * makes a page for it notes that first. So a node that joins the site is told of edits, and one that left it is not.
+ * Each Varnish sends its address with every request to PHP (nodes.vcl, name_cache), and this plugin records it. So a
+ * node that joins the site gets the orders, and a node that has left the site does not.
  */
 
 namespace HaWordPress\Purge;
 
+// matches every path
 const SITE = '^/';
-const ROW = 'ha_wordpress_purge_';
+// prefixes of names in the table of options: orders to a cache, and the caches
+const ORDER = 'ha_wordpress_purge_';
 const CACHE = 'ha_wordpress_cache_';
-// Seconds. The slowest page that is worth waiting for; and how long site.vcl shows a page at most.
-const MAKING = 5;
-const KEPT = 12 * 3600;
-// Seconds from one note of a cache to the next.
-const NOTED = 3600;
+// seconds after an edit until the second order; a page that takes longer to make may stay outdated in the cache
+const SECOND_ORDER = 5;
+// seconds that site.vcl serves a page at most
+const LIFETIME = 12 * 3600;
+// seconds between two records of the same cache
+const RECORD_INTERVAL = 3600;
 
-/** Notes the cache that the page is made for; nearly always no more than a look at what WordPress has read anyway. */
-function note(string $cache): void
+/** Records the cache that requested the page. Most calls only read an option that WordPress has already loaded. */
+function record_cache(string $cache): void
 {
-    if (!wp_installing() && (int) get_option(CACHE . $cache) < time() - NOTED) {
+    if (!wp_installing() && (int) get_option(CACHE . $cache) < time() - RECORD_INTERVAL) {
         update_option(CACHE . $cache, time(), true);
     }
 }
 
-/** The rows of a kind: value by name. */
-function rows(string $kind): array
+/** Values by name of the options whose name has this prefix. */
+function options(string $prefix): array
 {
     global $wpdb;
     return array_column($wpdb->get_results($wpdb->prepare(
         "SELECT option_name, option_value FROM $wpdb->options WHERE option_name LIKE %s",
-        $wpdb->esc_like($kind) . '%',
+        $wpdb->esc_like($prefix) . '%',
     ), ARRAY_A), 'option_value', 'option_name');
 }
 
-/** What to forget when the request ends, by the pattern of path and query. */
-function pages(?string $pattern = null): array
+/** Adds a pattern of path and query to those to purge when the request ends; returns all of them. */
+function patterns(?string $pattern = null): array
 {
     static $patterns = [];
     if ($pattern !== null && !wp_installing()) {
@@ -51,37 +55,37 @@ function pages(?string $pattern = null): array
     return isset($patterns[SITE]) ? [SITE] : array_keys($patterns);
 }
 
-function site(): void
+function purge_site(): void
 {
-    pages(SITE);
+    patterns(SITE);
 }
 
-function post(\WP_Post|int|null $post): void
+function purge_post(\WP_Post|int|null $post): void
 {
-    // what themes are made of is shown too, though it has no page
+    // parts of a theme have no page of their own but appear on other pages
     $parts = ['nav_menu_item', 'wp_block', 'wp_template', 'wp_template_part', 'wp_navigation', 'wp_global_styles', 'custom_css'];
     $type = get_post_type($post);
     if ($type && (is_post_type_viewable($type) || in_array($type, $parts, true))) {
-        site();
+        purge_site();
     }
 }
 
-function comment(\WP_Comment|int|string $comment): void
+function purge_comment(\WP_Comment|int|string $comment): void
 {
     $page = wp_parse_url(get_permalink(get_comment($comment)->comment_post_ID));
     $path = ($page['path'] ?? '/') . (isset($page['query']) ? "?{$page['query']}" : '');
-    pages('^(' . preg_quote($path) . '|/comments/feed/|/wp-json/wp/v2/comments)');
+    patterns('^(' . preg_quote($path) . '|/comments/feed/|/wp-json/wp/v2/comments)');
 }
 
-/** Tells nodes what to forget, all at once; returns the given rows without those of nodes that did not hear. */
-function tell(array $rows): array
+/** Sends orders to their nodes in parallel; returns those that succeeded. An order is "ADDRESS PATTERN TIME". */
+function send(array $orders): array
 {
     $all = curl_multi_init();
-    $asked = [];
-    foreach ($rows as $name => $row) {
-        [$node, $pattern] = explode(' ', $row);
-        $asked[$name] = curl_init("http://$node/");
-        curl_setopt_array($asked[$name], [
+    $requests = [];
+    foreach ($orders as $name => $order) {
+        [$node, $pattern] = explode(' ', $order);
+        $requests[$name] = curl_init("http://$node/");
+        curl_setopt_array($requests[$name], [
             CURLOPT_CUSTOMREQUEST => 'BAN',
             CURLOPT_HTTPHEADER => ["X-Url: $pattern"],
             CURLOPT_CONNECTTIMEOUT_MS => 1000,
@@ -89,73 +93,74 @@ function tell(array $rows): array
             CURLOPT_RETURNTRANSFER => true,
             CURLOPT_PROXY => '',
         ]);
-        curl_multi_add_handle($all, $asked[$name]);
+        curl_multi_add_handle($all, $requests[$name]);
     }
     do {
         curl_multi_exec($all, $running);
         curl_multi_select($all, $running ? 1 : 0);
     } while ($running);
-    return array_filter($rows, fn($name) => curl_getinfo($asked[$name], CURLINFO_RESPONSE_CODE) === 200, ARRAY_FILTER_USE_KEY);
+    $succeeded = fn($name) => curl_getinfo($requests[$name], CURLINFO_RESPONSE_CODE) === 200;
+    return array_filter($orders, $succeeded, ARRAY_FILTER_USE_KEY);
 }
 
-/** When a request ends that has edited something. */
-function at_once(): void
+/** Stores and sends the orders of this request, when it ends. */
+function send_first(): void
 {
     global $wpdb;
-    $rows = [];
-    $patterns = pages();
-    $caches = $patterns ? array_keys(rows(CACHE)) : [];
+    $orders = [];
+    $patterns = patterns();
+    $caches = $patterns ? array_keys(options(CACHE)) : [];
     foreach ($patterns as $pattern) {
         foreach ($caches as $cache) {
             $node = substr($cache, strlen(CACHE));
-            $rows[ROW . md5("$node $pattern")] = "$node $pattern " . time();
+            $orders[ORDER . md5("$node $pattern")] = "$node $pattern " . time();
         }
     }
-    // rows of their own, not one list: nodes write at the same time
-    foreach ($rows as $name => $row) {
+    // one row for each order, not one list: several nodes write at the same time
+    foreach ($orders as $name => $order) {
         $wpdb->query($wpdb->prepare(
             "INSERT INTO $wpdb->options (option_name, option_value, autoload) VALUES (%s, %s, 'no')
             ON DUPLICATE KEY UPDATE option_value = VALUES(option_value)",
             $name,
-            $row,
+            $order,
         ));
     }
-    tell($rows);
+    send($orders);
 }
 
-/** What is still to be told, or to be told again; caches that can hold no page of before any more are let go. */
-function once_more(): void
+/** Sends stored orders a second time; deletes those that succeeded or expired, and caches without recent requests. */
+function send_second(): void
 {
     global $wpdb;
     $due = [];
-    $over = array_filter(rows(CACHE), fn($noted) => time() - (int) $noted > NOTED + KEPT);
-    foreach (rows(ROW) as $name => $row) {
-        $age = time() - (int) explode(' ', $row)[2];
-        if ($age > KEPT) {
-            $over[$name] = $row;
-        } elseif ($age >= MAKING) {
-            $due[$name] = $row;
+    $expired = array_filter(options(CACHE), fn($recorded) => time() - (int) $recorded > RECORD_INTERVAL + LIFETIME);
+    foreach (options(ORDER) as $name => $order) {
+        $age = time() - (int) explode(' ', $order)[2];
+        if ($age > LIFETIME) {
+            $expired[$name] = $order;
+        } elseif ($age >= SECOND_ORDER) {
+            $due[$name] = $order;
         }
     }
-    // as it was read: an edit in the meantime is told again
-    foreach ($over + tell($due) as $name => $row) {
-        $wpdb->delete($wpdb->options, ['option_name' => $name, 'option_value' => $row]);
+    // only with the value that was read: a newer edit has changed the value, and its order stays
+    foreach ($expired + send($due) as $name => $value) {
+        $wpdb->delete($wpdb->options, ['option_name' => $name, 'option_value' => $value]);
     }
 }
 
 if (isset($_SERVER['HTTP_X_CACHE_ADDRESS'])) {
-    note($_SERVER['HTTP_X_CACHE_ADDRESS']);
+    record_cache($_SERVER['HTTP_X_CACHE_ADDRESS']);
 }
 
 add_action('transition_post_status', function (string $new, string $old, \WP_Post $post): void {
     if (in_array('publish', [$new, $old], true)) {
-        post($post);
+        purge_post($post);
     }
 }, 10, 3);
 foreach (['before_delete_post', 'edit_attachment', 'delete_attachment'] as $action) {
     add_action($action, function ($post): void {
         if (get_post_status($post) === 'publish') {
-            post($post);
+            purge_post($post);
         }
     });
 }
@@ -163,13 +168,13 @@ foreach (['before_delete_post', 'edit_attachment', 'delete_attachment'] as $acti
 foreach (['comment_post', 'edit_comment', 'delete_comment'] as $action) {
     add_action($action, function ($comment): void {
         if (wp_get_comment_status($comment) === 'approved') {
-            comment($comment);
+            purge_comment($comment);
         }
     });
 }
 add_action('transition_comment_status', function (string $new, string $old, \WP_Comment $comment): void {
     if (in_array('approved', [$new, $old], true)) {
-        comment($comment);
+        purge_comment($comment);
     }
 }, 10, 3);
 
@@ -178,19 +183,19 @@ foreach ([
     'upgrader_process_complete', 'created_term', 'edited_term', 'delete_term', 'profile_update', 'deleted_user',
     'permalink_structure_changed',
 ] as $action) {
-    add_action($action, __NAMESPACE__ . '\site');
+    add_action($action, __NAMESPACE__ . '\purge_site');
 }
-// what the dashboard's pages of settings, of widgets and of a theme write
+// options that the dashboard's pages for settings, widgets and themes write and that change pages
 add_action('updated_option', function (string $option): void {
     $shown = '/^(widget_|theme_mods_|sidebars_widgets$|sticky_posts$|blog(name|description|_public)$|(date|time)_format$'
         . '|timezone_string$|gmt_offset$|WPLANG$|site_icon$|site_logo$|show_on_front$|page_(on_front|for_posts)$|posts_per_'
         . '|rss_use_excerpt$|(default_)?comment|thread_comments|page_comments$|require_name_email$|show_avatars$|avatar_|close_)/';
     if (preg_match($shown, $option)) {
-        site();
+        purge_site();
     }
 });
 
-add_action('shutdown', __NAMESPACE__ . '\at_once');
+add_action('shutdown', __NAMESPACE__ . '\send_first');
 if (wp_doing_cron()) {
-    add_action('wp_loaded', __NAMESPACE__ . '\once_more');
+    add_action('wp_loaded', __NAMESPACE__ . '\send_second');
 }
