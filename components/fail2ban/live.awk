@@ -1,9 +1,9 @@
-# Of facts, one a line, those that still say something at the time `now` (seconds since 1970): per address its latest
-# unban, then the bans decided after it, but for one that another, decided later, outlasts. A fact is an empty file's
-# name:
+# Reads facts, one per line, and prints those that still matter at the time `now` (seconds since 1970): for each address
+# its latest unban, and the bans decided after that, without any ban that a later one outlasts. A fact is the name of an
+# empty file:
 #   banned,ADDRESS,END,DECIDED      END: seconds since 1970; DECIDED: microseconds since 1970
 #   unbanned,ADDRESS,END,DECIDED    END: when every ban from before it has ended
-# Facts never change, so that nodes which have seen the same facts, in whatever order and however often, agree.
+# Facts never change, so nodes that have seen the same facts agree, in whatever order and however often they saw them.
 BEGIN { FS = "," }
 !/^(un)?banned,[0-9a-f:.]+,[0-9]+,[0-9]+$/ || $3 <= now || seen[$0]++ { next }
 $1 == "unbanned" && ($4 > unbanned[$2] || $4 == unbanned[$2] && $3 > until[$2]) {

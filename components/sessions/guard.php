@@ -1,6 +1,7 @@
 <?php
-// Before every page: without the volume, session_start() gives the visitor a new identifier (strict mode finds no file
-// of the old one) and the page goes on, so that the session is lost even when the volume is back.
+// Runs before every page and answers 503 while the volume is unreachable. Without this check, strict mode finds no file
+// for the visitor's session, session_start() sets a new identifier, and the old session stays lost when the volume is
+// back.
 if (!is_dir('@SESSIONS@')) {
     http_response_code(503);
     header('Retry-After: 5');

@@ -1,7 +1,7 @@
 <?php
-// Writes a session's new data over the old. PHP's own handler empties the file first (mod_files.c, ps_files_write): a
-// server that loses power in between leaves its visitors with empty sessions. One write of all of it is on a brick or it
-// is not. A line break ends the data; where longer data was, zeros follow.
+// Overwrites a session's file in place, by one write. PHP's own handler truncates the file first (mod_files.c,
+// ps_files_write): a server that loses power in between leaves empty sessions. A brick has either all of one write or
+// nothing of it. A line break ends the data; zeros follow when the old data was longer.
 
 namespace HaWordPress\Sessions;
 
@@ -15,7 +15,7 @@ final class InPlace extends \SessionHandler implements \SessionUpdateTimestampHa
 
     public function write(string $id, string $data): bool
     {
-        // it is open and locked already, by the handler that this extends
+        // the parent handler already holds the file open and locked
         $file = fopen(path($id), 'r+');
         $new = $file ? str_pad("$data\n", fstat($file)['size'], "\0") : '';
         return $file && fwrite($file, $new) === strlen($new) && fclose($file);

@@ -1,3 +1,3 @@
-# Nobody is banned.
+# No address is banned.
 sub refuse_banned {
 }

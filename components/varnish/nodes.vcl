@@ -1,20 +1,21 @@
-# The site's nodes, seen from one of them. Version @VERSION@.
+# The site's nodes, as one of them sees them. Version @VERSION@.
 
-# nginx's own /healthz, as it takes three seconds to say that the files stall. Two failures among the last three: a node
-# whose PHP is dead is left alone after two seconds, one whose files stall as all do while a brick is being lost is not.
+# Checks /healthz of nginx, which takes 3 s to report that the files stall. A backend is sick after two failures among
+# the last three checks: a node with dead PHP gets no requests after 2 s, but a node whose files stall while a brick is
+# being lost, as on all nodes, stays in use.
 probe health {
     .url = "/healthz";
     .interval = 0.8s;
     .timeout = 4s;
     .window = 3;
     .threshold = 2;
-    # well until proven ill: a reload begins with every node
+    # a backend starts healthy, so a reload begins with every node
     .initial = 3;
 }
 
 @BACKENDS@
 
-# the same as `local`, and never ill: where all are, nginx has the last word
+# The same nginx as `local`, but never sick: when all backends are sick, requests still reach it.
 @LAST_RESORT@
 
 sub vcl_init {
@@ -23,15 +24,15 @@ sub vcl_init {
     new nodes = directors.fallback();
     nodes.add_backend(local);
     nodes.add_backend(neighbours.backend());
-    nodes.add_backend(local_unasked);
+    nodes.add_backend(local_unprobed);
 }
 
-# where the site's balancers and nodes are: what they say of visitors is believed, and what they say was edited
+# The site's balancers and nodes. Varnish trusts their headers about the visitor, and their orders to remove pages.
 acl hops {
 @HOPS@
 }
 
-# tells who makes a page which cache it is for, and so is to be told of edits (mu-plugins/ha-wordpress-purge.php)
+# Passes this cache's address to WordPress, which sends it later edits (mu-plugins/ha-wordpress-purge.php).
 sub name_cache {
     set bereq.http.X-Cache-Address = "@ADDRESS@";
 }

@@ -1,18 +1,17 @@
-# What is cached, who is believed, and what visitors get while something is down. What differs between nodes is in
-# nodes.vcl; what Varnish does where nothing is said here: `varnishd -x builtin`.
+# Which pages are cached, which headers are trusted, and what visitors get during a failure. Settings that differ
+# between nodes are in nodes.vcl. Varnish's built-in rules follow these: `varnishd -x builtin`.
 vcl 4.1;
 
 import directors;
 import std;
 
-# acl hops; directors `nodes` (this node first) and `neighbours`; sub name_cache
+# defines acl hops; directors `nodes` (this node first) and `neighbours`; sub name_cache
 include "./nodes.vcl";
-# sub refuse_banned: ends the request of a visitor who is banned, known by X-Forwarded-For
+# defines sub refuse_banned: ends the request of a visitor whose address, in X-Forwarded-For, is banned
 include "./bans.vcl";
 
-# The visitor's address is the last one in X-Forwarded-For that is none of our own hops: Varnish has appended the
-# address that the connection came from, and a hop the one that it was connected from. Before that the visitor may have
-# written anything. Afterwards the header holds that one address, and nginx is told no other.
+# Leaves one address in X-Forwarded-For, the visitor's: the last one that is not one of our own hops. Varnish appends
+# the address that its connection comes from, and each hop does the same. A client can forge any address before those.
 sub find_client {
     call drop_hop;
     call drop_hop;
@@ -26,7 +25,7 @@ sub find_client {
         set req.http.X-Forwarded-Proto = "http";
     }
 
-    # other ways to say who one is, or to be answered for another page than the one that is cached
+    # other headers that claim a visitor's address, or that make WordPress answer for another page than the cached one
     unset req.http.Forwarded;
     unset req.http.X-Real-IP;
     unset req.http.X-Client-IP;
@@ -51,13 +50,14 @@ sub vcl_recv {
     call find_client;
     set req.backend_hint = nodes.backend();
 
-    # 200 while this node can serve, by itself or through a neighbour; a node that is cut off from its own files and
-    # from the others is not fit. Asked of nginx each time, as what a probe knows is a moment old.
+    # 200 while this node can serve, by itself or through a neighbour; 503 when it has lost its own files and all
+    # neighbours. Every check reaches nginx, because a probe's result may be out of date.
     if (req.url == "/healthz") {
         return (pass);
     }
 
-    # From the site's own network, and for nobody outside of it: pages whose path and query match X-Url are forgotten.
+    # Removes pages whose path and query match X-Url. Only for a request that comes from the site's own network and that
+    # no hop forwarded for a client outside of it.
     if (req.method == "BAN") {
         if (client.ip !~ hops || std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ hops) {
             return (synth(403));
@@ -70,37 +70,39 @@ sub vcl_recv {
 
     call refuse_banned;
 
-    # anything else would be piped: what follows on a piped connection is not looked at, X-Forwarded-For included
+    # Varnish would pipe any other method, and does not inspect later requests on a piped connection: a client could
+    # forge X-Forwarded-For there.
     if (req.method !~ "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$") {
         return (synth(405));
     }
 
-    # one name for the site, however it is written
+    # one cache entry for all spellings of the site's name
     set req.http.Host = regsub(std.tolower(req.http.Host), "\.?(:(80|443))?$", "");
 
     if (req.method !~ "^(GET|HEAD)$" || req.http.Authorization) {
         return (pass);
     }
-    # WordPress's REST server takes its word for the method
+    # WordPress's REST server uses this header as the request's method
     if (req.http.X-HTTP-Method-Override) {
         return (pass);
     }
     if (req.url ~ "^[^?]*/(wp-admin|wp-login\.php|wp-signup\.php|wp-activate\.php|wp-cron\.php|xmlrpc\.php)([/?]|$)") {
         return (pass);
     }
-    # carts: what WooCommerce and Easy Digital Downloads call them at first
+    # carts, by the default paths of WooCommerce and Easy Digital Downloads
     if (req.url ~ "^[^?]*/(cart|checkout|my-account)([/?]|$)") {
         return (pass);
     }
     if (req.url ~ "[?&](preview|customize_changeset_uuid|add-to-cart|remove_item|wc-ajax|wc-api|edd_action)=") {
         return (pass);
     }
-    # somebody is logged in, knows a page's password, has commented, or has something in a cart
+    # cookies of a visitor who is logged in, has entered a page's password, has commented, or has items in a cart
     if (req.http.Cookie ~ "(^|;\s*)(wordpress_(?!test_)|wp-postpass|comment_author|wp_woocommerce_session|woocommerce_(items_in_cart|cart_hash)|edd_items_in_cart)") {
         return (pass);
     }
 
-    # For everybody the same: other cookies are the browser's business, and so is where a visitor came from.
+    # Every other visitor gets the same page: drop cookies, which matter only in the browser, and query parameters that
+    # only say where the visitor came from.
     unset req.http.Cookie;
     set req.url = regsuball(req.url, "(?<=[?&])(utm_[a-z]+|gclid|gbraid|wbraid|dclid|fbclid|msclkid|mc_[ce]id)=[^&]*&?", "");
     set req.url = std.querysort(regsub(req.url, "[?&]+$", ""));
@@ -113,13 +115,13 @@ sub vcl_hash {
 
 sub vcl_backend_fetch {
     call name_cache;
-    # the second attempt: this node has failed before its probe told
+    # second attempt: this node's nginx failed, but its probe has not noticed yet
     if (bereq.retries > 0) {
         set bereq.backend = neighbours.backend();
     }
 }
 
-# once, quickly, and only what may be asked twice
+# Retries once, within 5 s, and only methods that are safe to repeat.
 sub try_neighbour {
     if (bereq.retries == 0 && bereq.method ~ "^(GET|HEAD)$" && now - bereq.time < 5s && std.healthy(neighbours.backend())) {
         return (retry);
@@ -127,11 +129,11 @@ sub try_neighbour {
 }
 
 sub vcl_backend_response {
-    # nginx is there, PHP is not; a 503 is said by the site itself, and would be said by the neighbour too
+    # 502: nginx runs, but PHP does not. A 503 comes from the site itself; a neighbour would answer the same.
     if (beresp.status == 502) {
         call try_neighbour;
     }
-    # a page of before is better than an error
+    # keep serving the cached page instead of an error
     if (beresp.status >= 500 && bereq.is_bgfetch) {
         return (abandon);
     }
@@ -144,19 +146,20 @@ sub vcl_backend_response {
     if (bereq.uncacheable) {
         return (deliver);
     }
-    # one film is worth a thousand pages; it can be sought in
+    # A file over 10 MiB would take the cache space of many pages. Passed through, it still supports range requests.
     if (std.integer(beresp.http.Content-Length, 0) > 10485760) {
         return (pass(2m));
     }
-    # Errors are never kept: what is remembered for a moment is only that visitors need not queue for the page. And a
-    # page for each browser is none for all.
+    # Errors are never cached. For 5 s Varnish remembers only that requests for the page need not wait for each other.
+    # The same holds for a page that varies by browser, as few visitors could share it.
     if (beresp.status >= 400 || beresp.http.Vary ~ "(?i)user-agent") {
         call do_not_keep;
     }
 
-    # WordPress says how long where it must not be kept at all; everything else until it is edited (mu-plugins), or, as
-    # not everything that is shown is a post, for so long. A page that nobody has read since is shown once more while it
-    # is made anew, and while it cannot be: up to the twelve hours that WordPress's nonces hold at least.
+    # WordPress sends a lifetime only for pages that must not be cached. Any other page stays until an edit removes it
+    # (mu-plugins), or for ten minutes, as pages also show content that no edit announces. After that Varnish serves the
+    # old page while it fetches a new one, and as long as that fails: up to twelve hours in all, the least time that
+    # WordPress's nonces are valid.
     if (beresp.ttl > 0s && beresp.http.Cache-Control !~ "max-age" && !beresp.http.Expires) {
         set beresp.ttl = 10m;
     }
@@ -170,7 +173,7 @@ sub do_not_keep {
     return (deliver);
 }
 
-# what must not be kept by what it says itself: called by Varnish's own rules, which follow on vcl_backend_response
+# Called by Varnish's built-in vcl_backend_response for responses whose own headers forbid caching.
 sub vcl_beresp_hitmiss {
     set beresp.grace = 0s;
 }

@@ -1,8 +1,9 @@
 <?php
-// 200 while the site's files answer in time, 503 otherwise. No database: its loss is every node's at once.
+// Answers 200 while the site's files respond in time, 503 otherwise. It does not check the database: without its
+// database every node would fail at once.
 
-// Under the load balancer's own timeout. When a node is lost, files stall on all the others for a few seconds: as two
-// checks in a row must fail, five seconds apart, only a stall of eight takes a node out.
+// Less than the load balancer's timeout. When a node is lost, files stall on all other nodes for a few seconds. The
+// balancer removes a node after two failed checks, 5 s apart: only a stall of at least 8 s removes one.
 const SECONDS = 3;
 
 function unhealthy(string $why): never
@@ -16,12 +17,12 @@ header('Content-Type: text/plain');
 header('Cache-Control: no-store');
 $mount = getenv('WATCHED_MOUNT');
 
-// the kernel's own list: asking the mount itself may hang
+// read from the kernel's list of mounts, as a call on the mount itself may hang
 if (!preg_match('#^\S+ ' . preg_quote($mount, '#') . ' fuse\.glusterfs #m', file_get_contents('/proc/self/mounts'))) {
     unhealthy("$mount is not mounted");
 }
 
-// in a process of its own, as a call that a dead mount holds up cannot be given up
+// in a separate process, as PHP cannot interrupt a call that a dead mount blocks
 $stat = proc_open(['/usr/bin/stat', '--format=%n', $mount], [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
 $answered = [$pipes[1]];
 $none = [];

@@ -1,5 +1,5 @@
 <?php
-// What visitors see while the database is away: not an error of theirs, and not for a cache to keep.
+// The page while the database is unreachable: status 503, so that clients retry and caches do not keep it.
 http_response_code(503);
 header('Retry-After: 30');
 header('Cache-Control: no-store');

@@ -1,10 +1,11 @@
 <?php
-// WordPress's own installation, from the command line; the password comes on standard input.
+// Runs WordPress's installation from the command line; the administrator's password comes on standard input.
 [, $root, $title, $user, $email] = $argv;
 $password = trim(stream_get_contents(STDIN));
 
 define('WP_INSTALLING', true);
-// no mail can leave a fresh machine, and its owner is reading along
+// Replaces WordPress's mail to the new administrator: a new machine cannot send mail, and the stack's
+// outputs name the account.
 function wp_new_blog_notification(): void
 {
 }
@@ -14,7 +15,7 @@ require ABSPATH . 'wp-admin/includes/upgrade.php';
 if (is_blog_installed()) {
     exit(0);
 }
-// else WordPress asks its own address, where nobody answers yet, whether nginx knows these
+// Without this filter, WordPress requests a page from its own URL, which does not answer yet, to test these permalinks.
 add_filter('pre_option_permalink_structure', static fn (): string => '/%postname%/');
 wp_install($title, $user, $email, true, '', $password);
 remove_all_filters('pre_option_permalink_structure');

@@ -1,13 +1,14 @@
 <?php
-// Written by `pulumi up`; what is changed here by hand is lost at the next change of the settings.
+// Written by `pulumi up`; a change of the settings overwrites changes made here by hand.
 define('DB_NAME', @DB_NAME@);
 define('DB_USER', @DB_USER@);
 define('DB_PASSWORD', @DB_PASSWORD@);
 define('DB_HOST', @DB_HOST@);
 define('DB_CHARSET', 'utf8mb4');
 define('DB_COLLATE', '');
-// Over TLS or not at all, and only with the server that the certificate names: without the second flag PHP's driver
-// checks nothing (mysqlnd_auth.c, MYSQLND_SSL_PEER_DEFAULT). The certificates trusted are php.ini's openssl.cafile.
+// Connects over TLS only, and only to the server that the certificate names: without the second flag PHP's driver
+// checks no certificate (mysqlnd_auth.c, MYSQLND_SSL_PEER_DEFAULT). php.ini's openssl.cafile lists the trusted
+// certificates.
 define('MYSQL_CLIENT_FLAGS', MYSQLI_CLIENT_SSL | MYSQLI_CLIENT_SSL_VERIFY_SERVER_CERT);
 
 define('AUTH_KEY', @AUTH_KEY@);
@@ -24,9 +25,9 @@ $table_prefix = @TABLE_PREFIX@;
 define('WP_HOME', @URL@);
 define('WP_SITEURL', @URL@);
 define('FORCE_SSL_ADMIN', str_starts_with(WP_HOME, 'https:'));
-// code is changed by updates, not in the dashboard's editor
+// code changes by updates only, not in the dashboard's editor
 define('DISALLOW_FILE_EDIT', true);
-// one node's timer runs what is due (wordpress-cron.timer)
+// wordpress-cron.timer on one node runs the scheduled work instead of page requests
 define('DISABLE_WP_CRON', true);
 
 if (!defined('ABSPATH')) {
