@@ -1,5 +1,5 @@
 <?php
-// A cart: POST item=… puts something in, and any answer lists what is in it.
+// A cart: POST item=… adds an item; every answer lists the items.
 require 'session.php';
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     $_SESSION['cart'][] = $_POST['item'];

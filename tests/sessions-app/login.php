@@ -1,5 +1,5 @@
 <?php
-// POST user=… logs in and POST logout=1 out, each with a new session identifier; any answer tells who is logged in.
+// POST user=… logs in, POST logout=1 logs out; both set a new session identifier. Every answer names the current user.
 require 'session.php';
 if (isset($_POST['user'])) {
     session_regenerate_id(true);

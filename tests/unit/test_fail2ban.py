@@ -121,8 +121,8 @@ def test_files_with_other_names_are_no_facts(junk: str) -> None:
 
 
 def test_the_bench_has_the_lines_and_attacks_of_the_published_measurement() -> None:
-    theirs, ours, attackers = filters.requests()
-    assert len(theirs) == len(ours) == len(attackers) == 16_427
+    published, own, attackers = filters.requests()
+    assert len(published) == len(own) == len(attackers) == 16_427
     assert sum(attacker is not None for attacker in attackers) == 11_774
-    assert filters.requests() == (theirs, ours, attackers)
-    assert all(f" {attacker} POST " in line for line, attacker in zip(ours, attackers, strict=True) if attacker)
+    assert filters.requests() == (published, own, attackers)
+    assert all(f" {attacker} POST " in line for line, attacker in zip(own, attackers, strict=True) if attacker)

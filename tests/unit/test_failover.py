@@ -1,4 +1,4 @@
-"""components/cloud/digitalocean/failover.sh, with a stand-in for the part of DigitalOcean's API that it uses."""
+"""components/cloud/digitalocean/failover.sh against a stand-in for the part of DigitalOcean's API that it calls."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class Api(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.holder: int | None = OTHER
         self.pending = 0
-        """Attempts until an earlier action is over: they are answered 422."""
+        """Number of further attempts that get a 422, as if an earlier action were still running."""
         self.late = 0
-        """Questions after which an assignment is seen."""
+        """Number of reads after an assignment that still show the old holder."""
         self.silent = False
+        """Whether the API never answers."""
         self.token = TOKEN
         self.assigned: list[int] = []
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -44,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Api
 
     def do_GET(self) -> None:
-        if self._welcome(f"/v2/reserved_ips/{ADDRESS}"):
+        if self._accepts(f"/v2/reserved_ips/{ADDRESS}"):
             if self.server.assigned:
                 self.server.late -= 1
                 if self.server.late < 0:
@@ -53,17 +54,17 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, {"reserved_ip": {"ip": ADDRESS, "droplet": droplet, "locked": False}})
 
     def do_POST(self) -> None:
-        if self._welcome(f"/v2/reserved_ips/{ADDRESS}/actions"):
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            assert asked["type"] == "assign"
+        if self._accepts(f"/v2/reserved_ips/{ADDRESS}/actions"):
+            action = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert action["type"] == "assign"
             if self.server.pending or self.server.assigned:
                 self.server.pending = max(self.server.pending - 1, 0)
                 self._answer(422, {"id": "unprocessable_entity", "message": "The IP has a pending event."})
                 return
-            self.server.assigned.append(asked["droplet_id"])
+            self.server.assigned.append(action["droplet_id"])
             self._answer(201, {"action": {"id": 1, "status": "in-progress", "type": "assign_ip"}})
 
-    def _welcome(self, path: str) -> bool:
+    def _accepts(self, path: str) -> bool:
         if self.server.silent:
             threading.Event().wait(10)
             return False
@@ -81,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(body).encode())
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the test tells what it saw."""
+        """Suppress the log on standard error."""
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def failover(api: Api, limit: int = 20) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("before", [OTHER, None])
-def test_the_address_comes_from_another_droplet_or_from_none(api: Api, before: int | None) -> None:
+def test_the_address_moves_from_another_droplet_or_from_none(api: Api, before: int | None) -> None:
     api.holder = before
     done = failover(api)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
@@ -114,26 +115,26 @@ def test_the_address_comes_from_another_droplet_or_from_none(api: Api, before: i
     assert api.assigned == [OURS]
 
 
-def test_an_address_that_is_here_already_is_not_asked_for(api: Api) -> None:
+def test_an_address_that_this_droplet_has_is_not_assigned_again(api: Api) -> None:
     api.holder = OURS
     assert failover(api).returncode == 0
     assert not api.assigned
 
 
-def test_it_waits_until_the_address_is_here(api: Api) -> None:
+def test_the_script_waits_until_the_address_is_assigned(api: Api) -> None:
     api.late = 2
     assert failover(api).returncode == 0
     assert api.holder == OURS
     assert api.assigned == [OURS]
 
 
-def test_a_move_that_is_under_way_is_waited_for(api: Api) -> None:
+def test_the_script_waits_for_an_action_that_is_running(api: Api) -> None:
     api.pending = 2
     assert failover(api).returncode == 0
     assert api.holder == OURS
 
 
-def test_a_token_that_is_refused_is_told_at_once(api: Api) -> None:
+def test_a_refused_token_is_reported_at_once(api: Api) -> None:
     api.token = "another"
     start = time.monotonic()
     done = failover(api)
@@ -143,14 +144,14 @@ def test_a_token_that_is_refused_is_told_at_once(api: Api) -> None:
     assert TOKEN not in done.stderr
 
 
-def test_an_interface_that_never_answers_is_given_up(api: Api) -> None:
+def test_an_api_that_never_answers_is_given_up(api: Api) -> None:
     api.silent = True
     done = failover(api, limit=2)
     assert done.returncode == 1
     assert "did not come to droplet 41 within 2 s; DigitalOcean's last answer: 000" in done.stderr
 
 
-def test_a_move_that_never_ends_is_given_up(api: Api) -> None:
+def test_an_assignment_that_never_ends_is_given_up(api: Api) -> None:
     api.pending = 100
     done = failover(api, limit=3)
     assert done.returncode == 1
