@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.gluster.mount import HERE as GLUSTER
+from components.gluster.mount import SCRIPT as MOUNT
 from components.gluster.mount import volume_params
 from components.machine.remote import RemoteHost
 from components.machine.template import render
@@ -62,7 +62,7 @@ class Apache(pulumi.ComponentResource):
                 "FIRST": "yes" if args.first else "",
                 "CONF": render(HERE / "apache.conf", SITE=SITE),
                 "COPY": COPY.read_text(),
-                "MOUNT": (GLUSTER / "mount.sh").read_text(),
+                "MOUNT": MOUNT.read_text(),
                 **volume_params(args.volume, args.servers),
             },
             timeout=TIMEOUT,

@@ -11,7 +11,8 @@ import pulumi
 
 from components.machine.remote import RemoteHost
 
-HERE = Path(__file__).parent
+SCRIPT = Path(__file__).with_suffix(".sh")
+UNIT = Path(__file__).with_name("gluster-mount@.service")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Mount(pulumi.ComponentResource):
         super().__init__("ha-wordpress:gluster:Mount", name, None, opts)
         self.step = args.host.run(
             "mount",
-            HERE / "mount.sh",
+            SCRIPT,
             params={
                 "MOUNTPOINT": args.path,
                 "OPTIONS": ",".join(args.options),
@@ -64,12 +65,12 @@ def volume_params(volume: str, servers: Sequence[str]) -> dict[str, str]:
     return {
         "SOURCE": f"{servers[0]}:/{volume}",
         "BACKUPS": ":".join(servers[1:]),
-        "UNIT": (HERE / "gluster-mount@.service").read_text(),
+        "UNIT": UNIT.read_text(),
     }
 
 
 def fallback_order(hosts: Sequence[str], machine: str) -> list[str]:
-    """The order in which a machine tries hosts: another one for each machine, which spreads the load of a lost host.
+    """The order in which a machine tries hosts, which spreads the machines over the hosts.
 
     A brick host tries the next host first and itself last; any other machine starts at a position hashed from its name,
     so adding or removing a machine changes no other machine's order.

@@ -56,8 +56,8 @@ sub vcl_recv {
         return (pass);
     }
 
-    # Removes pages whose path and query match X-Url. Only for a request that comes from the site's own network and that
-    # no hop forwarded for a client outside of it.
+    # Removes pages whose path and query match X-Url. The order must come from the site's own network, and must not be
+    # forwarded by a hop for an outside client.
     if (req.method == "BAN") {
         if (client.ip !~ hops || std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ hops) {
             return (synth(403));
