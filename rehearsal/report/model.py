@@ -144,8 +144,9 @@ class FaultResult(BaseModel):
 
 
 class Check(BaseModel):
-    """Something that has to be true; `measured` is what was found, `limit` what was asked for."""
+    """A condition of the rehearsal: what was measured, the limit, and the fault it belongs to (None: no fault)."""
 
+    fault: str | None = None
     name: str
     held: bool
     measured: str

@@ -88,7 +88,7 @@ def test_report_json_has_the_fields_that_others_read(report: Report, tmp_path: P
     }  # fmt: skip
     assert written["critical_path"][0] == {"resource": "Vpc network", "seconds": 3}
     assert written["checks"][1] == {
-        "name": "gfs1 loses power: pages", "held": False, "measured": "12.0 s", "limit": "at most 12 s",
+        "fault": None, "name": "gfs1 loses power: pages", "held": False, "measured": "12.0 s", "limit": "at most 12 s",
     }  # fmt: skip
     figures = {name: value for name, value in written["faults"][0].items() if name not in ("marks", "timeline")}
     assert figures == {
