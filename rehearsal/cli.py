@@ -13,6 +13,8 @@ from rich.console import Console
 
 from rehearsal import progress
 from rehearsal.deploy.stacks import UnknownStackError, stacks
+from rehearsal.report.files import write
+from rehearsal.report.terminal import print_report
 from rehearsal.session.launcher import RehearsalFailed, rehearse, reports, sandbox_of
 from rehearsal.session.leaks import leaks
 from rehearsal.session.runner import Mode
@@ -90,10 +92,10 @@ def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
         state = "is still up" if sandbox_of(stack).kept else "is taken down"
         progress.console.print(f"interrupted: {stack} {state}", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    report.write(reports(stack))
+    write(report, reports(stack))
     if copy:
         copy.write_bytes((reports(stack) / "report.json").read_bytes())
-    report.print(Console())
+    print_report(report, Console())
     print(reports(stack) / "report.json")
     print(reports(stack) / "report.html")
     raise typer.Exit(0 if report.ok else 1)

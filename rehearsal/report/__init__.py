@@ -1,1 +1,1 @@
-"""The report: its data, the terminal table, the page."""
+"""The report of a rehearsal: its data, the terminal output and the page."""
