@@ -18,7 +18,7 @@ SHOW_ONE_FAULT = """() => {
     const faults = [...document.querySelectorAll('.fault')];
     const shown = faults.find(fault => fault.innerText.includes('write outage')) ?? faults[0];
     for (const section of document.querySelectorAll('main > section, .fault, footer'))
-        section.hidden = section !== shown && !section.contains(shown) && !section.matches('.failed');
+        section.hidden = section !== shown && !section.contains(shown) && !section.matches('.failures');
     document.body.style.paddingBottom = '1.5rem';
 }"""
 """Hide all sections but the failed checks and the first fault that stopped writes."""

@@ -306,7 +306,8 @@ def browser() -> Iterator[Browser]:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_on_the_page_is_wider_than_the_screen(report: Report, browser: Browser, width: int) -> None:
     report.checks[2].measured = f"{'word ' * 40}{'x' * 80}"
-    report.faults[0].timeline[0].client = "a visitor with a long name"
+    lane = report.faults[0].timeline[1]
+    lane.client, lane.attempts[-1] = "a visitor with a long name", Attempt(at=9, seconds=1, ok=False, error="x" * 80)
     with browser.new_page(viewport={"width": width, "height": 900}) as page:
         page.set_content(html.page(report))
         for details in page.locator("summary").all():
