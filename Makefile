@@ -15,14 +15,10 @@ MACHINE_TESTS := $(STEPS) $(COMMAND) $(LOADED_DRILLS) $(DRILLS)
 SIDE_BY_SIDE := $(MAKE) --keep-going --output-sync
 
 .PHONY: docs rehearse test test-unit test-scripts lint $(MACHINE_TESTS)
-.PHONY: rehearse report-picture test test-unit test-scripts lint $(MACHINE_TESTS)
 
 # The whole stack on machines booted here, with a drill: `make rehearse STACK=… ARGS=…`; `.venv/bin/rehearse --help` is the rest.
 rehearse: .venv/installed
 	@.venv/bin/rehearse drill $(STACK) $(ARGS)
-
-report-picture: .venv/installed ## Take docs/report.png from the last report of a stack: `make report-picture STACK=…`
-	.venv/bin/python tools/report_picture.py reports/$(STACK)/report.html docs/report.png
 
 test: lint
 	$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) test-unit
@@ -53,3 +49,7 @@ docs: .venv/installed ## Write docs/settings.md and stacks/schema.json from the 
 
 .venv/installed: requirements-dev.txt tools/venv.sh
 	@tools/venv.sh
+
+.PHONY: report-picture
+report-picture: .venv/installed ## take docs/report.png from the last report of STACK=aws-wordpress; needs chromium
+	.venv/bin/python tools/report_picture.py reports/$(or $(STACK),aws-wordpress)/report.html docs/report.png
