@@ -24,39 +24,46 @@ from rehearsal.system.shell import ToolError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    help="Run a stack unchanged through the real Pulumi engine, on machines booted here, and break it.",
+    help="Deploy a stack, unchanged, by the real Pulumi engine onto machines booted on this host, and cause faults.",
 )  # fmt: skip
 
 INTERRUPTED = 130
+"""The exit status after an interrupt."""
 
-Stack = Annotated[str, typer.Argument(help="A stack of stacks/, for example aws-wordpress.", show_default=False)]
-Keep = Annotated[bool, typer.Option("--keep", help="Leave the stack up; `rehearse down` ends it.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the report there as well.", show_default=False)]
+Stack = Annotated[
+    str, typer.Argument(help="The name of a stack in stacks/, such as aws-wordpress.", show_default=False)
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the stack up; `rehearse down` takes it down.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Copy report.json to this path.", show_default=False)]
 
 
 @app.command()
 def up(stack: Stack, keep: Keep = False, json: Json = None) -> None:
-    """Bring a stack up twice (the second time must change nothing), report, and take it down again."""
+    """Run `pulumi up` twice (the second must change nothing), write the report, and take the stack down."""
     run(stack, "up", keep=keep, copy=json)
 
 
 @app.command()
 def drill(stack: Stack, keep: Keep = False, json: Json = None) -> None:
-    """Bring a stack up, take its machines away one way and another, report, and take it down again."""
+    """Do what `up` does, and cause the faults of the stack's drill while clients are at work."""
     run(stack, "drill" if keep else "drill-and-destroy", keep=keep, copy=json)
 
 
 @app.command()
-def shell(stack: Stack, node: Annotated[str, typer.Argument(help="For example gfs1.", show_default=False)]) -> None:
-    """Go into a node of a stack that is up, as root."""
-    sandbox = existing(stack)
-    inside = [*sandbox.exec_prefix(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory), node]
-    raise typer.Exit(subprocess.run(inside, check=False).returncode)
+def shell(
+    stack: Stack, node: Annotated[str, typer.Argument(help="The name of a node, such as gfs1.", show_default=False)]
+) -> None:
+    """Open a root shell on a node of a stack that is up."""
+    sandbox = ready_sandbox(stack)
+    command = [*sandbox.exec_prefix(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory), node]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
 @app.command()
-def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when left out.")] = None) -> None:
-    """Say which stacks are up, and their machines."""
+def status(
+    stack: Annotated[str | None, typer.Argument(help="The name of a stack; all stacks without it.")] = None,
+) -> None:
+    """List the stacks that are up, and their machines."""
     running = [sandbox for sandbox in map(sandbox_of, [stack] if stack else stacks()) if sandbox.running]
     for sandbox in running:
         print(f"{sandbox.stack}: {'up' if sandbox.ready else 'starting'}", flush=True)
@@ -71,18 +78,18 @@ def status(stack: Annotated[str | None, typer.Argument(help="All stacks, when le
 
 @app.command()
 def down(stack: Stack) -> None:
-    """End a stack's rehearsal, whatever it is doing, and remove all of it."""
+    """End a stack's rehearsal, whatever its progress, and remove everything that it made on this host."""
     sandbox = sandbox_of(stack)
     if not sandbox.running:
-        fail(f"{stack} is not up")
+        fail(f"{stack} is not up, so there is nothing to take down; `rehearse status` lists the stacks that are up")
     with progress.step(f"Taking {stack} down"):
         sandbox.stop()
     if left := leaks(sandbox):
-        fail(f"{stack} is down, but these are left: {', '.join(left)}")
+        fail(f"{stack} is down, but it left on this host: {', '.join(left)}; remove these by hand")
 
 
 def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
-    """Rehearse, print and write the report, and end with the exit status that the promises give."""
+    """Rehearse a stack, write and print the report, and exit: 0 when every check holds, 1 when one is broken."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
         report = rehearse(stack, mode, keep=keep)
@@ -102,10 +109,12 @@ def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
 
 
 def interrupt(number: int, frame: object) -> NoReturn:
+    """Treat SIGTERM as SIGINT, so that the region is taken down."""
     raise KeyboardInterrupt
 
 
-def existing(stack: str) -> Sandbox:
+def ready_sandbox(stack: str) -> Sandbox:
+    """The sandbox of a stack; ends this command with an error unless the stack is up."""
     sandbox = sandbox_of(stack)
     if not sandbox.ready:
         fail(f"{stack} is not up; `rehearse up {stack} --keep` starts it")
@@ -113,5 +122,6 @@ def existing(stack: str) -> Sandbox:
 
 
 def fail(message: str) -> NoReturn:
+    """Print an error and exit with status 1."""
     progress.console.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(1)

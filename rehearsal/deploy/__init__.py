@@ -1,1 +1,1 @@
-"""Deployment of a stack by the real Pulumi engine."""
+"""Deployment of a stack by the real Pulumi engine, and what the engine reported."""

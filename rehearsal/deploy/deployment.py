@@ -1,7 +1,7 @@
-"""The stack's deployment, as its operator would run it: the real engine, the program unchanged.
+"""Deployment of a stack as its operator runs it: by the real engine, with the program unchanged.
 
-Only Pulumi.yaml and the stack's settings are copied, because the engine writes into the latter; the program is run
-from where it stands.
+Pulumi.yaml and the stacks' settings are copied to a scratch directory, because the engine writes to the settings. The
+program runs from the repository.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from rehearsal import progress
 from rehearsal.project import PROJECT, REPOSITORY
 
 STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
-QUIET = {"same", "read"}
-"""Steps that change nothing."""
+UNCHANGED = {"same", "read"}
+"""Operations that change no resource."""
 
 
 class DeploymentFailed(RuntimeError):
-    """The engine refused or failed; the message holds what it said, resource by resource."""
+    """The engine refused an operation or failed; the message has its errors, a line for each resource."""
 
 
 @dataclass
 class Step:
-    """What the engine did to one resource; times in seconds since the operation's start."""
+    """The engine's operation on one resource; times in seconds since the start of `up` or `destroy`."""
 
     urn: str
     type: str
@@ -46,21 +46,25 @@ class Step:
 
 
 @dataclass
-class Result:
+class OperationResult:
+    """The result of an `up` or `destroy`: its duration, its steps by URN, and the stack's outputs after an `up`."""
+
     seconds: float
     steps: dict[str, Step] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
     def changes(self) -> int:
-        return sum(step.operation not in QUIET for step in self.steps.values())
+        """The number of resources that the operation created, changed or deleted."""
+        return sum(step.operation not in UNCHANGED for step in self.steps.values())
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """Where a deployment runs: a scratch directory, the engine, and the stand-ins' ports by provider.
+class EngineSetup:
+    """The engine of a deployment and its provider plugins.
 
-    `plugins`: a real provider plugin's directory by name, where the operator has one; it takes the stand-in's place.
+    `directory`: for scratch files. `engine`: the pulumi binary. `providers`: ports of the stand-ins, by provider.
+    `plugins`: directories of real provider plugins that replace stand-ins, by the name in the plugin cache.
     """
 
     directory: Path
@@ -70,23 +74,23 @@ class Workplace:
 
 
 class Deployment:
-    """One stack, from its first preview to its destruction."""
+    """One stack in the engine; construction copies its project files and creates or selects the stack."""
 
-    def __init__(self, stack: str, workplace: Workplace) -> None:
-        project = workplace.directory / "project"
+    def __init__(self, stack: str, setup: EngineSetup) -> None:
+        project = setup.directory / "project"
         project.mkdir(exist_ok=True)
         if not (project / "stacks").exists():
             shutil.copy(REPOSITORY / "Pulumi.yaml", project)
             shutil.copytree(REPOSITORY / "stacks", project / "stacks")
-        home = workplace.directory / "pulumi"
-        for name, plugin in workplace.plugins.items():
+        home = setup.directory / "pulumi"
+        for name, plugin in setup.plugins.items():
             link = home / "plugins" / name
             link.parent.mkdir(parents=True, exist_ok=True)
             link.unlink(missing_ok=True)
             link.symlink_to(plugin)
-        (workplace.directory / "state").mkdir(exist_ok=True)
-        os.environ["PATH"] = f"{workplace.engine.parent}{os.pathsep}{os.environ['PATH']}"
-        self._log = workplace.directory / "logs" / "engine.log"
+        (setup.directory / "state").mkdir(exist_ok=True)
+        os.environ["PATH"] = f"{setup.engine.parent}{os.pathsep}{os.environ['PATH']}"
+        self._log = setup.directory / "logs" / "engine.log"
         self._log.touch()
         self.stack = automation.create_or_select_stack(
             stack,
@@ -96,36 +100,36 @@ class Deployment:
                 work_dir=str(project),
                 pulumi_home=str(home),
                 env_vars={
-                    "PULUMI_BACKEND_URL": (workplace.directory / "state").as_uri(),
+                    "PULUMI_BACKEND_URL": (setup.directory / "state").as_uri(),
                     "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
-                    "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in workplace.providers.items()),
+                    "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in setup.providers.items()),
                     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                     "PULUMI_SKIP_UPDATE_CHECK": "true",
                 },
             ),
         )
 
-    def up(self, shown: progress.Step) -> Result:
-        """Deploy; `shown` follows what the engine is busy with. Raises `DeploymentFailed`, as `destroy` does."""
+    def up(self, shown: progress.Step) -> OperationResult:
+        """Deploy; `shown` displays the resources in progress. Raises `DeploymentFailed`."""
         return self._run(self.stack.up, shown)
 
-    def destroy(self, shown: progress.Step) -> Result:
-        """Destroy as the CLI does: it previews first, and refuses there, before anything is touched."""
+    def destroy(self, shown: progress.Step) -> OperationResult:
+        """Destroy as the CLI does: preview first, so that a refusal precedes any change. Raises `DeploymentFailed`."""
         self._run(self.stack.preview_destroy, shown)
         return self._run(self.stack.destroy, shown)
 
     def set(self, key: str, value: str, *, secret: bool = False) -> None:
-        """Change one setting in the scratch copy of the stack's file; `key`: a path, say `project:nodes.gfs1.zone`."""
+        """Set one setting in the scratch copy of the stack's file; `key`: a path such as `project:nodes.gfs1.zone`."""
         self.stack.set_config(key, automation.ConfigValue(value, secret), path=True)
 
     def settings(self) -> Settings:
-        """The settings that the program gets."""
+        """The settings that the program reads. Raises `SettingsError` when they are wrong."""
         prefix = f"{PROJECT}:"
-        given = self.stack.get_all_config()
+        config = self.stack.get_all_config()
         return loader.parse(
             {
                 name.removeprefix(prefix): item.value
-                for name, item in given.items()
+                for name, item in config.items()
                 if name.startswith(prefix) or name == "aws:region"
             }
         )
@@ -134,18 +138,18 @@ class Deployment:
         return {name: output.value for name, output in self.stack.outputs().items()}
 
     def resources(self) -> list[dict[str, Any]]:
-        """The state's resources, as the engine keeps them."""
+        """The resources in the engine's state."""
         deployment = self.stack.export_stack().deployment or {}
         resources: list[dict[str, Any]] = deployment.get("resources", [])
         return resources
 
-    def _run(self, operation: Callable[..., Any], shown: progress.Step) -> Result:
+    def _run(self, operation: Callable[..., Any], shown: progress.Step) -> OperationResult:
         begun = time.time()
         steps: dict[str, Step] = {}
         errors: list[str] = []
 
         def show() -> None:
-            busy = [short(step.urn) for step in list(steps.values()) if step.end is None]
+            busy = [short_name(step.urn) for step in list(steps.values()) if step.end is None]
             shown.detail(", ".join(busy[-3:]))
 
         def on_event(event: EngineEvent) -> None:
@@ -159,7 +163,7 @@ class Deployment:
                 show()
             elif event.diagnostic_event and event.diagnostic_event.severity == "error":
                 where = (event.diagnostic_event.urn or "").split("::")[-1]
-                # a failed step's error holds its whole text as well: what it said is enough here
+                # the error of a failed step repeats its script; only its output is of use
                 output = STEP_TEXT.sub("", event.diagnostic_event.message).strip()
                 errors.append(f"{where}: {output}" if where else output)
 
@@ -168,20 +172,20 @@ class Deployment:
                 operation(on_event=on_event, on_output=lambda line: print(line, file=log), color="never")
             except automation.CommandError as error:
                 raise DeploymentFailed("\n".join(errors) or str(error)) from error
-        result = Result(time.time() - begun, steps)
+        result = OperationResult(time.time() - begun, steps)
         if operation == self.stack.up:
             result.outputs = self.outputs()
         return result
 
 
-def short(urn: str) -> str:
-    """A resource as people call it: what kind of thing it is, and its name."""
+def short_name(urn: str) -> str:
+    """A resource's type and name, without module and parents: `Instance gfs1`."""
     *_, types, name = urn.split("::")
     return f"{types.split('$')[-1].split(':')[-1]} {name}"
 
 
 def _run_program() -> None:
-    """Run the program as the CLI does: from its own directory, which is where it finds its modules."""
+    """Run the program as the CLI does, from its own directory, so that it finds its modules."""
     os.chdir(REPOSITORY)
     sys.path[0] = str(REPOSITORY)
     runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")

@@ -1,1 +1,1 @@
-"""What is taken away from a site that stands, in which order, and what was promised of it; a file per kind of site."""
+"""Drills: the faults that a running site must survive, in order, and the limits it must hold; one per kind of site."""

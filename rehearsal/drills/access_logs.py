@@ -1,4 +1,4 @@
-"""What the nodes themselves know of visitors: which requests came, what reached PHP, who is refused since when."""
+"""The nodes' own records of visitors: every request, whether it reached PHP, and the time of every ban."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from rehearsal.drills.site import AWAY, Site
+from rehearsal.drills.site import NODE_DOWN_ERRORS, Site
 from rehearsal.probes.agents.flood import REFUSED
 
 LOG = "/var/log/nginx/rehearsal.log"
-NGINX = f"""\
+NGINX_CONFIG = f"""\
 log_format rehearsal '$msec $request_time $remote_addr $status $upstream_addr';
 access_log {LOG} rehearsal;
 """
-"""A log beside nginx's own, as that one's times are whole seconds and those of the end. $upstream_addr: PHP's."""
+"""A second log, because nginx's own has end times in whole seconds. $upstream_addr is the address of PHP."""
 NGINX_FILE = "/etc/nginx/conf.d/rehearsal.conf"
 
 BANNED = "/run/ha-wordpress/banned"
-"""A file for each address that Varnish and nginx refuse, made when they are banned (components/fail2ban/apply.sh)."""
-MAPPED = "::ffff:"
+"""A directory with a file for each banned address, created when the ban starts (components/fail2ban/apply.sh)."""
+IPV4_MAPPED = "::ffff:"
 
-CLOCKS = 0.02
-"""Seconds: nginx's clock goes by milliseconds, a file's time by the kernel's ticks, of up to 10 ms."""
+CLOCK_TOLERANCE = 0.02
+"""Seconds: nginx's times are in milliseconds, a file's time advances by kernel ticks of up to 10 ms."""
 
 Bans = Mapping[str, float]
-"""Addresses that a node refuses, and since when, in seconds since the epoch."""
+"""The addresses that a node refuses, each with the start of its ban in seconds since the epoch."""
 
 
 class Visit(NamedTuple):
-    """A request that came as far as a node's nginx; times in seconds since the epoch."""
+    """A request that reached a node's nginx; times in seconds since the epoch."""
 
     node: str
     address: str
@@ -37,14 +37,14 @@ class Visit(NamedTuple):
     end: float
     status: int
     php: bool
-    """Whether it went on to PHP."""
+    """Whether nginx passed it to PHP."""
 
 
 @contextmanager
 def logged(site: Site) -> Iterator[None]:
-    """Have every web node's nginx keep a log of `visits` meanwhile; one that is away afterwards keeps it for good."""
+    """Log requests on every web node during the block, for `visits`. A node that is down at its end keeps logging."""
     for node in site.roles.web:
-        site.on(node, "sh", "-c", f"cat >{NGINX_FILE} && nginx -tq && systemctl reload nginx", stdin=NGINX)
+        site.on(node, "sh", "-c", f"cat >{NGINX_FILE} && nginx -tq && systemctl reload nginx", stdin=NGINX_CONFIG)
     try:
         yield
     finally:
@@ -53,6 +53,7 @@ def logged(site: Site) -> Iterator[None]:
 
 
 def visits(site: Site) -> list[Visit]:
+    """All requests on all web nodes since `logged` began."""
     return [visit for node in site.roles.web for visit in parsed_visits(node, site.on(node, "cat", LOG))]
 
 
@@ -63,31 +64,31 @@ def parsed_visits(node: str, log: str) -> Iterator[Visit]:
 
 
 def bans(site: Site) -> dict[str, Bans]:
-    """Who is refused, by every node that refuses anybody."""
+    """The bans of every web node and balancer, by node."""
     return {node: bans_at(site, node) for node in (*site.roles.web, *site.roles.balancers)}
 
 
 def bans_at(site: Site, node: str) -> Bans:
-    """Whom one node refuses; nobody, while it is away."""
+    """The bans of one node; none while it is down."""
     try:
         return parsed_bans(site.on(node, "find", BANNED, "-type", "f", "-printf", r"%f %T@\n"))
-    except AWAY:
+    except NODE_DOWN_ERRORS:
         return {}
 
 
-def parsed_bans(listed: str) -> Bans:
-    """From lines of an address and a time; an IPv4 address written as one of IPv6 is nobody else."""
-    lines = (line.split() for line in listed.splitlines() if not line.startswith(MAPPED))
+def parsed_bans(listing: str) -> Bans:
+    """Parse lines of an address and a time; IPv4-mapped IPv6 addresses are left out, as they repeat an IPv4 address."""
+    lines = (line.split() for line in listing.splitlines() if not line.startswith(IPV4_MAPPED))
     return {address: float(moment) for address, moment in lines}
 
 
-def ban_seconds(
+def slowest_ban(
     attackers: Collection[str], found: Sequence[Visit], banned: Mapping[str, Bans], hits: int
 ) -> float | None:
-    """The longest time from the hit that was an attacker's last to be needed, on any node, to its ban on the last node.
+    """Slowest ban in seconds: from the hit that reached the threshold until the last node refused the address.
 
-    Whatever an attacker asks for, and is not refused, is a hit. None where an attacker has made fewer, or some node
-    does not refuse it.
+    Every request of an attacker that is not refused counts as a hit, on whatever node. `hits`: the threshold. None when
+    an attacker made fewer hits or a node does not refuse it.
     """
     times = []
     for address in attackers:
@@ -100,8 +101,10 @@ def ban_seconds(
 
 
 def php_after_ban(found: Iterable[Visit], banned: Mapping[str, Bans]) -> list[Visit]:
-    """Requests of banned addresses that began after the node had banned them, and were PHP's work all the same."""
+    """The requests that reached PHP although the node had banned their address before they began."""
     never = float("inf")
     return [
-        visit for visit in found if visit.php and visit.start > banned[visit.node].get(visit.address, never) + CLOCKS
+        visit
+        for visit in found
+        if visit.php and visit.start > banned[visit.node].get(visit.address, never) + CLOCK_TOLERANCE
     ]

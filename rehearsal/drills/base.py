@@ -1,4 +1,4 @@
-"""What every drill has: faults with clients at work, promises, and the way down."""
+"""The common part of every drill: faults with clients at work, checks of their figures, and the destroy at the end."""
 
 from __future__ import annotations
 
@@ -19,146 +19,157 @@ from rehearsal.region.control import RegionControl
 from rehearsal.report.model import Check, FaultResult
 
 WRITE_OUTAGE = 8.0
+"""Seconds that the loss of one node may stop reads and writes."""
 PAGE_OUTAGE = 12.0
-"""Seconds: what a node's loss may cost writes, and pages."""
+"""Seconds that the loss of one node may stop pages."""
 
 
 class Drill:
-    """Breaks a site step by step and keeps what it saw; each kind of site has a subclass."""
+    """Causes faults in a running site; `faults` and `checks` collect the figures for the report.
+
+    Each kind of site has a subclass, which lists its faults in `run`.
+    """
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         self.site = Site(deployment, control)
         self.deployment, self.control = deployment, control
         self.directory = f"{self.site.mount}/rehearsal"
-        self.found: list[FaultResult] = []
+        self.faults: list[FaultResult] = []
         self.checks: list[Check] = []
 
     @classmethod
-    def before(cls, settings: Settings) -> Sequence[Probe]:
-        """Those who are served already while the first `up` runs; nobody is, where there was no site before."""
+    def migration_visitors(cls, settings: Settings) -> Sequence[Probe]:
+        """Visitors of the site that exists before the first `up`; none when the stack creates the site."""
         return []
 
     def run(self) -> None:
-        """All that leaves the site standing."""
+        """Cause every fault that leaves the site deployed."""
         raise NotImplementedError
 
     def visitors(self) -> Sequence[Probe]:
-        """Those who load pages while something breaks."""
+        """New visitors, at work, for one fault."""
         raise NotImplementedError
 
-    def check(self, name: str, held: bool, measured: str, limit: str) -> None:
-        self.checks.append(Check(name=name, held=held, measured=measured, limit=limit))
+    def check(self, name: str, held: bool, measured: str, limit: str, *, fault: str | None = None) -> None:
+        """Add a check to the report; `fault`: the name of the fault that it belongs to."""
+        self.checks.append(Check(fault=fault, name=name, held=held, measured=measured, limit=limit))
+
+    def check_outage(self, fault: FaultResult, name: str, seconds: float | None, limit: float) -> None:
+        """Check one of a fault's outages against a limit; an outage of None was not measured, which breaks the check.
+
+        Both times are in seconds.
+        """
+        measured = "not measured" if seconds is None else f"{seconds:.1f} s"
+        held = seconds is not None and seconds <= limit
+        self.check(name, held, measured, f"<= {limit:.0f} s", fault=fault.name)
 
     def check_ports(self, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> None:
-        """Every port with something behind it is open to those who need it, and closed to all others."""
-        wrong = reachability.wrong(self.control, inner, outer)
-        self.check(
-            "ports are open to those who need them and closed to others",
-            not wrong,
-            "; ".join(wrong) or "as they should be",
-            "all",
-        )
+        """Check that ports are open to the hosts that need them, and closed to all others."""
+        violations = reachability.violations(self.control, inner, outer)
+        self.check("ports open only to hosts that need them", not violations, "; ".join(violations) or "yes", "yes")
 
-    def node_loss(self, node: str, while_away: Callable[[], None] = lambda: None) -> None:
-        """One node loses power, stays away until the others serve again, and returns.
+    def node_loss(self, node: str, while_off: Callable[[], None] = lambda: None) -> FaultResult:
+        """Cut the power of one node, wait until the others serve, and power it on again.
 
-        `while_away`: what is done in between.
+        `while_off` is called when the others serve and the node is still off.
         """
-        with self.watched(f"{node} loses power") as window:
+        with self.fault_window(f"{node} loses power") as window:
             window.begin(self.control.power_off(node), f"{node} loses power")
             survivors = [probe for probe in window.probes if probe.name != node]
             window.wait(
-                "everyone is served again",
+                "all other clients are served again",
                 lambda: all(probe.succeeded_since(window.since + PAGE_OUTAGE) for probe in survivors),
             )
             window.end(survivors)
-            while_away()
+            while_off()
             self.control.power_on(node)
             window.mark(f"{node} has power again")
             window.wait(f"{node} serves again", lambda: self.site.healthy(node))
             serves = self.site.healthy(node)
             window.mark(f"{node} serves again" if serves else f"{node} does not serve")
             window.stop()
-            window.heal()
-        fault = self.found[-1]
-        self.check(f"{node} serves again when it has power", serves, "it does" if serves else "it does not", "it does")
-        self.expect("writes", fault.write_outage_seconds, WRITE_OUTAGE)
-        self.expect("reads", fault.read_outage_seconds, WRITE_OUTAGE)
-        self.expect("pages", fault.page_outage_seconds, PAGE_OUTAGE)
+            window.measure_heal()
+            result = self.conclude(window)
+        self.check("serves again after power-on", serves, "yes" if serves else "no", "yes", fault=result.name)
+        self.check_outage(result, "write outage", result.write_outage_seconds, WRITE_OUTAGE)
+        self.check_outage(result, "read outage", result.read_outage_seconds, WRITE_OUTAGE)
+        self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
+        return result
 
-    def reboot_all(self) -> None:
-        """All nodes reboot together; nobody logs in, and the site comes back."""
-        with self.watched("all nodes reboot at once") as window:
+    def reboot_all(self) -> FaultResult:
+        """Reboot all nodes at once; the site must return without an operator."""
+        with self.fault_window("all nodes reboot at once") as window:
             window.begin(time.time(), "all nodes reboot")
             for node in self.site.nodes:
                 self.control.reboot(node)
             window.wait("the site is down", lambda: not any(map(self.site.healthy, self.site.nodes)))
-            window.wait("the site is back", lambda: all(map(self.site.healthy, self.site.nodes)))
+            window.wait("every node serves again", lambda: all(map(self.site.healthy, self.site.nodes)))
             window.mark("every node serves again")
             back = time.time()
             visitors = [probe for probe in window.probes if probe.kind == "page"]
             window.wait("visitors are served again", lambda: all(probe.succeeded_since(back) for probe in visitors))
             window.end(visitors)
             window.stop()
-            window.heal()
-        self.expect("pages", self.found[-1].page_outage_seconds, RETURN_LIMIT)
+            window.measure_heal()
+            result = self.conclude(window)
+        self.check_outage(result, "page outage", result.page_outage_seconds, RETURN_LIMIT)
+        return result
 
     def refused_destroy(self) -> None:
-        """While data is protected, `destroy` does not get it."""
-        with progress.step("Asking for a destroy, which has to be refused") as shown:
+        """Try to destroy the stack while its data is protected; the engine must refuse and the site must run on."""
+        with progress.step("Trying to destroy protected data, which must be refused") as step:
             try:
-                self.deployment.destroy(shown)
+                self.deployment.destroy(step)
                 refused = False
             except DeploymentFailed as error:
                 refused = "protect" in str(error)
-        alive = all(map(self.site.healthy, self.site.nodes))
-        self.check(
-            "destroy is refused while data is protected",
-            refused and alive,
-            "refused" if refused else "not refused",
-            "refused",
-        )
+        down = [node for node in self.site.nodes if not self.site.healthy(node)]
+        measured = f"{', '.join(down)} down" if down else "yes" if refused else "no"
+        self.check("destroy refused while data is protected", refused and not down, measured, "yes")
 
-    def way_down(self) -> None:
-        """The operator's own way down: unprotect in the settings, `up`, `destroy`."""
-        with progress.step("Unprotecting the data, then destroying") as shown:
+    def destroy(self) -> None:
+        """Destroy the site as an operator does: unprotect the data in the settings, `up`, `destroy`."""
+        with progress.step("Unprotecting the data, then destroying the stack") as step:
             self.deployment.set(f"{PROJECT}:protect_data", "false")
-            self.deployment.up(shown)
-            self.deployment.destroy(shown)
+            self.deployment.up(step)
+            self.deployment.destroy(step)
             left = [*self.control.resource_ids(), *self.control.machines()]
-        self.check("destroy leaves nothing in the cloud", not left, ", ".join(left) or "nothing", "nothing")
-
-    def expect(self, what: str, seconds: float | None, limit: float) -> None:
-        measured = "not measured" if seconds is None else f"{seconds:.1f} s"
-        self.check(
-            f"{self.found[-1].name}: {what}",
-            seconds is not None and seconds <= limit,
-            measured,
-            f"at most {limit:.0f} s",
-        )
+        self.check("left in the cloud after destroy", not left, ", ".join(left) or "nothing", "nothing")
 
     @contextmanager
-    def watched(self, name: str) -> Iterator[FaultWindow]:
-        """Have clients at work before, during and after a fault; afterwards look for every acknowledged write."""
-        with progress.step(f"Fault: {name}") as shown:
-            window = FaultWindow(self.site, self.visitors(), self.directory, shown)
+    def fault_window(self, name: str) -> Iterator[FaultWindow]:
+        """A fault's window whose clients work until `conclude`, or until the end of the block."""
+        with progress.step(f"Fault: {name}") as step:
+            window = FaultWindow(name, self.site, self.visitors(), self.directory, step)
             try:
                 yield window
             finally:
                 window.stop()
-            fault = window.result(name)
-        self.found.append(fault)
+
+    def conclude(self, window: FaultWindow) -> FaultResult:
+        """Stop the clients, add the fault's figures and their checks to the report, and return the figures."""
+        window.stop()
+        result = window.result()
+        self.faults.append(result)
+        self.check_writes(window, result)
+        return result
+
+    def check_writes(self, window: FaultWindow, result: FaultResult) -> None:
+        """Check that no acknowledged write is lost and, if the heal was measured, that all bricks healed in time."""
+        lost, acknowledged = result.lost_acknowledged_writes, result.acknowledged_writes
         self.check(
-            f"{name}: acknowledged writes lost",
-            fault.lost_acknowledged_writes == 0 and bool(fault.acknowledged_writes),
-            f"{fault.lost_acknowledged_writes} of {fault.acknowledged_writes}",
+            "acknowledged writes lost",
+            lost == 0 and bool(acknowledged),
+            f"{lost:,} of {acknowledged:,}",
             "0",
+            fault=result.name,
         )
-        if fault.heal_seconds is not None:
-            left = "a brick is away" if window.pending is None else f"{window.pending} entries are not"
+        if window.heal_seconds is not None:
+            unhealed = "a brick does not answer" if window.pending is None else f"{window.pending:,} entries pending"
             self.check(
-                f"{name}: every brick healed",
+                "all bricks healed",
                 window.pending == 0,
-                f"after {fault.heal_seconds:.1f} s" if window.pending == 0 else left,
-                f"within {HEAL_LIMIT:.0f} s",
+                f"{window.heal_seconds:.1f} s" if window.pending == 0 else unhealed,
+                f"<= {HEAL_LIMIT:.0f} s",
+                fault=result.name,
             )

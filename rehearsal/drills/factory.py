@@ -1,4 +1,4 @@
-"""Which drill a stack gets."""
+"""The drill of each kind of site."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ DRILLS: dict[tuple[str, str], type[Drill]] = {
 
 
 def drill_of(settings: Settings) -> type[Drill] | None:
-    """The drill of a site with these settings; None where there is none for them."""
+    """The drill for a site with these settings; None when no drill covers them."""
     return DRILLS.get((settings.web, settings.topology))

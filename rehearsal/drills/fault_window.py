@@ -1,4 +1,4 @@
-"""Clients at work before, during and after a fault."""
+"""Clients at work before, during and after a fault, and the figures of that time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from pathlib import Path
 
 from rehearsal import progress
 from rehearsal.drills.site import Site
-from rehearsal.probes.base import FileProbe, Probe, worst
+from rehearsal.probes.base import Probe, longest_outage
+from rehearsal.probes.files import FileProbe
 from rehearsal.report.model import FaultResult, Mark
 
 RETURN_LIMIT = 120.0
+"""Seconds after which a drill stops waiting for the site to recover."""
 HEAL_LIMIT = 180.0
+"""Seconds that a heal may take."""
 HEAL_INFO_MAX = 20
-"""Entries that may be looked at, each of which the bricks lock for that: a heal of many would wait for it."""
+"""`heal info` locks every entry it lists; it is called only below this many, so that it does not delay the heal."""
 VERIFY_SCRIPT = (Path(__file__).parent.parent / "probes" / "agents" / "verify.py").read_text()
 
 
 def until(happened: Callable[[], bool], limit: float, every: float) -> bool:
-    """Whether something happens within `limit` seconds, looked for `every` so many."""
+    """Wait up to `limit` seconds for a condition, tested `every` so many seconds; returns whether it came true."""
     end = time.monotonic() + limit
     while not happened():
         if time.monotonic() >= end:
@@ -30,12 +33,16 @@ def until(happened: Callable[[], bool], limit: float, every: float) -> bool:
 
 
 class FaultWindow:
-    """The clients of one fault and what happened to them. `directory`: of the volume, where files are written."""
+    """The clients of one fault, from before it until the site has recovered.
 
-    def __init__(self, site: Site, visitors: Sequence[Probe], directory: str, shown: progress.Step) -> None:
-        self.site, self._shown, self._directory = site, shown, directory
-        # nobody would wait for a brick that is not back yet from the fault before
-        self._healed()
+    Construction waits until all bricks are healed from the fault before, and every client is served. `name`: the
+    fault's. `directory`: the directory of the volume to write files in.
+    """
+
+    def __init__(self, name: str, site: Site, visitors: Sequence[Probe], directory: str, step: progress.Step) -> None:
+        self.name, self.site = name, site
+        self._step, self._directory = step, directory
+        self.wait_until_healed()
         self.probes = list(visitors)
         for node in site.roles.web:
             exec_prefix = site.control.exec_prefix(node)
@@ -43,65 +50,77 @@ class FaultWindow:
             self.probes.append(FileProbe("write", node, exec_prefix, directory))
         self.marks: list[tuple[float, str]] = []
         self.since = self.until = time.time()
+        """The time in which outages count, in seconds since the epoch: see `begin` and `end`."""
         self.heal_seconds: float | None = None
         self.pending: int | None = None
-        """Entries that were not healed in time; None when a brick did not answer."""
-        self._counted: list[Probe] = []
+        """Entries that were not healed within the limit; None when a brick did not answer. See `measure_heal`."""
+        self._counted: Sequence[Probe] = []
         self.wait("every client is served", lambda: all(probe.succeeded_since(0) for probe in self.probes))
 
     def begin(self, moment: float, text: str) -> None:
+        """Count outages from the fault's moment on, and mark it in the timeline."""
         self.since = moment
         self.marks.append((moment, text))
 
     def mark(self, text: str) -> None:
+        """Mark this moment in the timeline."""
         self.marks.append((time.time(), text))
 
-    def end(self, counted: list[Probe]) -> None:
-        """The outage is over: what these clients saw until now is the measure."""
+    def end(self, counted: Sequence[Probe]) -> None:
+        """Count outages until now, and of these clients only."""
         self.until, self._counted = time.time(), counted
 
-    def wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT, every: float = 0.2) -> None:
-        """Wait for something to happen; what never does is cut off at `limit` seconds and shows in the figures."""
-        self._shown.detail(f"until {what}")
-        until(happened, limit, every)
+    def wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT, every: float = 0.2) -> bool:
+        """Wait up to `limit` seconds for a condition; returns whether it came true. `what`: for the progress line."""
+        self._step.detail(f"until {what}")
+        return until(happened, limit, every)
 
-    def heal(self) -> None:
+    def wait_until_healed(self) -> int | None:
+        """Wait up to `HEAL_LIMIT` for all heals; returns the entries still pending, None when a brick is silent."""
+        pending: int | None = None
+
+        def healed() -> bool:
+            nonlocal pending
+            pending = self.site.indexed_entries()
+            if pending is not None and pending < HEAL_INFO_MAX:
+                pending = self.site.pending_heals()
+            return pending == 0
+
+        self.wait("all bricks are healed", healed, HEAL_LIMIT, every=0.5)
+        return pending
+
+    def measure_heal(self) -> None:
+        """Wait for the heal after the fault, and keep its duration and the entries that it left."""
         begun = time.time()
-        self._healed()
-        self.heal_seconds, self.pending = time.time() - begun, self.site.pending_heals()
+        self.pending = self.wait_until_healed()
+        self.heal_seconds = time.time() - begun
         self.mark("healed" if self.pending == 0 else "not healed")
 
-    def _healed(self) -> None:
-        self.wait("nothing is pending on any brick", self._all_healed, HEAL_LIMIT, every=0.5)
-
-    def _all_healed(self) -> bool:
-        named = self.site.entries_named()
-        return named is not None and named < HEAL_INFO_MAX and self.site.pending_heals() == 0
-
     def stop(self) -> None:
+        """Stop all clients."""
         for probe in self.probes:
             probe.stop()
 
-    def lost(self, written: dict[str, list[int]]) -> int:
-        """How many acknowledged writes some web node no longer has, byte for byte."""
-        missing: set[tuple[str, int]] = set()
+    def lost_writes(self, written: dict[str, list[int]]) -> int:
+        """The number of acknowledged writes that are missing or differ on any web node."""
+        lost: set[tuple[str, int]] = set()
         for node in self.site.roles.web:
             answer = self.site.on(
                 node, "python3", "-c", VERIFY_SCRIPT, self._directory, stdin=json.dumps(written), timeout=120
             )
-            missing |= {(writer, number) for writer, numbers in json.loads(answer).items() for number in numbers}
-        return len(missing)
+            lost |= {(writer, number) for writer, numbers in json.loads(answer).items() for number in numbers}
+        return len(lost)
 
-    def result(self, name: str) -> FaultResult:
+    def result(self) -> FaultResult:
+        """The fault's figures, after `stop`. Reads every acknowledged write back from every web node."""
         written = {probe.writer: probe.acknowledged for probe in self.probes if isinstance(probe, FileProbe)}
-        outage = {kind: worst(self._counted, kind, self.since, self.until) for kind in ("read", "write", "page")}
         return FaultResult(
-            name=name,
-            read_outage_seconds=outage["read"],
-            write_outage_seconds=outage["write"],
-            page_outage_seconds=outage["page"],
+            name=self.name,
+            read_outage_seconds=longest_outage(self._counted, "read", self.since, self.until),
+            write_outage_seconds=longest_outage(self._counted, "write", self.since, self.until),
+            page_outage_seconds=longest_outage(self._counted, "page", self.since, self.until),
             acknowledged_writes=sum(map(len, written.values())),
-            lost_acknowledged_writes=self.lost(written),
+            lost_acknowledged_writes=self.lost_writes(written),
             heal_seconds=self.heal_seconds,
             marks=[Mark(at=at - self.since, text=text) for at, text in self.marks],
             timeline=[probe.lane(self.since) for probe in self.probes],

@@ -1,4 +1,4 @@
-"""Visitors of a site that was there before the stack."""
+"""Visitors of an existing site while the first `up` migrates it onto the volume."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from rehearsal.probes.base import Probe, worst
+from rehearsal.probes.base import Probe, longest_outage
 from rehearsal.report.model import Check, FaultResult
 
 MIGRATION_OUTAGE = 10.0
-"""Seconds that a site may be away from its visitors while it moves onto the volume."""
+"""Seconds that pages may be out while the site migrates onto the volume."""
 
 
 class MigrationProbe:
-    """Lets visitors load pages while the block runs, which is the first `up`: `found` is what they saw of it."""
+    """Measures the page outage during the block, which runs the first `up`.
+
+    `visitors`: clients of the existing site, already at work; empty when the stack creates the site. Afterwards,
+    `faults` and `checks` hold the figures for the report; both stay empty without visitors.
+    """
 
     def __init__(self, visitors: Sequence[Probe]) -> None:
         self._visitors = visitors
-        self.found: list[FaultResult] = []
+        self.faults: list[FaultResult] = []
         self.checks: list[Check] = []
 
     def __enter__(self) -> MigrationProbe:
@@ -30,17 +34,18 @@ class MigrationProbe:
     ) -> None:
         for visitor in self._visitors:
             visitor.stop()
-        outage = worst(self._visitors, "page", self._since, time.time())
+        outage = longest_outage(self._visitors, "page", self._since, time.time())
         if outage is None:
             return
-        name = "the site moves onto the volume"
+        name = "the site migrates onto the volume"
         timeline = [visitor.lane(self._since) for visitor in self._visitors]
-        self.found.append(FaultResult(name=name, page_outage_seconds=outage, timeline=timeline))
+        self.faults.append(FaultResult(name=name, page_outage_seconds=outage, timeline=timeline))
         self.checks.append(
             Check(
-                name=f"{name}: pages",
+                fault=name,
+                name="page outage",
                 held=outage <= MIGRATION_OUTAGE,
                 measured=f"{outage:.1f} s",
-                limit=f"at most {MIGRATION_OUTAGE:.0f} s",
+                limit=f"<= {MIGRATION_OUTAGE:.0f} s",
             )
         )

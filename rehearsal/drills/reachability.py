@@ -1,4 +1,4 @@
-"""Ports: who gets a connection to what."""
+"""Checks of ports: each is open to the hosts that need it and closed to all others."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from rehearsal.region.control import RegionControl
 from rehearsal.region.outside_addresses import OutsideAddresses
 
 OPERATOR, STRANGER = "", str(OutsideAddresses.stranger.ip)
-"""Addresses to knock from: the operator's own, and one that no security group lets in."""
+"""Source addresses of checks from outside: the operator's own (empty), and one that no security group admits."""
 
 
 class PortCheck(NamedTuple):
-    """A port of a target and whether it shall be open to a source.
+    """A port of a target, and whether it has to be open to a source.
 
-    Both are hosts of the region, by name; or, from outside, one of this side's addresses to a public one.
+    Inside the region, `source` and `target` are names of hosts. From outside, `source` is an address of this namespace
+    and `target` a public address.
     """
 
     source: str
@@ -28,7 +29,7 @@ class PortCheck(NamedTuple):
 
 
 def reaches(source: str, address: str, port: int) -> bool:
-    """Whether a TCP connection comes about from one of this side's addresses."""
+    """Whether a TCP connection from an address of this namespace succeeds within 2 s."""
     try:
         socket.create_connection((address, port), timeout=2, source_address=(source, 0)).close()
     except OSError:
@@ -36,9 +37,12 @@ def reaches(source: str, address: str, port: int) -> bool:
     return True
 
 
-def wrong(control: RegionControl, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> list[str]:
-    """Knock on every door, and say which are not as they should be."""
-    with progress.step("Knocking on every door"), ThreadPoolExecutor(len(inner) + len(outer)) as pool:
+def violations(control: RegionControl, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> list[str]:
+    """Check all ports in parallel; returns a line for each port that is open or closed against its check.
+
+    `inner`: checks between hosts of the region. `outer`: checks from outside.
+    """
+    with progress.step("Checking ports"), ThreadPoolExecutor(len(inner) + len(outer)) as pool:
         from_inside = pool.map(lambda check: control.reaches(check.source, check.target, check.port), inner)
         from_outside = pool.map(lambda check: reaches(check.source, check.target, check.port), outer)
         found = [*from_inside, *from_outside]

@@ -1,28 +1,29 @@
-"""The drill of PHP sessions behind balancers that share an address."""
+"""The drill of PHP sessions behind two balancers that share a virtual IP address."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from rehearsal.drills.base import PAGE_OUTAGE, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.fault_window import FaultWindow
-from rehearsal.probes.base import AddressProbe, Probe, SessionProbe, worst
+from rehearsal.probes.address import AddressProbe
+from rehearsal.probes.base import Probe, longest_outage
+from rehearsal.probes.visitors import SessionProbe
 from rehearsal.report.model import FaultResult, Seconds
 
 VISITORS = 10
 ADDRESS_OUTAGE = 5.0
-"""Seconds until the other balancer has the address."""
+"""Seconds that the virtual IP address may be out when its balancer is lost."""
 FLAPS = 10
-FLAP = 1.0
-"""Seconds that a link which flaps is down, and up again."""
+FLAP_SECONDS = 1.0
+"""Seconds for which a flapping link is down, and then up."""
 
 
 class SessionsResult(FaultResult):
-    """What a fault did to the visitors' sessions."""
+    """The figures of a fault, with those of the visitors' sessions."""
 
     address_outage_seconds: Seconds | None
     visits: int
@@ -31,13 +32,12 @@ class SessionsResult(FaultResult):
 
 
 class SessionsDrill(ExistingDrill):
-    """The balancer with the address is lost, then a PHP server; a balancer's private link flaps; all nodes reboot."""
+    """Faults: loss of the active balancer, loss of a PHP server, a flapping private link, a reboot of all nodes."""
 
     def run(self) -> None:
-        self.node_loss(self.active())
-        self.expect("the address moves", self.address_outage(), ADDRESS_OUTAGE)
+        self.active_balancer_loss()
         self.node_loss(self.site.roles.web[0])
-        self.link_flaps(self.active())
+        self.link_flaps(self.active_balancer())
         self.reboot_all()
 
     def visitors(self) -> Sequence[Probe]:
@@ -48,8 +48,8 @@ class SessionsDrill(ExistingDrill):
             *(SessionProbe(f"visitor {number}", self.site.url) for number in range(1, VISITORS + 1)),
         ]
 
-    def active(self) -> str:
-        """The balancer that has the address. Raises `LookupError` when none has it, or several have."""
+    def active_balancer(self) -> str:
+        """The balancer that has the virtual IP address. Raises `LookupError` unless exactly one has it."""
         address = urlsplit(self.site.url).hostname
         holders = [
             node
@@ -57,59 +57,62 @@ class SessionsDrill(ExistingDrill):
             if f" {address}/" in self.site.on(node, "ip", "-oneline", "-4", "address", "show")
         ]
         if len(holders) != 1:
-            raise LookupError(f"{address} is held by {' and '.join(holders) or 'no balancer'}")
+            raise LookupError(f"{address} must be on exactly one balancer; it is on {' and '.join(holders) or 'none'}")
         return holders[0]
 
-    def address_outage(self) -> float | None:
-        fault = self.found[-1]
-        assert isinstance(fault, SessionsResult)
-        return fault.address_outage_seconds
+    def active_balancer_loss(self) -> None:
+        """Cut the power of the active balancer; the other balancer must take over the virtual IP address."""
+        result = self.node_loss(self.active_balancer())
+        assert isinstance(result, SessionsResult)
+        self.check_outage(result, "address outage", result.address_outage_seconds, ADDRESS_OUTAGE)
 
     def link_flaps(self, node: str) -> None:
-        """A node's link to the storage network goes and comes."""
-        with self.watched(f"{node}'s link flaps") as window:
+        """Cut and restore a node's link to the storage network several times."""
+        with self.fault_window(f"{node}'s link flaps") as window:
             window.begin(time.time(), f"{node}'s private link flaps")
             for _ in range(FLAPS):
                 self.control.cut_link(node, "eth1")
-                time.sleep(FLAP)
+                time.sleep(FLAP_SECONDS)
                 self.control.restore_link(node, "eth1")
-                time.sleep(FLAP)
+                time.sleep(FLAP_SECONDS)
             steady = time.time()
-            window.mark("the link stays")
+            window.mark("the link stays up")
             window.wait(
-                "everyone is served again", lambda: all(probe.succeeded_since(steady) for probe in window.probes)
+                "every client is served again", lambda: all(probe.succeeded_since(steady) for probe in window.probes)
             )
             window.end(window.probes)
             window.stop()
-            window.heal()
-        fault = self.found[-1]
-        self.expect("writes", fault.write_outage_seconds, WRITE_OUTAGE)
-        self.expect("pages", fault.page_outage_seconds, PAGE_OUTAGE)
+            window.measure_heal()
+            result = self.conclude(window)
+        self.check_outage(result, "write outage", result.write_outage_seconds, WRITE_OUTAGE)
+        self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
 
-    @contextmanager
-    def watched(self, name: str) -> Iterator[FaultWindow]:
-        """After the fault, every visitor looks once more for what the site had acknowledged."""
-        with super().watched(name) as window:
-            yield window
+    def conclude(self, window: FaultWindow) -> SessionsResult:
+        """Let every visitor verify its session once more, and add the sessions' figures and checks."""
+        window.stop()
         visitors = [probe for probe in window.probes if isinstance(probe, SessionProbe)]
-        wrong = [f"{visitor.name}: {found}" for visitor in visitors if (found := visitor.look_back())]
-        fault = SessionsResult(
-            **dict(self.found.pop()),
-            address_outage_seconds=worst(window.probes, "address", window.since, window.until),
+        errors = [f"{visitor.name}: {error}" for visitor in visitors if (error := visitor.verify_session())]
+        result = SessionsResult(
+            **dict(window.result()),
+            address_outage_seconds=longest_outage(window.probes, "address", window.since, window.until),
             visits=sum(visitor.visits for visitor in visitors),
             lost_visits=sum(visitor.lost_visits for visitor in visitors),
             lost_sessions=sum(visitor.lost_sessions for visitor in visitors),
         )
-        self.found.append(fault)
+        self.faults.append(result)
+        self.check_writes(window, result)
         self.check(
-            f"{name}: no counter goes back",
-            not fault.lost_visits,
-            f"{fault.lost_visits} of {fault.visits} visits lost",
-            "none",
+            "visits lost",
+            not result.lost_visits,
+            f"{result.lost_visits:,} of {result.visits:,}",
+            "0",
+            fault=result.name,
         )
         self.check(
-            f"{name}: sessions, carts and logins survive",
-            not fault.lost_sessions and not wrong,
-            "; ".join(wrong[:3]) or f"{fault.lost_sessions} of {VISITORS} lost",
-            "all",
+            "sessions, carts or logins lost",
+            not result.lost_sessions and not errors,
+            "; ".join(errors[:3]) or f"{result.lost_sessions} of {VISITORS}",
+            "0",
+            fault=result.name,
         )
+        return result

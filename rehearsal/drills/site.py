@@ -1,4 +1,4 @@
-"""The site under test, and what can be asked of it."""
+"""The site under test: commands on its nodes, and their health."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rehearsal.deploy.deployment import Deployment
 from rehearsal.region.control import RegionControl
 from rehearsal.system.shell import ToolError, run
 
-ASK = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")
-AWAY = (ToolError, LookupError, ProcessLookupError)
-"""What a command on a machine without power, or on its way up, ends with."""
+CURL = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")
+NODE_DOWN_ERRORS = (ToolError, LookupError, ProcessLookupError)
+"""What a command on a machine raises while the machine is off or booting."""
 
 
 class Site:
-    """A site that was deployed: how to reach its nodes, its volume and its pages."""
+    """A deployed site: its nodes, its volume and its settings. Raises `ToolError` when no volume is mounted."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         self.outputs = deployment.outputs()
@@ -33,35 +33,38 @@ class Site:
         self.mount, self.volume = mounted[0], mounted[1].split(":")[1].strip("/")
 
     def on(self, node: str, *command: str, stdin: str | None = None, timeout: float = 60) -> str:
-        """Run a command on a node, as root, past its network."""
+        """Run a command on a node as root, without using its network; returns its standard output.
+
+        Raises one of `NODE_DOWN_ERRORS` when the command fails or the node is down.
+        """
         return run(*self.control.exec_prefix(node), *command, stdin=stdin, timeout=timeout)
 
     def healthy(self, node: str) -> bool:
-        """Whether a node does its part: serves pages, sends visitors on, or holds a brick that answers."""
+        """Whether a node fulfils all its roles: it serves pages, forwards visitors, or runs its brick."""
         if node in self.roles.web:
             return self.answers(node, "http://127.0.0.1/healthz")
         if node in self.roles.balancers and not self.answers(node, f"http://127.0.0.1:{OWN_PORT}/health"):
             return False
-        return node not in self.roles.bricks or self.holds_brick(node)
+        return node not in self.roles.bricks or self.brick_runs(node)
 
     def answers(self, node: str, url: str) -> bool:
-        """Whether a page is there, for someone on the node."""
+        """Whether a URL answers with a success status on the node itself."""
         try:
-            self.on(node, *ASK, url, timeout=10)
-        except AWAY:
+            self.on(node, *CURL, url, timeout=10)
+        except NODE_DOWN_ERRORS:
             return False
         return True
 
-    def holds_brick(self, node: str) -> bool:
-        """Whether a node's brick runs; its own glusterd says so, which costs the other bricks nothing."""
+    def brick_runs(self, node: str) -> bool:
+        """Whether a node's brick runs; only its own glusterd is asked, so the other bricks do no work."""
         brick = f"{host_name(node)}:{self.brick(node)}"
         text = self._gluster(node, "--xml", "volume", "status", self.volume, brick, timeout=10)
         return text is not None and ElementTree.fromstring(text).findtext(".//node/status") == "1"
 
-    def entries_named(self) -> int | None:
-        """Entries that the bricks' indices name, healed or not, which costs nothing; None when a brick does not answer.
+    def indexed_entries(self) -> int | None:
+        """The number of entries in the bricks' heal indices; None when a brick does not answer.
 
-        The next look of a node's self-heal daemon takes those out that are healed.
+        The count locks no entry. It includes healed entries until the next crawl of the self-heal daemon removes them.
         """
         text = self._gluster(self.roles.bricks[-1], "volume", "heal", self.volume, "statistics", "heal-count")
         if text is None:
@@ -70,9 +73,9 @@ class Site:
         return sum(int(count) for count in counts) if all(map(str.isdigit, counts)) else None
 
     def pending_heals(self) -> int | None:
-        """Entries that some brick still owes another; None when a brick does not answer, which is not 0.
+        """The number of entries that are not healed yet; None, which is not 0, when a brick does not answer.
 
-        All bricks look at every entry that an index names.
+        All bricks lock and compare every indexed entry.
         """
         text = self._gluster(self.roles.bricks[-1], "--xml", "volume", "heal", self.volume, "info", "summary")
         if text is None:
@@ -86,12 +89,12 @@ class Site:
         return sum(int(count) for count in counts)
 
     def brick(self, node: str) -> str:
-        """The directory of a node's brick."""
+        """The path of a node's brick directory."""
         return self.settings.nodes[node].brick or self.settings.gluster.brick
 
     def _gluster(self, node: str, *words: str, timeout: float = 60) -> str | None:
-        """What gluster(8) says on a node; None when it has no answer."""
+        """Output of gluster(8) on a node; None when it fails or the node is down."""
         try:
             return self.on(node, "gluster", "--mode=script", *words, timeout=timeout)
-        except AWAY:
+        except NODE_DOWN_ERRORS:
             return None

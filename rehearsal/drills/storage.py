@@ -1,4 +1,4 @@
-"""The drill of a WordPress site whose files are on nodes of their own, apart from those that serve."""
+"""The drill of a WordPress site with storage nodes apart from its web nodes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rehearsal.drills.wordpress import WordPressDrill
 
 
 class StorageDrill(WordPressDrill):
-    """A flood; each storage node is lost in turn and healed before the next; a web node; the database; all nodes."""
+    """Faults: a flood, loss of each storage node, loss of a web node, a database failover, a reboot of all nodes."""
 
     def run(self) -> None:
         self.check_site_ports()
@@ -15,7 +15,7 @@ class StorageDrill(WordPressDrill):
         self.post_everywhere()
         self.flood()
         first, *others = self.site.roles.bricks
-        self.node_loss_with_an_upload(first)
+        self.node_loss_with_upload(first)
         for node in others:
             self.node_loss(node)
         self.node_loss(self.site.roles.web[0])
@@ -43,15 +43,16 @@ class StorageDrill(WordPressDrill):
             ],
         )  # fmt: skip
 
-    def node_loss_with_an_upload(self, node: str) -> None:
-        """What is uploaded while a node is away has to be in its brick, byte for byte, when it has healed."""
+    def node_loss_with_upload(self, node: str) -> None:
+        """Upload a file while a storage node is off; after the heal, its brick must hold the same bytes."""
         uploads: list[tuple[str, str]] = []
-        self.node_loss(node, while_away=lambda: uploads.append(self.upload(self.site.roles.web[0])))
+        result = self.node_loss(node, while_off=lambda: uploads.append(self.upload(self.site.roles.web[0])))
         ((path, digest),) = uploads
         in_brick = self.site.on(node, "sha256sum", f"{self.site.brick(node)}{path}").split()[0]
         self.check(
-            f"an upload while {node} was away is in its brick",
+            "brick's copy of a file uploaded while it was off",
             in_brick == digest,
-            "equal in bytes" if in_brick == digest else "differs",
-            "equal in bytes",
+            "equal bytes" if in_brick == digest else "differs",
+            "equal bytes",
+            fault=result.name,
         )

@@ -1,4 +1,4 @@
-"""The drill of a WordPress site whose nodes all hold its files."""
+"""The drill of a WordPress site whose web nodes also hold the bricks."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from dataclasses import asdict
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment
 from rehearsal.drills.base import Drill
-from rehearsal.drills.flood import LOGGED_IN, Flood
+from rehearsal.drills.flood.clients import UNCACHED_COOKIE
+from rehearsal.drills.flood.scenario import Flood
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.probes.agents.browser import BrowserTask
-from rehearsal.probes.base import PageProbe, Probe
+from rehearsal.probes.base import Probe
+from rehearsal.probes.visitors import PageProbe
 from rehearsal.region.control import RegionControl
 from rehearsal.system.shell import ToolError, run
 
 DATABASE_OUTAGE = 120.0
-"""Seconds: what Amazon says a failover may take (RDS user guide, "Multi-AZ DB instance failover")."""
+"""Seconds that a failover may take (Amazon RDS user guide, "Multi-AZ DB instance failover")."""
 DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
-"""In every page of a site that works, and in none of those that say why it does not."""
+"""A text in every page of a working site, and in no error page."""
 
 
 class WordPressDrill(Drill):
-    """A flood comes, a node is lost, the database fails over, all nodes reboot."""
+    """Faults: a flood, loss of a node, a database failover, a reboot of all nodes."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         super().__init__(deployment, control)
@@ -49,7 +51,7 @@ class WordPressDrill(Drill):
     def visitors(self) -> Sequence[Probe]:
         return [
             PageProbe("visitor", self.site.url, PAGE),
-            PageProbe("visitor past the cache", self.site.url, PAGE, cookie=LOGGED_IN),
+            PageProbe("visitor past the cache", self.site.url, PAGE, cookie=UNCACHED_COOKIE),
         ]
 
     def check_site_ports(self) -> None:
@@ -70,20 +72,20 @@ class WordPressDrill(Drill):
         )  # fmt: skip
 
     def upload_everywhere(self) -> None:
-        """A file uploaded through the first web node is the same on every other."""
+        """Upload a file through the first web node; every other node must serve the same bytes."""
         first, *others = self.site.roles.web
         with progress.step(f"Uploading through {first}, reading back from {' and '.join(others)}"):
             path, digest = self.upload(first)
-            wrong = [node for node in others if self.download_digest(node, path) != digest]
+            different = [node for node in others if self.download_digest(node, path) != digest]
         self.check(
-            "an upload is the same on every node",
-            not wrong,
-            f"differs on {', '.join(wrong)}" if wrong else "equal in bytes",
-            "equal in bytes",
+            "upload on every node",
+            not different,
+            f"differs on {', '.join(different)}" if different else "equal bytes",
+            "equal bytes",
         )
 
     def post_everywhere(self) -> None:
-        """A post that is written in a browser, from outside, is on the first page of every node."""
+        """Write a post in a browser from outside; the first page of every node must link to it."""
         title = f"Written in a browser {secrets.token_hex(4)}"
         task = BrowserTask(
             chromium=[*self.control.chroot_prefix(), "chromium"],
@@ -98,30 +100,33 @@ class WordPressDrill(Drill):
             try:
                 browse([], "write", task)
                 browse(self.control.netns_prefix("balancer"), "read", task)
-                # tells the caches of the edit once more: they shall not forget their pages in the middle of a flood
+                # purges the caches for this post now, so that no later purge falls into the flood
                 self.site.on(self.site.roles.web[0], "systemctl", "start", "wordpress-cron.service")
-                wrong = ""
+                failure = ""
             except ToolError as error:
-                wrong = str(error).splitlines()[-1]
-        self.check("a post that is written in a browser is on every node", not wrong, wrong or "it is", "it is")
+                failure = str(error).splitlines()[-1]
+        self.check("browser's post on every node", not failure, failure or "yes", "yes")
 
     def flood(self) -> None:
-        """Many addresses attack, and everybody else is served."""
-        flood = Flood(self.site, PAGE)
-        self.found.append(flood.run())
-        self.checks += flood.checks
+        """Let many addresses guess passwords; all other visitors must be served."""
+        result, checks = Flood(self.site, PAGE).run()
+        self.faults.append(result)
+        self.checks += checks
 
     def database_failover(self) -> None:
-        """The database's active host loses power."""
-        with self.watched("the database fails over") as window:
+        """Cut the power of the database's active host; its standby must take over."""
+        with self.fault_window("the database fails over") as window:
             window.begin(self.control.fail_over_database(), "the active host loses power")
             back = time.time()
-            window.wait("everyone is served again", lambda: all(probe.succeeded_since(back) for probe in window.probes))
+            window.wait(
+                "every client is served again", lambda: all(probe.succeeded_since(back) for probe in window.probes)
+            )
             window.end(window.probes)
-        self.expect("pages", self.found[-1].page_outage_seconds, DATABASE_OUTAGE)
+            result = self.conclude(window)
+        self.check_outage(result, "page outage", result.page_outage_seconds, DATABASE_OUTAGE)
 
     def upload(self, node: str) -> tuple[str, str]:
-        """Upload a file through one node's WordPress, by its own interface; returns its URL's path and its SHA-256."""
+        """Upload a file through one node's WordPress by XML-RPC; returns the path of its URL and its SHA-256."""
         content = secrets.token_bytes(500_000)
         file = {
             "name": f"rehearsal-{secrets.token_hex(4)}.zip",
@@ -139,20 +144,23 @@ class WordPressDrill(Drill):
         return "/" + url.split("/", 3)[3], hashlib.sha256(content).hexdigest()
 
     def download_digest(self, node: str, path: str) -> str:
-        """The SHA-256 of what a node serves under a path."""
+        """The SHA-256 of the body that a node serves for a path."""
         return self.site.on(
             node, "sh", "-c", 'curl --silent --fail --max-time 30 "http://127.0.0.1$1" | sha256sum', "sh", path
         ).split()[0]
 
 
-def browse(place: Sequence[str], what: str, task: BrowserTask) -> None:
-    """Send a browser on an errand; `place`: the words that run a command where it is. Raises `ToolError`."""
+def browse(netns_prefix: Sequence[str], action: str, task: BrowserTask) -> None:
+    """Run the browser agent; `action`: `write` or `read`. Raises `ToolError` when the browser does not succeed.
+
+    `netns_prefix`: the command prefix that selects the browser's network; empty: this namespace, outside the region.
+    """
     run(
-        *place,
+        *netns_prefix,
         sys.executable,
         "-m",
         "rehearsal.probes.agents.browser",
-        what,
+        action,
         stdin=json.dumps(asdict(task)),
         timeout=180,
     )

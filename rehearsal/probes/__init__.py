@@ -1,1 +1,1 @@
-"""Probes: clients that read, write and fetch pages while a drill breaks things."""
+"""Clients that read, write and load pages while a drill causes faults."""

@@ -1,1 +1,1 @@
-"""One rehearsal from start to end: its namespaces, the run inside them, what it may leave behind."""
+"""One rehearsal from start to end: its namespaces, the run inside them, and the search for leaks."""

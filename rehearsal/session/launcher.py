@@ -1,4 +1,4 @@
-"""The part of a rehearsal that runs outside of it: prepare this machine, start the region, send the operator in."""
+"""The part of a rehearsal outside its namespaces: prepare this host, start the region, start the runner inside."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from rehearsal.setup import cache, engine, host, image
 
 
 class RehearsalFailed(RuntimeError):
-    """The rehearsal did not come to its end; the message says where to look."""
+    """The rehearsal failed before its end; the message names the engine's log."""
 
 
 def rehearse(stack: str, mode: Mode, *, keep: bool) -> Report:
-    """Run a stack and what `mode` asks for; the stack is taken down afterwards, unless it is kept.
+    """Rehearse a stack; returns its report.
 
-    A stack that was kept before is used as it is, and stays.
+    `mode`: how far to go. `keep`: leave the stack up at the end; otherwise it is taken down. A stack that an earlier
+    rehearsal kept is reused and stays up; its drill does not destroy it.
 
-    Raises `HostError`, `SandboxError` or `ToolError` when this host cannot rehearse, `RehearsalFailed` when the stack
-    could not be deployed.
+    Raises `UnknownStackError`; `HostError`, `SandboxError` or `ToolError` when this host cannot run a rehearsal;
+    `RehearsalFailed` when the deployment or the drill failed.
     """
     settings = stack_settings(stack)
     host.ensure()
@@ -41,29 +42,29 @@ def rehearse(stack: str, mode: Mode, *, keep: bool) -> Report:
     sandbox = sandbox_of(stack)
     if sandbox.kept and mode == "drill-and-destroy":
         mode = "drill"
-    with held(sandbox, machines, settings, keep=keep):
-        words = [sys.executable, "-m", "rehearsal.session.runner", str(sandbox.directory), str(pulumi), stack, mode]
-        with subprocess.Popen([*sandbox.exec_prefix(), *words], start_new_session=True) as inside:
+    with running_region(sandbox, machines, settings, keep=keep):
+        command = [sys.executable, "-m", "rehearsal.session.runner", str(sandbox.directory), str(pulumi), stack, mode]
+        with subprocess.Popen([*sandbox.exec_prefix(), *command], start_new_session=True) as runner:
             try:
-                inside.wait()
+                runner.wait()
             except KeyboardInterrupt:
-                os.killpg(inside.pid, signal.SIGKILL)
+                os.killpg(runner.pid, signal.SIGKILL)
                 raise
-        if inside.returncode:
-            raise RehearsalFailed(f"the rehearsal of {stack} failed; the engine's log: {saved_log(sandbox)}")
+        if runner.returncode:
+            raise RehearsalFailed(f"the rehearsal of {stack} failed; read the engine's log: {save_log(sandbox)}")
         report = Report.model_validate_json((sandbox.directory / RESULT).read_text())
     if not sandbox.kept:
-        report.checks.append(nothing_left(sandbox))
+        report.checks.append(leak_check(sandbox))
     return report
 
 
 @contextmanager
-def held(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, keep: bool) -> Iterator[None]:
-    """A region that is up while the block runs; afterwards too, if it was kept before or `keep` asks for it."""
+def running_region(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, keep: bool) -> Iterator[None]:
+    """Run a region during the block. It outlives the block when it was kept before, or with `keep`."""
     if sandbox.kept:
         yield
         return
-    # machines that exist already are in no cloud's region, and have no firewall of a cloud
+    # a stack of existing machines has no cloud region and no cloud firewall, so any source may use SSH
     admitted = settings.get(f"{PROJECT}:network", {}).get("ssh_from", ["0.0.0.0/0"])
     region = settings.get("aws:region") or settings.get(f"{PROJECT}:region", "")
     sandbox.start(machines, OutsideAddresses.admitted_by(admitted), region)
@@ -77,15 +78,19 @@ def held(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, k
                 sandbox.stop()
 
 
-def nothing_left(sandbox: Sandbox) -> Check:
+def leak_check(sandbox: Sandbox) -> Check:
+    """Check that the ended rehearsal left nothing on this host."""
     left = leaks(sandbox)
     return Check(
-        name="nothing is left on this machine", held=not left, measured=", ".join(left) or "nothing", limit="nothing"
+        name="left on this host after the rehearsal",
+        held=not left,
+        measured=", ".join(left) or "nothing",
+        limit="nothing",
     )
 
 
-def saved_log(sandbox: Sandbox) -> Path:
-    """The engine's log, put where it outlives the region."""
+def save_log(sandbox: Sandbox) -> Path:
+    """Copy the engine's log to the reports, because the region's directory is removed; returns the copy."""
     log = reports(sandbox.stack) / "engine.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes((sandbox.directory / "logs" / "engine.log").read_bytes())
@@ -93,8 +98,10 @@ def saved_log(sandbox: Sandbox) -> Path:
 
 
 def reports(stack: str) -> Path:
+    """The directory of a stack's reports."""
     return REPOSITORY / "reports" / stack
 
 
 def sandbox_of(stack: str) -> Sandbox:
+    """The sandbox of a stack on this host, running or not."""
     return Sandbox(cache.DIRECTORY / "run", stack)

@@ -1,4 +1,4 @@
-"""What a rehearsal may have left on this machine: looked for in every place it ever touches."""
+"""A search for leaks: everything that a rehearsal may leave on this host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rehearsal.system.cgroups import hierarchies
 
 
 def leaks(sandbox: Sandbox) -> list[str]:
-    """Machines, mounts, loop devices, namespaces, control groups, processes and files of a rehearsal that has ended."""
+    """Files, control groups, loop devices, processes and mounts that an ended rehearsal left, a line for each."""
     return [*_files(sandbox), *_cgroups(sandbox), *_loop_devices(sandbox), *_processes(sandbox), *_mounts(sandbox)]
 
 
@@ -33,17 +33,17 @@ def _loop_devices(sandbox: Sandbox) -> Iterator[str]:
 
 
 def _processes(sandbox: Sandbox) -> Iterator[str]:
-    """Processes of its machines (by control group) or with its directory among their words."""
+    """Processes in the control groups of its machines, or with its directory among their arguments."""
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue
-        words = _text(process / "cmdline")
-        if f"/{sandbox.cgroup}/" in _text(process / "cgroup") or str(sandbox.directory) in words.split("\0"):
-            yield f"process {process.name} ({words.replace(chr(0), ' ').strip()})"
+        arguments = _text(process / "cmdline")
+        if f"/{sandbox.cgroup}/" in _text(process / "cgroup") or str(sandbox.directory) in arguments.split("\0"):
+            yield f"process {process.name} ({arguments.replace(chr(0), ' ').strip()})"
 
 
 def _mounts(sandbox: Sandbox) -> Iterator[str]:
-    """Mounts in this namespace or in that of any process, so that a namespace that outlived its machine shows."""
+    """Mounts below its directory in any mount namespace that a process is in."""
     for mounts in {_text(process / "mountinfo") for process in Path("/proc").glob("[0-9]*")}:
         for line in mounts.splitlines():
             if str(sandbox.directory) in line:
@@ -51,6 +51,7 @@ def _mounts(sandbox: Sandbox) -> Iterator[str]:
 
 
 def _text(file: Path) -> str:
+    """The text of a file; empty when its process has ended meanwhile."""
     try:
         return file.read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""The part of a rehearsal that runs as the operator, inside: deploy, break, take down; the result goes to a file.
+"""The part of a rehearsal inside its namespaces, in the operator's place: deploy, drill, destroy, write the report.
 
 Usage: python -m rehearsal.session.runner DIRECTORY ENGINE STACK up|drill|drill-and-destroy
 """
@@ -13,7 +13,14 @@ from typing import Literal, cast
 
 from rehearsal import progress
 from rehearsal.deploy import critical_path
-from rehearsal.deploy.deployment import Deployment, DeploymentFailed, Result, Workplace, short
+from rehearsal.deploy.deployment import (
+    UNCHANGED,
+    Deployment,
+    DeploymentFailed,
+    EngineSetup,
+    OperationResult,
+    short_name,
+)
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
@@ -25,28 +32,36 @@ from rehearsal.report.model import Check, Report
 from rehearsal.system.shell import ToolError
 
 Mode = Literal["up", "drill", "drill-and-destroy"]
+"""How far a rehearsal goes: `up` only, then the stack's drill, then the destroy of the stack."""
 RESULT = "result.json"
+"""The report's file in the rehearsal's directory."""
 
 
 def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
-    """Run the stack and, if asked to, its drill. Raises `DeploymentFailed` when the engine does."""
+    """Deploy the stack twice and, as far as `mode` says, run its drill and destroy it.
+
+    Raises `DeploymentFailed` when an operation of the engine fails, or when no drill exists for the stack.
+    """
     plugins = real_command_plugin()
     providers = {
         name: port
         for name, port in Ready.read(directory).providers.items()
         if not (name == "command" and plugins is not None)
     }
-    deployment = Deployment(stack, Workplace(directory, engine, providers, plugins or {}))
+    deployment = Deployment(stack, EngineSetup(directory, engine, providers, plugins or {}))
     control = connect(directory)
     booted = boot_existing(stack, deployment, control)
     settings = deployment.settings()
     kind = drill_of(settings)
     if kind is None and mode != "up":
-        raise DeploymentFailed(f"there is no drill for web: {settings.web} with topology: {settings.topology}")
-    before = MigrationProbe(kind.before(settings) if kind else [])
-    with progress.step(f"pulumi up, stack {stack}") as shown, before:
+        raise DeploymentFailed(
+            f"no drill exists for web: {settings.web} with topology: {settings.topology}; "
+            f"add one to rehearsal/drills/factory.py, or use `rehearse up {stack}`"
+        )
+    migration = MigrationProbe(kind.migration_visitors(settings) if kind else [])
+    with progress.step(f"pulumi up, stack {stack}") as shown, migration:
         first = deployment.up(shown)
-    with progress.step("pulumi up again, which has to change nothing") as shown:
+    with progress.step("pulumi up again, which must change nothing") as shown:
         second = deployment.up(shown)
     resources = deployment.resources()
     nodes = critical_path.graph(first, resources)
@@ -60,8 +75,8 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
         critical_path_seconds=sum(step.seconds for step in path),
         second_up_changes=second.changes,
         graph=nodes,
-        faults=[*before.found],
-        checks=[*before.checks, unchanged(second)],
+        faults=[*migration.faults],
+        checks=[*migration.checks, second_up_check(second)],
     )
     print_outputs(first)
     if settings.site and settings.site.domain:
@@ -70,51 +85,57 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
         drill = kind(deployment, control)
         drill.run()
         if mode == "drill-and-destroy":
-            drill.way_down()
-        report.faults += drill.found
+            drill.destroy()
+        report.faults += drill.faults
         report.checks += drill.checks
     return report
 
 
 def boot_existing(stack: str, deployment: Deployment, control: RegionControl) -> list[str]:
-    """Boot the machines that a stack of `cloud: existing` was written for, and put into its settings what their owner
-    knows: the key that logs in, and their host keys. Returns what was stood in for.
+    """Boot the machines of a stack with `cloud: existing`, and set what their owner knows: the SSH key and host keys.
+
+    Returns a line for the report's list of stand-ins; nothing for a stack of a cloud. Raises `DeploymentFailed` when
+    the machines cannot be booted.
     """
     settings = stack_settings(stack)
     if settings.get(f"{PROJECT}:cloud") != "existing":
         return []
     if not control.machines():
-        with progress.step("Booting the machines that exist already"):
+        with progress.step("Booting the existing machines"):
             try:
                 keys = control.boot_existing(settings)
             except (ToolError, ValueError) as error:
-                raise DeploymentFailed(f"the existing machines cannot be booted: {error}") from error
+                raise DeploymentFailed(f"the existing machines of {stack} did not boot: {error}") from error
         deployment.set(f"{PROJECT}:ssh_private_key", keys.private_key, secret=True)
         for node, key in keys.host_keys.items():
             deployment.set(f"{PROJECT}:nodes.{node}.host_key", key)
     return ["the existing machines, booted here, with SSH keys made for them"]
 
 
-def unchanged(second: Result) -> Check:
-    changed = [f"{short(step.urn)} ({step.operation})" for step in second.steps.values() if step.operation != "same"]
+def second_up_check(second: OperationResult) -> Check:
+    """Check that a second `up` changed no resource."""
+    changed = [
+        f"{short_name(step.urn)} ({step.operation})"
+        for step in second.steps.values()
+        if step.operation not in UNCHANGED
+    ]
     return Check(
-        name="a second up changes nothing",
-        held=not second.changes,
-        measured=", ".join(changed) or "no change",
-        limit="no change",
+        name="resources changed by a second up", held=not changed, measured=", ".join(changed) or "0", limit="0"
     )
 
 
-def print_outputs(result: Result) -> None:
+def print_outputs(result: OperationResult) -> None:
+    """Print the nodes' SSH commands and the site's URL."""
     for name, node in sorted(result.outputs["nodes"].items()):
         progress.console.print(f"  {name}: {node['ssh']}", highlight=False, soft_wrap=True)
     progress.console.print(f"  site: {result.outputs['url']}", highlight=False, soft_wrap=True)
 
 
 def real_command_plugin() -> dict[str, Path] | None:
-    """The operator's own pulumi-command, which then does the work; None when there is none.
+    """The operator's own pulumi-command plugin, which replaces our stand-in; None when this host has none.
 
-    One on PATH the engine finds by itself; one in the plugin cache is linked into the rehearsal's.
+    The engine finds a plugin on PATH by itself, so the result is empty. A plugin in the operator's cache is returned by
+    name, to be linked into the rehearsal's own cache.
     """
     if shutil.which("pulumi-resource-command"):
         return {}

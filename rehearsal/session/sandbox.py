@@ -1,6 +1,6 @@
-"""The namespaces of one rehearsal, from outside: start them, go in, end them.
+"""The namespaces of one rehearsal, seen from outside: start them, enter them, end them.
 
-A stack has at most one rehearsal at a time; different stacks are kept apart by their namespaces.
+A stack has at most one rehearsal at a time. Namespaces isolate the rehearsals of different stacks from each other.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ from rehearsal.system.processes import init_below
 SCRIPT = Path(__file__).parent / "sandbox.sh"
 START_LIMIT = 60
 STOP_LIMIT = 60
+"""Seconds that the region may take to start, and to end."""
 
 
 class SandboxError(RuntimeError):
-    """A rehearsal cannot be started, found or ended; the message says what to do."""
+    """A rehearsal cannot be started, found or ended; the message tells what to do."""
 
 
 class Sandbox:
-    """One stack's rehearsal. `home`: the directory under which all of them keep their scratch files."""
+    """One stack's rehearsal; `home`: the directory of the scratch files of all rehearsals."""
 
     def __init__(self, home: Path, stack: str) -> None:
         self.stack = stack
         self.directory = home / stack
         self.log = home / f"{stack}.log"
-        """What the region itself complained of; it stays when the rest is gone."""
+        """The region's standard output and error; this file stays after the rehearsal."""
         self._lock = home / f"{stack}.lock"
         self._pid = home / f"{stack}.pid"
         self._pipe: int | None = None
@@ -45,7 +46,7 @@ class Sandbox:
 
     @property
     def running(self) -> bool:
-        """Whether some process, this one or another, has it up."""
+        """Whether the rehearsal is up, started by this process or by another one."""
         if not self._lock.exists():
             return False
         with self._lock.open() as lock:
@@ -53,18 +54,19 @@ class Sandbox:
 
     @property
     def ready(self) -> bool:
-        """Whether its region has started, so that one can go in."""
+        """Whether the region has started, so that its namespaces can be entered."""
         return (self.directory / ready.FILE).exists()
 
     @property
     def kept(self) -> bool:
-        """Whether it is up and shall stay so."""
+        """Whether the rehearsal is up and outlives the process that started it."""
         return self.running and (self.directory / "kept").exists()
 
     def start(self, image: Image, outside: OutsideAddresses, region: str) -> None:
         """Start an empty region. It ends with this process, unless `keep` is called.
 
-        Raises `SandboxError` when the stack is already being rehearsed.
+        `image`: the machines' file systems. `outside`: the addresses outside the region. `region`: its name. Raises
+        `SandboxError` when the stack is already being rehearsed, or when the region does not start.
         """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
@@ -89,7 +91,10 @@ class Sandbox:
         end = time.monotonic() + START_LIMIT
         while not self.ready:
             if self._process.poll() is not None or time.monotonic() > end:
-                raise SandboxError(f"the region did not start: {self.log.read_text(errors='replace')[-3000:]}")
+                raise SandboxError(
+                    f"the region of {self.stack} did not start within {START_LIMIT} s; the end of {self.log}:\n"
+                    f"{self.log.read_text(errors='replace')[-3000:]}"
+                )
             time.sleep(0.02)
 
     def keep(self) -> None:
@@ -101,7 +106,7 @@ class Sandbox:
             self._pipe = None
 
     def exec_prefix(self) -> list[str]:
-        """The words to put before a command that shall run as the operator, inside."""
+        """The command prefix that runs a command in the namespaces, in the operator's place. Raises `SandboxError`."""
         try:
             init = init_below(int(self._pid.read_text()))
         except (OSError, ProcessLookupError) as error:
@@ -111,7 +116,7 @@ class Sandbox:
         return ["nsenter", f"--target={init}", "--net", "--mount", "--pid", "--"]
 
     def stop(self) -> None:
-        """End the region and wait until nothing of it is left."""
+        """End the region and wait until it is gone. Raises `SandboxError` after `STOP_LIMIT` seconds."""
         with contextlib.suppress(OSError):
             init = init_below(int(self._pid.read_text())) if self.running else None
             if init:
@@ -121,16 +126,19 @@ class Sandbox:
         end = time.monotonic() + STOP_LIMIT
         while self.running:
             if time.monotonic() > end:
-                raise SandboxError(f"{self.stack}'s rehearsal did not end within {STOP_LIMIT} s")
+                raise SandboxError(
+                    f"the rehearsal of {self.stack} did not end within {STOP_LIMIT} s; "
+                    f"end the process that holds {self._lock}, then repeat `rehearse down {self.stack}`"
+                )
             time.sleep(0.02)
         self._sweep()
         self._pid.unlink(missing_ok=True)
 
     @property
     def cgroup(self) -> str:
-        """The parent of its machines' control groups."""
+        """The name of the control group that holds those of its machines."""
         return f"ha-wordpress-{self.stack}"
 
     def _sweep(self) -> None:
-        """Remove what a killed janitor could not."""
+        """Remove the directory and control groups that a killed sandbox.sh left."""
         subprocess.run([SCRIPT, self.directory, self.cgroup, "true"], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""`rehearse`, as its user runs it."""
+"""The command `rehearse`, run as a user runs it."""
 
 from __future__ import annotations
 

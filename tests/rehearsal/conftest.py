@@ -1,4 +1,4 @@
-"""Who may run these tests."""
+"""The condition for tests that boot machines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def as_root() -> None:
-    """A rehearsal boots machines. Where CI is set, nothing is skipped for want of root."""
+    """Skip without root, which a rehearsal needs to boot machines. With CI set, no test is skipped."""
     if os.geteuid() and "CI" not in os.environ:
         pytest.skip("a rehearsal boots machines: run as root")

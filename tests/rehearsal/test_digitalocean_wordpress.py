@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.rehearsal.drill import assert_that_a_brick_was_lost, assert_that_a_flood_was_borne, drilled
+from tests.rehearsal.drill import assert_that_a_brick_was_lost, assert_that_a_flood_was_survived, drilled
+
+STORAGE = ("gfs1", "gfs2", "gfs3")
 
 
 def test_digitalocean_wordpress(tmp_path: Path) -> None:
-    report, (flood, first, second, arbiter, web, failover, reboot) = drilled("digitalocean-wordpress", tmp_path)
-    assert_that_a_flood_was_borne(flood)
+    report, faults = drilled("digitalocean-wordpress", tmp_path)
+    losses = {f"{node} loses power" for node in (*STORAGE, "app1")}
+    assert faults.keys() == {"flood", *losses, "the database fails over", "all nodes reboot at once"}
     assert "digitalocean:index/droplet:Droplet" in report["stand_ins"]
-    for storage in (first, second, arbiter):
-        assert_that_a_brick_was_lost(storage)
-    # it holds no brick: nobody's files wait for it
-    assert web["write_outage_seconds"] < 2
-    assert failover["write_outage_seconds"] < 2
-    assert reboot["page_outage_seconds"] > 1
+    assert_that_a_flood_was_survived(faults["flood"])
+    for node in STORAGE:
+        assert_that_a_brick_was_lost(faults[f"{node} loses power"])
+    # app1 has no brick, so its loss stops no write
+    assert faults["app1 loses power"]["write_outage_seconds"] < 2
+    assert faults["the database fails over"]["write_outage_seconds"] < 2
+    assert faults["all nodes reboot at once"]["page_outage_seconds"] > 1

@@ -1,1 +1,1 @@
-"""Programs that a probe starts on a machine or beside it."""
+"""Programs that a probe or a drill starts in another process: on a machine, or in the network of a host."""

@@ -1,6 +1,7 @@
-"""A browser at one place of the network, which an author writes a post with, or a reader looks for it on every node.
+"""A browser that writes a WordPress post as its author, or reads it on every node as a visitor.
 
-Standard input: one line of JSON, a `BrowserTask`. An exception names what did not happen and what the page showed.
+Standard input: one line of JSON, a `BrowserTask`. On failure, the exception names the missing element and quotes the
+page.
 
 Usage: python -m rehearsal.probes.agents.browser write|read
 """
@@ -18,14 +19,18 @@ from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
-PATIENCE_MS = 60_000
-"""The editor is some 200 files, none of them in a cache, and everything here shares two processors."""
-LISTENING = "DevTools listening on "
+TIMEOUT_MS = 60_000
+"""Long, because the editor loads about 200 files that no cache has, and all machines share two processors."""
+DEVTOOLS = "DevTools listening on "
+"""Chromium prints the URL of its DevTools socket behind this, on standard error."""
 
 
 @dataclass(frozen=True)
 class BrowserTask:
-    """`chromium`: the words that run Debian's Chromium here. `nodes`: addresses of those that a reader asks."""
+    """A post, and how to reach the site.
+
+    `chromium`: the command that starts Debian's Chromium. `nodes`: addresses of the nodes to read the post on.
+    """
 
     chromium: list[str]
     url: str
@@ -38,7 +43,7 @@ class BrowserTask:
 
 @contextmanager
 def browsing(task: BrowserTask) -> Iterator[Browser]:
-    """A browser that asks nobody but the site."""
+    """A browser that resolves the site's name only, so that it connects to no other host."""
     host = urlsplit(task.url).hostname or ""
     chromium = subprocess.Popen(
         [
@@ -54,12 +59,12 @@ def browsing(task: BrowserTask) -> Iterator[Browser]:
         output = []
         for line in chromium.stderr:
             output.append(line)
-            if line.startswith(LISTENING):
+            if line.startswith(DEVTOOLS):
                 break
         else:
             raise RuntimeError(f"Chromium did not start: {''.join(output)[-2000:]}")
         with sync_playwright() as playwright:
-            yield playwright.chromium.connect_over_cdp(output[-1].removeprefix(LISTENING).strip())
+            yield playwright.chromium.connect_over_cdp(output[-1].removeprefix(DEVTOOLS).strip())
     finally:
         chromium.kill()
         chromium.wait()
@@ -68,15 +73,15 @@ def browsing(task: BrowserTask) -> Iterator[Browser]:
 def write(browser: Browser, task: BrowserTask) -> None:
     """Log in, write a post in WordPress's editor, and publish it."""
     page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page.set_default_timeout(TIMEOUT_MS)
     editor = f"{task.url}/wp-admin/post-new.php"
     page.goto(f"{task.url}/wp-login.php?{urlencode({'redirect_to': editor})}", wait_until="domcontentloaded")
     page.fill("#user_login", task.user)
     page.fill("#user_pass", task.password)
     page.click("#wp-submit")
-    # the editor's tour, for whoever is here for the first time
+    # the editor shows its tour at a user's first visit
     page.get_by_role("button", name="Close dialog").click()
-    # in one piece, as the tour, when it goes, may take the focus of whoever types already
+    # fill at once: the tour may take the focus while it closes, and typed characters would be lost
     title = page.get_by_role("textbox", name="Add title")
     title.fill(task.title)
     title.press("Enter")
@@ -89,10 +94,10 @@ def write(browser: Browser, task: BrowserTask) -> None:
 
 
 def read(browser: Browser, task: BrowserTask) -> None:
-    """Find the post on the site's first page, and read it, on each node, which is asked as a proxy is."""
+    """Open the post from the site's first page on each node; the node is the HTTP proxy of its tab."""
     pages = [browser.new_page(proxy={"server": f"http://{node}:80"}) for node in task.nodes]
     for page in pages:
-        page.set_default_timeout(PATIENCE_MS)
+        page.set_default_timeout(TIMEOUT_MS)
         page.goto(task.url, wait_until="commit")
     for page in pages:
         page.get_by_role("link", name=task.title).first.click(no_wait_after=True)
@@ -102,7 +107,7 @@ def read(browser: Browser, task: BrowserTask) -> None:
 
 def main() -> None:
     task = BrowserTask(**json.loads(sys.stdin.readline()))
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
     with browsing(task) as browser:
         try:
             {"write": write, "read": read}[sys.argv[1]](browser, task)

@@ -1,8 +1,8 @@
-"""Reads or writes files below a directory, again and again, and says how each time went. Runs on a machine by itself.
+"""Reads or writes files below a directory again and again, and prints each attempt. Runs on a machine.
 
 Usage: python3 -c SCRIPT read|write DIRECTORY NAME. Each line of standard output is one attempt, in JSON:
-[start, seconds, number or null, error or null]; a written number is acknowledged: its file was flushed to disk.
-It ends with its standard input, and after five minutes at the latest.
+[start, seconds, number or null, error or null]. A number is that of an acknowledged write: its file was flushed to
+disk. The program ends with its standard input, after five minutes at the latest.
 """
 
 import json
@@ -12,9 +12,9 @@ import threading
 import time
 
 kind, directory, name = sys.argv[1:]
-# of its own: a directory is healed as a whole, name by name, and several side by side
+# one directory for each client: the self-heal daemon walks a directory entry by entry, but several in parallel
 directory = f"{directory}/{name}"
-# each file that is written while a brick is away takes that a tenth of a second to heal
+# seconds between attempts; a file that is written while a brick is down takes a tenth of a second to heal
 PERIOD = {"read": 0.1, "write": 0.2}[kind]
 ATTEMPTS = round(300 / PERIOD)
 
@@ -33,7 +33,7 @@ def write(number: int) -> None:
 def read(number: int) -> None:
     with open(f"{directory}/{number % 50}", "rb") as file:
         if file.read() != content(number % 50):
-            raise OSError(f"{file.name} holds something else")
+            raise OSError(f"{file.name} has the wrong content")
 
 
 def end_with_input() -> None:

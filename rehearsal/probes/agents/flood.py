@@ -1,8 +1,7 @@
-"""Attackers of a site, at one place of the network: each asks from an address of its own, again and again.
+"""Attackers of a site: each guesses passwords from its own address until standard input closes.
 
-Standard input: one line of JSON, a list of attackers (see `Attacker`), and then nothing until it is closed, which ends
-them. Standard output: one line of JSON for each request that has ended: the attacker's name, the start in seconds since
-the epoch, and the answer's status, 0 where there was none.
+Standard input: one line of JSON, a list of `Attacker`. Standard output: one line of JSON for each finished request: the
+attacker's name, the start in seconds since the epoch, and the status of the answer, 0 when no answer came.
 
 Usage: python -m rehearsal.probes.agents.flood
 """
@@ -25,23 +24,25 @@ import httpx
 
 Kind = Literal["xmlrpc", "login"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-PLACES = (
+BASE_PATHS = (
     "", "/blog", "/web", "/wordpress", "/website", "/wp", "/news", "/shop", "/wp1", "/test", "/media", "/wp2", "/site",
     "/cms", "/sito", *(f"/{year}" for year in range(2005, 2025)),
 )  # fmt: skip
-"""Where scanners look for a WordPress. It is at the first, where every guess is a page's work for PHP."""
+"""Paths at which scanners look for WordPress. The site is at the first; there, every guess costs PHP a page."""
 REFUSED = 429
-INSISTENT = 5
-"""Refusals in a row after which an attacker goes to the first place only: nothing of that may reach PHP."""
+PERSISTENT_AFTER = 5
+"""Refusals in a row after which an attacker uses the first path only: none of these requests may reach PHP."""
 TIMEOUT = 5.0
+"""Seconds."""
 
 
 @dataclass(frozen=True)
 class Attacker:
-    """`kind`: guesses passwords by xmlrpc.php or by wp-login.php; `first`: of `PLACES`, where to begin.
+    """One attacker.
 
-    `source`: the address that it connects from; None: the place's own. `headers`: what it writes beside. `delay`:
-    seconds before its first request; `period`: from one request to the next, where the answer does not take longer.
+    `kind`: the page it guesses passwords at, xmlrpc.php or wp-login.php. `first`: index in `BASE_PATHS` of its first
+    request. `source`: the client address; None: the host's own. `headers`: additional request headers. `delay`: seconds
+    before the first request. `period`: seconds between the starts of two requests; a slower answer delays the next.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Attacker:
 
 
 class Transport(xmlrpc.client.Transport):
-    """Python's own, from an address of one's choice; whose certificate the site has is no attacker's worry."""
+    """Python's transport with a choice of the source address, and without verification of the certificate."""
 
     def __init__(self, attacker: Attacker) -> None:
         super().__init__(headers=list(attacker.headers.items()))
@@ -63,24 +64,26 @@ class Transport(xmlrpc.client.Transport):
         self._tls = attacker.url.startswith("https:")
 
     def make_connection(self, host: object) -> http.client.HTTPConnection:
-        _, made = self._connection
-        if made is None:
+        _, connection = self._connection
+        if connection is None:
             assert isinstance(host, str)
             if self._tls:
                 context = ssl._create_unverified_context()
-                made = http.client.HTTPSConnection(host, timeout=TIMEOUT, source_address=self._source, context=context)
+                connection = http.client.HTTPSConnection(
+                    host, timeout=TIMEOUT, source_address=self._source, context=context
+                )
             else:
-                made = http.client.HTTPConnection(host, timeout=TIMEOUT, source_address=self._source)
-            self._connection = host, made
-        return made
+                connection = http.client.HTTPConnection(host, timeout=TIMEOUT, source_address=self._source)
+            self._connection = host, connection
+        return connection
 
 
-def by_xmlrpc(attacker: Attacker) -> Callable[[str, str], int]:
-    """Guesses by the call that most attacks of the kind use."""
+def xmlrpc_guesser(attacker: Attacker) -> Callable[[str, str], int]:
+    """A function that makes one guess by wp.getUsersBlogs, the usual call of such attacks; it returns the status."""
     transport = Transport(attacker)
 
-    def guess(place: str, password: str) -> int:
-        site = xmlrpc.client.ServerProxy(f"{attacker.url}{place}/xmlrpc.php", transport=transport)
+    def guess(base_path: str, password: str) -> int:
+        site = xmlrpc.client.ServerProxy(f"{attacker.url}{base_path}/xmlrpc.php", transport=transport)
         try:
             site.wp.getUsersBlogs("admin", password)
         except xmlrpc.client.Fault:
@@ -94,17 +97,18 @@ def by_xmlrpc(attacker: Attacker) -> Callable[[str, str], int]:
     return guess
 
 
-def by_login(attacker: Attacker) -> Callable[[str, str], int]:
+def login_guesser(attacker: Attacker) -> Callable[[str, str], int]:
+    """A function that makes one guess by the login form; it returns the status."""
     browser = httpx.Client(
         transport=httpx.HTTPTransport(local_address=attacker.source, verify=False),
         headers=attacker.headers,
         timeout=TIMEOUT,
     )
 
-    def guess(place: str, password: str) -> int:
+    def guess(base_path: str, password: str) -> int:
         try:
             form = {"log": "admin", "pwd": password}
-            return browser.post(f"{attacker.url}{place}/wp-login.php", data=form).status_code
+            return browser.post(f"{attacker.url}{base_path}/wp-login.php", data=form).status_code
         except httpx.HTTPError:
             return 0
 
@@ -112,17 +116,17 @@ def by_login(attacker: Attacker) -> Callable[[str, str], int]:
 
 
 def attack(attacker: Attacker, stopped: threading.Event) -> None:
-    guess = by_xmlrpc(attacker) if attacker.kind == "xmlrpc" else by_login(attacker)
+    guess = xmlrpc_guesser(attacker) if attacker.kind == "xmlrpc" else login_guesser(attacker)
     due = time.monotonic() + attacker.delay
     refusals = 0
     for number in itertools.count(attacker.first):
         if stopped.wait(due - time.monotonic()):
             return
         start = time.time()
-        place = PLACES[0] if refusals >= INSISTENT else PLACES[number % len(PLACES)]
-        status = guess(place, f"guess {number}")
+        base_path = BASE_PATHS[0] if refusals >= PERSISTENT_AFTER else BASE_PATHS[number % len(BASE_PATHS)]
+        status = guess(base_path, f"guess {number}")
         refusals = refusals + 1 if status == REFUSED else 0
-        # in one piece, as others write too
+        # one call for the whole line: other threads write to the same stream
         sys.stdout.write(json.dumps([attacker.name, start, status]) + "\n")
         sys.stdout.flush()
         due = max(due + attacker.period, time.monotonic())
@@ -130,7 +134,7 @@ def attack(attacker: Attacker, stopped: threading.Event) -> None:
 
 def main() -> None:
     stopped = threading.Event()
-    attackers = [Attacker(**given) for given in json.loads(sys.stdin.readline())]
+    attackers = [Attacker(**values) for values in json.loads(sys.stdin.readline())]
     threads = [threading.Thread(target=attack, args=(attacker, stopped)) for attacker in attackers]
     for thread in threads:
         thread.start()

@@ -1,6 +1,7 @@
-"""Says which acknowledged files are not there, byte for byte. Runs on a machine by itself.
+"""Prints which acknowledged files are missing or differ from what was written. Runs on a machine, without imports.
 
-Usage: python3 -c SCRIPT DIRECTORY, with {"writer": [numbers]} in JSON on standard input; prints the lost ones alike.
+Usage: python3 -c SCRIPT DIRECTORY. Standard input: the acknowledged writes, {"writer": [numbers]} in JSON. Standard
+output: the lost writes, in the same form.
 """
 
 import json
@@ -12,9 +13,9 @@ for name, numbers in json.load(sys.stdin).items():
     for number in numbers:
         try:
             with open(f"{directory}/{name}/{number}", "rb") as file:
-                whole = file.read() == f"{name} {number}\n".encode() * (1 + number % 64)
+                equal = file.read() == f"{name} {number}\n".encode() * (1 + number % 64)
         except OSError:
-            whole = False
-        if not whole:
+            equal = False
+        if not equal:
             lost.setdefault(name, []).append(number)
 print(json.dumps(lost))

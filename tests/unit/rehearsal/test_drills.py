@@ -1,4 +1,4 @@
-"""Every stack has a drill, by what it is and not by its name."""
+"""Every stack has a drill, chosen by its settings and not by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ab(1) says is read, and a load in which an answer was missing is none."""
+"""The output of ab(1) is parsed; a load test with a failed request has no result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from rehearsal.drills.load_test import Load, parsed
 from rehearsal.system.shell import ToolError
 
-TOLD = """\
+OUTPUT = """\
 Percentage served,Time in ms
 0,0.281
 50,0.456
@@ -22,16 +22,16 @@ Time per request:       0.608 [ms] (mean)
 """
 
 
-def test_what_ab_says_is_read() -> None:
-    assert parsed(TOLD.format(failed=0, other="")) == Load(1645.17, 0.002644)
+def test_the_output_of_ab_is_parsed() -> None:
+    assert parsed(OUTPUT.format(failed=0, other="")) == Load(1645.17, 0.002644)
 
 
 @pytest.mark.parametrize(("failed", "other"), [(3, ""), (0, "Non-2xx responses:      17\n")])
-def test_a_load_with_answers_that_are_no_pages_is_none(failed: int, other: str) -> None:
+def test_a_failed_request_is_an_error(failed: int, other: str) -> None:
     with pytest.raises(ToolError, match=r"Failed requests: +3|Non-2xx responses: +17"):
-        parsed(TOLD.format(failed=failed, other=other))
+        parsed(OUTPUT.format(failed=failed, other=other))
 
 
-def test_no_figures_are_an_error() -> None:
+def test_output_without_figures_is_an_error() -> None:
     with pytest.raises(ToolError, match="no figures"):
         parsed("apr_socket_recv: Connection refused (111)\n")

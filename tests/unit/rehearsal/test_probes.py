@@ -1,4 +1,4 @@
-"""A probe finds what the site forgot, and nothing where it forgot nothing."""
+"""A session probe finds lost data, and no error when nothing is lost; an address probe finds an outage."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from rehearsal.probes import base
-from rehearsal.probes.base import AddressProbe, SessionProbe
+from rehearsal.probes import visitors
+from rehearsal.probes.address import AddressProbe
+from rehearsal.probes.visitors import SessionProbe
 
 
 @dataclass
 class Shop:
-    """tests/sessions-app in few lines: the sessions by their identifiers."""
+    """A short form of tests/sessions-app; `sessions`: all sessions by identifier."""
 
     url: str
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -43,14 +44,14 @@ class Shop:
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr(base, "SESSION_PERIOD", 0.01)
+    monkeypatch.setattr(visitors, "SESSION_PERIOD", 0.01)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
             cookie = SimpleCookie(self.headers.get("Cookie", "")).get("PHPSESSID")
-            identifier, output = made.answer(self.path, form, cookie.value if cookie else None)
-            self.send_response(made.status)
+            identifier, output = shop.answer(self.path, form, cookie.value if cookie else None)
+            self.send_response(shop.status)
             self.send_header("Set-Cookie", f"PHPSESSID={identifier}; path=/")
             self.end_headers()
             self.wfile.write(json.dumps(output).encode())
@@ -59,18 +60,18 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
             self.do_GET()
 
         def log_message(self, *_: object) -> None:
-            """Nobody wants to know."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made = Shop(f"http://127.0.0.1:{server.server_port}")
+        shop = Shop(f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield made
+        yield shop
         server.shutdown()
 
 
 @pytest.fixture
 def visitor(shop: Shop) -> SessionProbe:
-    """Someone who was here for a while, and has nothing wrong to tell."""
+    """A stopped visitor with at least ten visits."""
     visitor = SessionProbe("visitor 1", shop.url)
     until(lambda: visitor.visits >= 10)
     visitor.stop()
@@ -84,57 +85,57 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_visitor_whose_session_lives_misses_nothing(shop: Shop, visitor: SessionProbe) -> None:
+def test_a_visitor_whose_session_is_kept_finds_no_error(shop: Shop, visitor: SessionProbe) -> None:
     (session,) = shop.sessions.values()
     assert len(session["cart"]) > 1
-    assert visitor.look_back() is None
+    assert visitor.verify_session() is None
     assert (visitor.lost_visits, visitor.lost_sessions) == (0, 0)
     assert visitor.acknowledged == list(range(1, visitor.visits + 1))
     assert all(attempt.error is None for attempt in visitor.attempts)
 
 
-def test_a_visitor_sees_a_counter_go_back(shop: Shop, visitor: SessionProbe) -> None:
+def test_a_visitor_finds_lost_visits(shop: Shop, visitor: SessionProbe) -> None:
     (session,) = shop.sessions.values()
     session["counter"] -= 3
-    assert "comes after" in (visitor.look_back() or "")
+    assert "follows visit" in (visitor.verify_session() or "")
     assert (visitor.lost_visits, visitor.lost_sessions) == (3, 0)
 
 
-def test_a_visitor_sees_that_something_left_the_cart(shop: Shop, visitor: SessionProbe) -> None:
+def test_a_visitor_finds_an_item_missing_from_the_cart(shop: Shop, visitor: SessionProbe) -> None:
     (session,) = shop.sessions.values()
     session["cart"].pop(0)
-    assert visitor.look_back() == "item 0 is not in the cart"
+    assert visitor.verify_session() == "missing from the cart: item 0"
     assert (visitor.lost_visits, visitor.lost_sessions) == (0, 1)
 
 
-def test_a_visitor_sees_that_somebody_else_is_logged_in(shop: Shop, visitor: SessionProbe) -> None:
+def test_a_visitor_finds_another_user_in_its_session(shop: Shop, visitor: SessionProbe) -> None:
     (session,) = shop.sessions.values()
     session["user"] = "visitor 2"
-    assert visitor.look_back() == "visitor 2 is logged in"
+    assert visitor.verify_session() == "logged in as visitor 2"
     assert (visitor.lost_visits, visitor.lost_sessions) == (0, 1)
 
 
-def test_a_visitor_whose_session_is_gone_is_nobody(shop: Shop, visitor: SessionProbe) -> None:
+def test_a_visitor_without_its_session_is_logged_out(shop: Shop, visitor: SessionProbe) -> None:
     shop.sessions.clear()
-    assert visitor.look_back() == "nobody is logged in"
+    assert visitor.verify_session() == "logged out"
     assert visitor.lost_sessions == 1
 
 
-def test_a_site_that_fails_has_lost_nothing_yet(shop: Shop, visitor: SessionProbe) -> None:
+def test_an_error_status_is_not_a_lost_session(shop: Shop, visitor: SessionProbe) -> None:
     shop.status = 503
-    assert visitor.look_back() == "status 503"
+    assert visitor.verify_session() == "status 503"
     shop.status = 200
-    assert visitor.look_back() is None
+    assert visitor.verify_session() is None
     assert (visitor.lost_visits, visitor.lost_sessions) == (0, 0)
 
 
-def test_an_address_is_held_while_someone_answers_there() -> None:
+def test_an_address_without_a_listener_is_an_outage() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     probe = AddressProbe(*listener.getsockname())
     with closing(listener):
         until(lambda: probe.succeeded_since(0))
-    let_go = time.time()
-    until(lambda: any(attempt.start > let_go and attempt.error for attempt in list(probe.attempts)))
+    closed = time.time()
+    until(lambda: any(attempt.start > closed and attempt.error for attempt in list(probe.attempts)))
     probe.stop()
-    assert probe.outage(let_go, time.time()) > 0
-    assert not probe.succeeded_since(let_go)
+    assert probe.outage(closed, time.time()) > 0
+    assert not probe.succeeded_since(closed)
