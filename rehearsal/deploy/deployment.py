@@ -26,12 +26,13 @@ from rehearsal import progress
 from rehearsal.project import PROJECT, REPOSITORY
 
 STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
+"""The script of a failed remote step in its error."""
 UNCHANGED = {"same", "read"}
 """Operations that change no resource."""
 
 
 class DeploymentFailed(RuntimeError):
-    """The engine refused an operation or failed; the message has its errors, a line for each resource."""
+    """An operation of the engine failed or was refused; the message has a line for each failed resource."""
 
 
 @dataclass
@@ -135,6 +136,7 @@ class Deployment:
         )
 
     def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, by name."""
         return {name: output.value for name, output in self.stack.outputs().items()}
 
     def resources(self) -> list[dict[str, Any]]:

@@ -45,9 +45,9 @@ def violations(control: RegionControl, inner: Sequence[PortCheck], outer: Sequen
     with progress.step("Checking ports"), ThreadPoolExecutor(len(inner) + len(outer)) as pool:
         from_inside = pool.map(lambda check: control.reaches(check.source, check.target, check.port), inner)
         from_outside = pool.map(lambda check: reaches(check.source, check.target, check.port), outer)
-        found = [*from_inside, *from_outside]
+        states = [*from_inside, *from_outside]
     return [
         f"{check.source or 'operator'} to {check.target}:{check.port} is {'open' if is_open else 'closed'}"
-        for check, is_open in zip([*inner, *outer], found, strict=True)
+        for check, is_open in zip([*inner, *outer], states, strict=True)
         if is_open != check.open
     ]

@@ -92,9 +92,9 @@ class Site:
         """The path of a node's brick directory."""
         return self.settings.nodes[node].brick or self.settings.gluster.brick
 
-    def _gluster(self, node: str, *words: str, timeout: float = 60) -> str | None:
+    def _gluster(self, node: str, *arguments: str, timeout: float = 60) -> str | None:
         """Output of gluster(8) on a node; None when it fails or the node is down."""
         try:
-            return self.on(node, "gluster", "--mode=script", *words, timeout=timeout)
+            return self.on(node, "gluster", "--mode=script", *arguments, timeout=timeout)
         except NODE_DOWN_ERRORS:
             return None

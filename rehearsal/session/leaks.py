@@ -51,7 +51,7 @@ def _mounts(sandbox: Sandbox) -> Iterator[str]:
 
 
 def _text(file: Path) -> str:
-    """The text of a file; empty when its process has ended meanwhile."""
+    """The text of a file; empty when it no longer exists."""
     try:
         return file.read_text(errors="replace")
     except OSError:

@@ -55,7 +55,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
     kind = drill_of(settings)
     if kind is None and mode != "up":
         raise DeploymentFailed(
-            f"no drill exists for web: {settings.web} with topology: {settings.topology}; "
+            f"{stack}: no drill exists for web: {settings.web} with topology: {settings.topology}; "
             f"add one to rehearsal/drills/factory.py, or use `rehearse up {stack}`"
         )
     migration = MigrationProbe(kind.migration_visitors(settings) if kind else [])

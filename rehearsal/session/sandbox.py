@@ -28,7 +28,7 @@ STOP_LIMIT = 60
 
 
 class SandboxError(RuntimeError):
-    """A rehearsal cannot be started, found or ended; the message tells what to do."""
+    """A rehearsal cannot be started, entered or ended; the message names the remedy."""
 
 
 class Sandbox:
@@ -80,19 +80,19 @@ class Sandbox:
             RegionSettings(
                 directory=self.directory, image=image, cgroup=self.cgroup, name=region, outside=outside
             ).write()
-            ours, self._pipe = os.pipe()
+            read_end, self._pipe = os.pipe()
             with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     [SCRIPT, self.directory, self.cgroup, sys.executable, "-m", "rehearsal.server", self.directory],
-                    stdin=ours, stdout=log, stderr=log, start_new_session=True, pass_fds=[lock.fileno()],
+                    stdin=read_end, stdout=log, stderr=log, start_new_session=True, pass_fds=[lock.fileno()],
                 )  # fmt: skip
-            os.close(ours)
+            os.close(read_end)
         self._pid.write_text(str(self._process.pid))
         end = time.monotonic() + START_LIMIT
         while not self.ready:
             if self._process.poll() is not None or time.monotonic() > end:
                 raise SandboxError(
-                    f"the region of {self.stack} did not start within {START_LIMIT} s; the end of {self.log}:\n"
+                    f"the region of {self.stack} did not start; read the cause at the end of {self.log}:\n"
                     f"{self.log.read_text(errors='replace')[-3000:]}"
                 )
             time.sleep(0.02)

@@ -9,5 +9,7 @@ from pathlib import Path
 REHEARSE = str(Path(sys.executable).with_name("rehearse"))
 
 
-def rehearse(*words: str, timeout: float = 900, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([REHEARSE, *words], check=False, capture_output=True, text=True, timeout=timeout, env=env)
+def rehearse(
+    *arguments: str, timeout: float = 900, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([REHEARSE, *arguments], check=False, capture_output=True, text=True, timeout=timeout, env=env)

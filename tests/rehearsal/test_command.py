@@ -1,4 +1,4 @@
-"""The command itself: two at once, an end in the middle, and a stack that is kept."""
+"""The command `rehearse`: two rehearsals at once, an interrupt, a kept stack, a real plugin, an unknown stack."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ open("{started}", "w").close()
 print(command.provider().serve(), flush=True)
 threading.Event().wait()
 """
-"""A plugin as the engine starts one: it prints its port. Inside it is our stand-in, as there is no other here."""
+"""A plugin as the engine starts it: it prints its port. It serves our stand-in, because no real plugin is at hand."""
 
 
 def until(happened: Callable[[], bool], limit: float) -> bool:
@@ -55,11 +55,11 @@ def test_a_second_rehearsal_is_refused_and_a_killed_one_leaves_nothing() -> None
     assert leaks(sandbox) == []
 
 
-def test_an_interrupt_takes_everything_down_and_says_so() -> None:
+def test_an_interrupt_takes_the_stack_down_and_prints_it() -> None:
     sandbox = sandbox_of(STACK)
-    # whoever runs the tests in the background has it ignored, and all that they start
-    heeding = ["env", "--default-signal=INT", REHEARSE]
-    with subprocess.Popen([*heeding, "up", STACK], stderr=subprocess.PIPE, text=True) as running:
+    # a shell starts background processes with SIGINT ignored, and their children inherit that
+    command = ["env", "--default-signal=INT", REHEARSE]
+    with subprocess.Popen([*command, "up", STACK], stderr=subprocess.PIPE, text=True) as running:
         assert until(lambda: any((sandbox.directory / "machines").glob("*/console.log")), 120)
         running.send_signal(signal.SIGINT)
         _, output = running.communicate(timeout=60)
@@ -84,7 +84,7 @@ def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
     assert leaks(sandbox) == []
 
 
-def test_a_command_plugin_of_the_operators_own_does_the_work_of_its_stand_in(tmp_path: Path) -> None:
+def test_the_operators_own_command_plugin_replaces_its_stand_in(tmp_path: Path) -> None:
     plugin = tmp_path / "pulumi-resource-command"
     plugin.write_text(PLUGIN.format(python=sys.executable, repository=REPOSITORY, started=tmp_path / "started"))
     plugin.chmod(0o755)
@@ -97,7 +97,7 @@ def test_a_command_plugin_of_the_operators_own_does_the_work_of_its_stand_in(tmp
     assert "tls:index/privateKey:PrivateKey" in stand_ins
 
 
-def test_an_unknown_stack_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_stack_is_refused_with_a_list_of_stacks() -> None:
     refused = rehearse("up", "no-such-stack", timeout=60)
     assert refused.returncode == 1
     assert f"there is no stack no-such-stack; stacks/ has: {', '.join(stacks())}" in refused.stderr
