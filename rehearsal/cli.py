@@ -96,7 +96,7 @@ def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
     except (HostError, SandboxError, RehearsalFailed, ToolError, UnknownStackError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        state = "is still up" if sandbox_of(stack).kept else "is taken down"
+        state = "is still up" if sandbox_of(stack).kept else "is down"
         progress.console.print(f"interrupted: {stack} {state}", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     write(report, reports(stack))

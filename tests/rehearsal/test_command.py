@@ -64,7 +64,7 @@ def test_an_interrupt_takes_the_stack_down_and_prints_it() -> None:
         running.send_signal(signal.SIGINT)
         _, output = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert f"interrupted: {STACK} is taken down" in output
+    assert f"interrupted: {STACK} is down" in output
     assert leaks(sandbox) == []
 
 
