@@ -89,7 +89,7 @@ def down(stack: Stack) -> None:
 
 
 def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
-    """Rehearse a stack, write and print the report, and exit: 0 when every check holds, 1 when one is broken."""
+    """Rehearse a stack, write and print the report, and exit: 0 when every check passed, 1 when one failed."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
         report = rehearse(stack, mode, keep=keep)

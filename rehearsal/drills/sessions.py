@@ -111,7 +111,7 @@ class SessionsDrill(ExistingDrill):
         self.check(
             "sessions, carts or logins lost",
             not result.lost_sessions and not errors,
-            "; ".join(errors[:3]) or f"{result.lost_sessions} of {VISITORS}",
+            "; ".join(errors[:3]) or f"{result.lost_sessions:,}",
             "0",
             fault=result.name,
         )

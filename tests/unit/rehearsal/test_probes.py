@@ -50,8 +50,8 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
         def do_GET(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
             cookie = SimpleCookie(self.headers.get("Cookie", "")).get("PHPSESSID")
-            identifier, output = shop.answer(self.path, form, cookie.value if cookie else None)
-            self.send_response(shop.status)
+            identifier, output = app.answer(self.path, form, cookie.value if cookie else None)
+            self.send_response(app.status)
             self.send_header("Set-Cookie", f"PHPSESSID={identifier}; path=/")
             self.end_headers()
             self.wfile.write(json.dumps(output).encode())
@@ -63,9 +63,9 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
             """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        shop = Shop(f"http://127.0.0.1:{server.server_port}")
+        app = Shop(f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield shop
+        yield app
         server.shutdown()
 
 
