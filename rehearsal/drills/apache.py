@@ -73,7 +73,7 @@ class ApacheDrill(ExistingDrill):
         self.check(
             "storage packets on the public network",
             not on_public and bool(on_private) and bool(seen),
-            f"{on_public:,} of {seen:,} ({on_private:,} on the private network)",
+            f"{on_public:,} of {seen:,} ({on_private:,} private)",
             "0",
         )
 

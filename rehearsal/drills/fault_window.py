@@ -18,12 +18,12 @@ RETURN_LIMIT = 120.0
 HEAL_LIMIT = 180.0
 """Seconds that a heal may take."""
 HEAL_INFO_MAX = 20
-"""`heal info` locks every entry it lists; it is called only below this many, so that it does not delay the heal."""
+"""`heal info` locks every entry it lists; call it only below this many."""
 VERIFY_SCRIPT = (Path(__file__).parent.parent / "probes" / "agents" / "verify.py").read_text()
 
 
 def until(happened: Callable[[], bool], limit: float, every: float) -> bool:
-    """Wait up to `limit` seconds for a condition, tested `every` so many seconds; returns whether it came true."""
+    """Wait up to `limit` seconds for a condition; returns whether it came true. `every`: seconds between two tests."""
     end = time.monotonic() + limit
     while not happened():
         if time.monotonic() >= end:
@@ -50,7 +50,7 @@ class FaultWindow:
             self.probes.append(FileProbe("write", node, exec_prefix, directory))
         self.marks: list[tuple[float, str]] = []
         self.since = self.until = time.time()
-        """The time in which outages count, in seconds since the epoch: see `begin` and `end`."""
+        """Start and end of the time in which outages count, in seconds since the epoch: see `begin` and `end`."""
         self.heal_seconds: float | None = None
         self.pending: int | None = None
         """Entries that were not healed within the limit; None when a brick did not answer. See `measure_heal`."""
@@ -76,7 +76,10 @@ class FaultWindow:
         return until(happened, limit, every)
 
     def wait_until_healed(self) -> int | None:
-        """Wait up to `HEAL_LIMIT` for all heals; returns the entries still pending, None when a brick is silent."""
+        """Wait up to `HEAL_LIMIT` seconds until no entry is pending.
+
+        Returns the number of entries that are still pending; None when a brick does not answer.
+        """
         pending: int | None = None
 
         def healed() -> bool:

@@ -49,7 +49,7 @@ def forwarded_attackers(addresses: Sequence[str], url: str, node: str) -> list[A
 
 
 def forged_headers(node: str) -> Iterator[dict[str, str]]:
-    """An endless series of headers by which a client may try to pass for another one; every fifth is empty."""
+    """An endless series of headers by which an attacker may pass for another client; every fifth is empty."""
     for client in itertools.cycle(LEGITIMATE):
         yield {}
         yield {"X-Forwarded-For": client}
@@ -61,7 +61,7 @@ def forged_headers(node: str) -> Iterator[dict[str, str]]:
 def attacker(
     address: str, number: int, url: str, source: str | None, headers: dict[str, str], period: float
 ) -> Attacker:
-    """The attacker with this number in its group; number decides its kind, its first path and its start."""
+    """An attacker; its number in its group decides its kind, its first path and its start."""
     return Attacker(
         name=address,
         kind=KINDS[number % len(KINDS)],
@@ -105,6 +105,7 @@ class Attack:
         return {request.status for request in [*self.requests] if request.start > moment and request.status}
 
     def stop(self) -> None:
+        """End the attackers and wait until all their requests are in `requests`; a second call does nothing."""
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait(timeout=30)

@@ -10,9 +10,7 @@ from rehearsal.report.model import Check, FaultResult, Seconds
 FLOOD = "flood"
 
 BAN_LIMIT = 5.0
-"""Seconds from the hit that reaches the threshold until every node refuses the address, and from an unban until none
-does.
-"""
+"""Seconds that a ban or an unban may take to reach every node; a ban counts from the hit at the threshold."""
 SLOW = 2.0
 """Seconds that a legitimate client's request may take."""
 CACHED_RATIO = 50
@@ -41,14 +39,15 @@ class FloodResult(FaultResult):
 
 
 def fail2ban_restart(seconds: float | None) -> Check:
-    """Check that Fail2Ban returned by itself; `seconds` from its kill until it counted again, None if it did not."""
+    """Check that Fail2Ban returned by itself; `seconds`: from its kill until it counted again, None when it did not."""
     measured = "no" if seconds is None else f"yes, after {seconds:.1f} s"
     return _check("Fail2Ban restarts by itself after a kill", seconds is not None, measured, "yes")
 
 
 def bans_after_reboot(before: Collection[str], after: Collection[str], statuses: Collection[int]) -> Check:
-    """Check that a node kept its bans over a reboot: the addresses banned before and after it, and all statuses that
-    attackers got since the node serves again.
+    """Check that a node kept its bans over a reboot and enforced them from its first answer.
+
+    `before`, `after`: its banned addresses. `statuses`: of all its answers to attackers since it serves again.
     """
     kept = len({*before} & {*after})
     answers = ", ".join(map(str, sorted(statuses))) or "no answer"
@@ -61,7 +60,7 @@ def bans_after_reboot(before: Collection[str], after: Collection[str], statuses:
 
 
 def unban(seconds: float, error: str | None) -> Check:
-    """Check that an unban on one node reached all nodes; `error`: how the site then failed to serve the address."""
+    """Check that an unban on one node reached all nodes in `seconds`; `error`: why the address was then not served."""
     return _check(
         "unban reaches every node",
         error is None and seconds <= BAN_LIMIT,
@@ -73,8 +72,8 @@ def unban(seconds: float, error: str | None) -> Check:
 def figures(result: FloodResult, *, hits: int, legitimate: int, refused: int) -> list[Check]:
     """Check a flood's figures against their limits.
 
-    `hits`: the threshold of a ban. `legitimate`: all requests of legitimate clients. `refused`: all requests of
-    attackers that were refused. A flood without either kind of request holds no check of that kind.
+    `hits`: the threshold of a ban. `legitimate`: number of requests of legitimate clients. `refused`: number of refused
+    requests of attackers. Where either is 0, the checks of such requests fail.
     """
     ban, ratio = result.ban_seconds, _cached_ratio(result)
     return [
