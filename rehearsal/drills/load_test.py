@@ -10,10 +10,13 @@ from rehearsal.system.shell import ToolError, run
 
 
 class Load(NamedTuple):
-    """Result of a load test. `per_second`: answers in a second. `p99_seconds`: 99th percentile of the answer time."""
+    """Result of a load test. `per_second`: answers in a second. `p99_seconds`: 99th percentile of the answer time.
+
+    A load test without any answer in its time has 0 answers in a second, and None.
+    """
 
     per_second: float
-    p99_seconds: float
+    p99_seconds: float | None
 
 
 def load(prefix: Sequence[str], url: str, headers: Mapping[str, str], *, clients: int, seconds: int) -> Load:
@@ -35,6 +38,8 @@ def parsed(output: str) -> Load:
     failed = re.search(r"^(?:Failed requests|Non-2xx responses): +[1-9].*$", output, re.MULTILINE)
     if failed:
         raise ToolError(f"ab: {failed[0]}")
+    if re.search(r"^Complete requests: +0$", output, re.MULTILINE):
+        return Load(0, None)
     per_second = re.search(r"^Requests per second: +([\d.]+)", output, re.MULTILINE)
     p99 = re.search(r"^99,([\d.]+)$", output, re.MULTILINE)
     if not per_second or not p99:

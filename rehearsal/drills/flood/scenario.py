@@ -92,7 +92,7 @@ class Flood:
             wrong_bans=len(addresses - {*ATTACKERS, LATE_ATTACKER}),
             cached_pages_per_second=round(cached.per_second),
             uncached_pages_per_second=round(uncached.per_second, 1),
-            cached_p99_ms=round(one_by_one.p99_seconds * 1000, 1),
+            cached_p99_ms=None if one_by_one.p99_seconds is None else round(one_by_one.p99_seconds * 1000, 1),
             marks=[Mark(at=at - since, text=text) for at, text in self._marks],
             timeline=[client.lane(since) for client in clients],
         )

@@ -230,6 +230,7 @@ def test_a_good_flood_holds_every_check() -> None:
         ("uncached_pages_per_second", 100.0, "cached to uncached pages per second", "29x"),
         ("uncached_pages_per_second", 0.0, "cached to uncached pages per second", "not measured"),
         ("cached_p99_ms", 5.0, "99th percentile of cached pages", "5.0 ms"),
+        ("cached_p99_ms", None, "99th percentile of cached pages", "not measured"),
     ],
 )
 def test_each_figure_over_its_limit_breaks_its_own_check(

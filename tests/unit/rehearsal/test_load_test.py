@@ -35,3 +35,8 @@ def test_a_failed_request_is_an_error(failed: int, other: str) -> None:
 def test_output_without_figures_is_an_error() -> None:
     with pytest.raises(ToolError, match="no figures"):
         parsed("apr_socket_recv: Connection refused (111)\n")
+
+
+def test_a_load_test_without_an_answer_in_its_time_has_no_percentile() -> None:
+    output = "Time taken for tests:   2.143 seconds\nComplete requests:      0\nFailed requests:        0\n"
+    assert parsed(output) == Load(0, None)
