@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.system.shell import run
 
-FIRST = int(ipaddress.ip_interface(OutsideAddresses.stranger).ip) + 1
+FIRST = int(OutsideAddresses.stranger.ip) + 1
 ADDRESSES = [str(ipaddress.ip_address(FIRST + number)) for number in range(50 + 1 + 20)]
 """Addresses next to the stranger's, in a network that no part of the site trusts."""
 ATTACKERS, LATE_ATTACKER, LEGITIMATE = ADDRESSES[:50], ADDRESSES[50], ADDRESSES[51:]

@@ -14,7 +14,7 @@ from rehearsal.drills.factory import DRILLS
 from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.drills.site import Site
 from rehearsal.project import PROJECT
-from rehearsal.region.faults import RegionControl
+from rehearsal.region.control import RegionControl
 from rehearsal.report.model import Check, FaultResult
 
 
