@@ -1,4 +1,5 @@
 STACK ?= aws-wordpress
+BASE ?= main
 ARGS ?=
 PYTHON ?= python3.11
 export PYTHON
@@ -14,11 +15,14 @@ DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apa
 MACHINE_TESTS := $(STEPS) $(COMMAND) $(LOADED_DRILLS) $(DRILLS)
 SIDE_BY_SIDE := $(MAKE) --keep-going --output-sync
 
-.PHONY: docs rehearse test test-unit test-scripts lint $(MACHINE_TESTS)
+.PHONY: docs rehearse preview test test-unit test-scripts lint $(MACHINE_TESTS)
 
 # The whole stack on machines booted here, with a drill: `make rehearse STACK=… ARGS=…`; `.venv/bin/rehearse --help` is the rest.
 rehearse: .venv/installed
 	@.venv/bin/rehearse drill $(STACK) $(ARGS)
+
+preview: .venv/installed ## Show what this tree changes of a stack that a commit deployed: make preview STACK=… BASE=…
+	@.venv/bin/rehearse preview $(STACK) --base $(BASE) $(ARGS)
 
 test: lint
 	$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) test-unit

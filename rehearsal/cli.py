@@ -1,4 +1,4 @@
-"""The command line: `rehearse up|drill|shell|status|down`."""
+"""The command line: `rehearse up|drill|preview|shell|status|down`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from rich.console import Console
 
 from rehearsal import progress
 from rehearsal.deploy.stacks import UnknownStackError, stacks
+from rehearsal.preview import comparison, text, trees
 from rehearsal.report.files import write
 from rehearsal.report.terminal import print_report
 from rehearsal.session.launcher import RehearsalFailed, rehearse, reports, sandbox_of
 from rehearsal.session.leaks import leaks
 from rehearsal.session.runner import Mode
 from rehearsal.session.sandbox import Sandbox, SandboxError
+from rehearsal.setup import engine
 from rehearsal.setup.host import HostError
 from rehearsal.system.shell import ToolError
 
@@ -86,6 +88,29 @@ def down(stack: Stack) -> None:
         sandbox.stop()
     if left := leaks(sandbox):
         fail(f"{stack} is down, but it left on this host: {', '.join(left)}; remove these by hand")
+
+
+@app.command()
+def preview(
+    stack: Stack,
+    base: Annotated[str, typer.Option("--base", help="The commit that the stack is deployed from.")] = "main",
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write it there as a comment as well.")] = None,
+) -> None:
+    """Show what this tree changes of a stack that a commit deployed; needs no root, no machines and no credentials."""
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        shown = comparison.preview(stack, base, engine.ensure())
+    except (ToolError, UnknownStackError, trees.UnknownCommitError) as error:
+        fail(str(error))
+    except comparison.PreviewFailed as error:
+        if markdown:
+            markdown.write_text(text.failure(stack, str(error), error.called_out))
+        fail("\n".join([*error.called_out, str(error)]))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if markdown:
+        markdown.write_text(text.markdown(shown))
+    print(text.terminal(shown), end="", flush=True)
 
 
 def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:

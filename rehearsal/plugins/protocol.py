@@ -102,6 +102,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.server.start()
         return port
 
+    def stop(self) -> None:
+        """End `serve`, without waiting for calls that are under way."""
+        self.server.stop(None)
+
     def resource_type(self, urn: str) -> ResourceType:
         token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
         if token not in self.resource_types:

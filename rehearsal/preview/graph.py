@@ -1,8 +1,9 @@
-"""What a change does to a stack's graph, as a Mermaid picture in Markdown, from what Pulumi says that it would do.
+"""The change of a stack's graph as a Mermaid picture in Markdown, drawn from a preview's steps.
 
-Usage: pulumi preview --json --show-sames | python tools/preview_graph.py STACK
+Usage: pulumi preview --json --show-sames | python -m rehearsal.preview.graph STACK
 
-A component stands for all that it is made of, which keeps the picture of a whole site small enough to read.
+A component is one box, whatever number of resources it has: this keeps the picture of a whole site small enough to
+read.
 """
 
 from __future__ import annotations
@@ -10,24 +11,27 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 QUIET = {"same", "read", "refresh"}
+PARTS_OF_A_REPLACEMENT = {"create-replacement", "delete-replaced"}
+"""Steps that the engine reports beside a replacement's own, and that `pulumi preview --json` leaves out."""
 COLOURS = {
     "create": "fill:#d7f0dd,stroke:#1a7f37,color:#0b3d1a",
     "change": "fill:#fff1cc,stroke:#9a6700,color:#4d3300",
     "delete": "fill:#ffdcd9,stroke:#b3261e,color:#5c100b",
 }
-"""Legible on a light page and on a dark one: each brings its own background."""
+"""Each has its own background, so that it is legible on a light page and on a dark one."""
 
 
-def comment(stack: str, preview: dict[str, Any]) -> str:
+def comment(stack: str, steps: Iterable[Mapping[str, Any]]) -> str:
     """The comment on a pull request; its first line is the same for every change to the stack.
 
-    `preview` is what `pulumi preview --json --show-sames` prints.
+    `steps`: the steps that `pulumi preview --json --show-sames` prints.
     """
-    chart = mermaid(preview)
+    chart = mermaid(steps)
     if not chart:
         return f"#### The graph of `{stack}`\n\nNothing changes.\n"
     return f"""#### The graph of `{stack}`
@@ -35,18 +39,18 @@ def comment(stack: str, preview: dict[str, Any]) -> str:
 ```mermaid
 {chart}```
 
-An arrow leads from what is there first to what waits for it.
+An arrow leads from a component to the one that waits for it.
 """
 
 
-def mermaid(preview: dict[str, Any]) -> str:
-    """A flowchart of the components that change, and of what waits for what among them; empty when nothing changes."""
+def mermaid(steps: Iterable[Mapping[str, Any]]) -> str:
+    """A flowchart of the components that change, with an arrow where one waits for another; empty without a change."""
     changes: dict[str, Counter[str]] = {}
     waits: dict[str, set[str]] = {}
-    steps = [step for step in preview["steps"] if "::pulumi:pulumi:Stack::" not in step["urn"]]
-    states = [step.get("newState") or step["oldState"] for step in steps]
+    drawn = [step for step in steps if step["op"] not in PARTS_OF_A_REPLACEMENT and not of_engine(step["urn"])]
+    states = [step.get("newState") or step["oldState"] for step in drawn]
     component = {state["urn"]: owner(state) for state in states}
-    for step, state in zip(steps, states, strict=True):
+    for step, state in zip(drawn, states, strict=True):
         this = component[step["urn"]]
         if step["op"] not in QUIET and state["custom"]:
             changes.setdefault(this, Counter())[step["op"]] += 1
@@ -68,21 +72,27 @@ def mermaid(preview: dict[str, Any]) -> str:
     return "\n  ".join(lines) + "\n"
 
 
-def owner(state: dict[str, Any]) -> str:
-    """The URN of the component that a resource is a part of; its own, when it stands alone."""
+def of_engine(urn: str) -> bool:
+    """Whether the engine makes a resource for itself: the stack, or a provider."""
+    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1].startswith("pulumi:")
+
+
+def owner(state: Mapping[str, Any]) -> str:
+    """The URN of the component that a resource is a part of, or its own URN when it is part of none."""
     parent: str = state.get("parent", "")
     alone = not state["custom"] or not parent or "::pulumi:pulumi:Stack::" in parent
     urn: str = state["urn"]
     return urn if alone else parent
 
 
-def needed(state: dict[str, Any]) -> set[str]:
+def needed(state: Mapping[str, Any]) -> set[str]:
+    """The URNs of the resources that a resource depends on."""
     by_property = (urn for urns in (state.get("propertyDependencies") or {}).values() for urn in urns or ())
     return {*(state.get("dependencies") or ()), *by_property}
 
 
 def reached(waits: dict[str, set[str]], urn: str) -> set[str]:
-    """Everything that has to be there before a component is made, directly or not."""
+    """Every component that a component waits for, directly or through another."""
     found: set[str] = set()
     ahead = {urn}
     while ahead:
@@ -103,4 +113,4 @@ def colour(operations: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(comment(sys.argv[1], json.load(sys.stdin)))
+    sys.stdout.write(comment(sys.argv[1], json.load(sys.stdin)["steps"]))

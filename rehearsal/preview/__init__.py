@@ -1,0 +1,1 @@
+"""Preview of a change without credentials: the real engine, the programs of two commits, stand-ins without machines."""

@@ -1,0 +1,124 @@
+"""A paper region: the records, ids, addresses and outputs of a region, and no machine, disk, network or process.
+
+The stand-ins check and refuse on it what they check and refuse on a real one. It needs no root and no namespaces.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import threading
+from collections.abc import Sequence
+
+from rehearsal.plugins import aws, command, digitalocean, random, tls
+from rehearsal.plugins.protocol import Properties, Provider
+from rehearsal.region.ca import CertificateAuthority
+from rehearsal.region.database import Account, Database
+from rehearsal.region.disk import Disk
+from rehearsal.region.load_balancer import Balancer
+from rehearsal.region.machine import Attachment, Machine
+from rehearsal.region.network import PUBLIC, Host, Network, Port
+from rehearsal.region.region import Region
+
+
+class PaperNetwork(Network):
+    """Hands out addresses; no router enforces its security groups."""
+
+    def __init__(self) -> None:
+        self.groups = {}
+        self._free: dict[ipaddress.IPv4Network, itertools.count[int]] = {}
+        self._free_lock = threading.Lock()
+
+    def new_port(
+        self, interface: str, subnet: ipaddress.IPv4Network, groups: tuple[str, ...], *, public: bool = False
+    ) -> Port:
+        return Port("", interface, self._next(subnet), subnet, groups, self._next(PUBLIC) if public else None)
+
+    def new_public_port(self, interface: str, groups: tuple[str, ...]) -> Port:
+        address = self._next(PUBLIC)
+        return Port("", interface, address, PUBLIC, groups, address)
+
+    def apply(self) -> None: ...
+
+    def _next(self, subnet: ipaddress.IPv4Network) -> str:
+        with self._free_lock:
+            return str(subnet.network_address + next(self._free.setdefault(subnet, itertools.count(4))))
+
+
+class PaperMachine(Machine):
+    def __init__(self, name: str, host: Host) -> None:
+        self.name, self.host = name, host
+        self.attachments = []
+
+    def write_seed(self, seed: dict[str, bytes]) -> None: ...
+
+    def power_on(self) -> None: ...
+
+    def attach(self, attachment: Attachment) -> None:
+        self.attachments.append(attachment)
+
+
+class PaperDisk(Disk):
+    def __init__(self) -> None: ...
+
+
+class PaperDatabase(Database):
+    def __init__(self, hosts: list[Host]) -> None:
+        self.hosts = hosts
+
+    def execute(self, statements: str) -> None: ...
+
+
+class PaperBalancer(Balancer):
+    def __init__(self, name: str, host: Host) -> None:
+        self.name, self.host = name, host
+        self.listeners, self.groups = {}, {}
+
+    def apply(self) -> None: ...
+
+
+class PaperRegion(Region):
+    """`name`: the cloud's region, which ARNs and host names contain.
+
+    Only what an `up` needs is there: a preview deletes nothing.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.records, self.machines, self.disks = {}, {}, {}
+        self.databases, self.balancers, self.target_groups = {}, {}, {}
+        self.network = PaperNetwork()
+        self.ca = CertificateAuthority()
+
+    def new_machine(
+        self, key: str, *, name: str, hostname: str, ports: Sequence[Port], user_data: bytes, public_keys: list[str]
+    ) -> Machine:
+        machine = self.machines[key] = PaperMachine(name, Host(key[:13], tuple(ports)))
+        return machine
+
+    def new_disk(self, key: str, size_gb: int) -> None:
+        self.disks[key] = PaperDisk()
+
+    def new_database(
+        self, key: str, endpoint: str, hosts: list[Host], port: int, account: Account, settings: dict[str, str]
+    ) -> None:
+        self.databases[key] = PaperDatabase(hosts)
+
+    def new_balancer(self, key: str, name: str, host: Host) -> None:
+        self.balancers[key] = PaperBalancer(name, host)
+
+
+
+class PaperCommand(command.Command):
+    """A step that runs nowhere and prints nothing."""
+
+    def run(self, inputs: command.Command.Inputs, text: str | None) -> Properties:
+        return {"stdout": "", "stderr": ""}
+
+
+def providers(region: PaperRegion) -> list[Provider]:
+    """The stand-ins on a paper region. pulumi-command's copies of files have none, as no step uses them."""
+    return [
+        aws.provider(region), digitalocean.provider(region), Provider("command", [PaperCommand()]), random.provider(),
+        tls.provider(),
+    ]  # fmt: skip

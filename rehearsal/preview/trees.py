@@ -1,0 +1,96 @@
+"""The two trees of a comparison: a commit's files, and a stack's settings as a preview without secrets needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rehearsal.project import PROJECT, REPOSITORY
+from rehearsal.region.preexisting import new_key
+
+GIT_LIMIT = 60
+"""Seconds that one git command may take."""
+ENCRYPTION = ("encryptionsalt", "secretsprovider", "encryptedkey")
+"""Keys of a stack's file that say how its secrets are encrypted; a preview has no key to them."""
+
+
+class UnknownCommitError(ValueError):
+    """The repository has no such commit."""
+
+
+def export(commit: str, directory: Path) -> None:
+    """Write the files of a commit of this repository into a directory.
+
+    Raises `UnknownCommitError` when the repository has no such commit.
+    """
+    if git("rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}").returncode:
+        raise UnknownCommitError(
+            f"{commit} is no commit of {REPOSITORY}; name another with BASE=…, "
+            "or fetch it: `git fetch --unshallow` in a shallow clone"
+        )
+    archive = git("archive", "--format=tar", commit)
+    if archive.returncode:
+        raise UnknownCommitError(f"git archive {commit} failed in {REPOSITORY}: {archive.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(directory, filter="data")
+
+
+def git(*words: str) -> subprocess.CompletedProcess[bytes]:
+    # a container's user often is not the owner of the repository that is mounted there, and git would refuse
+    command = ["git", "-c", f"safe.directory={REPOSITORY}", "-C", str(REPOSITORY), *words]
+    return subprocess.run(command, check=False, capture_output=True, timeout=GIT_LIMIT)
+
+
+def stacks_of(tree: Path) -> list[str]:
+    """The stacks whose settings are in a tree."""
+    files = (tree / "stacks").glob("Pulumi.*.yaml")
+    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
+
+
+def settings_file(tree: Path, stack: str) -> Path:
+    return tree / "stacks" / f"Pulumi.{stack}.yaml"
+
+
+def region_of(tree: Path, stack: str) -> str:
+    """The cloud's region in which the stack is; empty for machines that exist already."""
+    config = yaml.safe_load(settings_file(tree, stack).read_text()).get("config") or {}
+    return str(config.get("aws:region") or config.get(f"{PROJECT}:region") or "")
+
+
+def write_project(tree: Path, stack: str, directory: Path) -> None:
+    """Write Pulumi.yaml and the stack's settings of a tree into a directory that the engine may write to.
+
+    A secret, which cannot be decrypted here, becomes a placeholder that differs when the secret does. Machines that
+    exist already get a private key, which their operator keeps out of the file.
+    """
+    (directory / "stacks").mkdir(parents=True)
+    (directory / "Pulumi.yaml").write_bytes((tree / "Pulumi.yaml").read_bytes())
+    content = yaml.safe_load(settings_file(tree, stack).read_text())
+    config = {key: without_secrets(value) for key, value in (content.get("config") or {}).items()}
+    if config.get(f"{PROJECT}:cloud") == "existing":
+        config[f"{PROJECT}:ssh_private_key"] = private_key()
+    kept = {key: value for key, value in content.items() if key not in ENCRYPTION}
+    settings_file(directory, stack).write_text(yaml.safe_dump({**kept, "config": config}, sort_keys=False))
+
+
+def without_secrets(value: Any) -> Any:
+    """A setting with a placeholder for each secret in it."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"secure"}:
+            return f"secret-{hashlib.sha256(str(value['secure']).encode()).hexdigest()[:12]}"
+        return {key: without_secrets(part) for key, part in value.items()}
+    return [without_secrets(part) for part in value] if isinstance(value, list) else value
+
+
+@cache
+def private_key() -> str:
+    """One key for both commits: a second one would change every step's connection."""
+    return new_key()[0]
