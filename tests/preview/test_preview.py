@@ -22,7 +22,6 @@ from rehearsal.project import REPOSITORY
 from tests.preview.conftest import Compare, copy_program
 
 REHEARSE = str(Path(sys.executable).with_name("rehearse"))
-NOBODY = 65534
 INSTANCE, EBS = "aws:ec2/instance:Instance", "aws:ebs/volume:Volume"
 
 
@@ -112,29 +111,28 @@ def test_a_stack_that_the_change_removes_is_named_with_what_stays(tmp_path: Path
 
 
 @pytest.fixture
-def anyone(pulumi: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """A user without rights: the words before a command, and an environment with the engine and an empty TMPDIR."""
+def unprivileged(pulumi: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """A user without rights and home: the words before a command, and an environment with the engine and an empty TMPDIR.
+
+    Root without any capability can make no namespace, mount or device, and still reads a Python that is installed in
+    its home.
+    """
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         shutil.copy(pulumi, directory)
         (directory / "tmp").mkdir()
         environment = {
-            "PATH": f"{directory}{os.pathsep}{os.environ['PATH']}", "HOME": "/nonexistent",
-            "TMPDIR": str(directory / "tmp"), "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": f"{directory}{os.pathsep}{os.environ['PATH']}", "HOME": "/proc/nonexistent",
+            "TMPDIR": str(directory / "tmp"), "PYTHONPATH": str(REPOSITORY),
         }  # fmt: skip
-        words = []
-        if os.geteuid() == 0:
-            directory.chmod(0o755)
-            os.chown(directory / "tmp", NOBODY, NOBODY)
-            ids = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-            words = ["setpriv", *ids, "--bounding-set=-all", "--no-new-privs"]
+        words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"] if os.geteuid() == 0 else []
+        if words:
+            assert subprocess.run([*words, "unshare", "--net", "true"], check=False, capture_output=True).returncode
         yield words, environment
 
 
-def test_a_user_without_rights_and_home_previews_a_stack(
-    anyone: tuple[list[str], dict[str, str]], tmp_path: Path
-) -> None:
-    words, environment = anyone
+def test_a_user_without_rights_and_home_previews_a_stack(unprivileged: tuple[list[str], dict[str, str]]) -> None:
+    words, environment = unprivileged
     comment = Path(environment["TMPDIR"]) / "comment.md"
     done = subprocess.run(
         [*words, REHEARSE, "preview", "php-sessions", "--base", "HEAD", "--markdown", str(comment)],
@@ -148,8 +146,8 @@ def test_a_user_without_rights_and_home_previews_a_stack(
     assert list(Path(environment["TMPDIR"]).iterdir()) == []
 
 
-def test_an_interrupt_removes_the_scratch_directory(anyone: tuple[list[str], dict[str, str]]) -> None:
-    words, environment = anyone
+def test_an_interrupt_removes_the_scratch_directory(unprivileged: tuple[list[str], dict[str, str]]) -> None:
+    words, environment = unprivileged
     scratch = Path(environment["TMPDIR"])
     command = ["env", "--default-signal=INT", REHEARSE, "preview", "php-sessions", "--base", "HEAD"]
     with subprocess.Popen([*words, *command], env=environment, stderr=subprocess.PIPE, text=True) as running:
