@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from rehearsal.plugins import aws, command, digitalocean, random, tls
 from rehearsal.plugins.protocol import Properties, Provider
+from rehearsal.preview import paper_types
 from rehearsal.region.ca import CertificateAuthority
 from rehearsal.region.database import Account, Database
 from rehearsal.region.disk import Disk
@@ -108,7 +109,6 @@ class PaperRegion(Region):
         self.balancers[key] = PaperBalancer(name, host)
 
 
-
 class PaperCommand(command.Command):
     """A step that runs nowhere and prints nothing."""
 
@@ -116,9 +116,15 @@ class PaperCommand(command.Command):
         return {"stdout": "", "stderr": ""}
 
 
+class PaperCopy(command.CopyToRemote):
+    """A file that is copied nowhere."""
+
+    async def _copy(self, inputs: command.CopyToRemote.Inputs) -> None: ...
+
+
 def providers(region: PaperRegion) -> list[Provider]:
-    """The stand-ins on a paper region. pulumi-command's copies of files have none, as no step uses them."""
-    return [
-        aws.provider(region), digitalocean.provider(region), Provider("command", [PaperCommand()]), random.provider(),
-        tls.provider(),
-    ]  # fmt: skip
+    """The stand-ins on a paper region, with the resource types that exist on paper only."""
+    amazon, ocean = aws.provider(region), digitalocean.provider(region)
+    amazon.resource_types |= {resource_type.token: resource_type(region) for resource_type in paper_types.AWS}
+    ocean.resource_types |= {resource_type.token: resource_type(region) for resource_type in paper_types.DIGITALOCEAN}
+    return [amazon, ocean, Provider("command", [PaperCommand(), PaperCopy()]), random.provider(), tls.provider()]

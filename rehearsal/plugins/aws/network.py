@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import Any, ClassVar
 
 from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Refused, Tags, Zone
 from rehearsal.region.firewall import Group, Rule
@@ -148,6 +148,8 @@ class SecurityGroup(AwsResourceType):
 class SecurityGroupRule(AwsResourceType):
     """One permission, in force in the router as soon as it is made."""
 
+    protocols: ClassVar[frozenset[str]] = frozenset({"-1", "tcp", "udp", "icmp"})
+    """The protocols that the router filters, as AWS writes them."""
     prefix = "sgr"
     replaces = frozenset({"securityGroupId"})
     in_place = frozenset({
@@ -172,7 +174,7 @@ class SecurityGroupRule(AwsResourceType):
         peers = [peer for peer in (inputs.cidr_ipv4, inputs.referenced_security_group_id) if peer is not None]
         if len(peers) != 1:
             raise Refused(f"{self.token}: exactly one of cidrIpv4 and referencedSecurityGroupId is needed")
-        if inputs.ip_protocol not in ("-1", "tcp", "udp", "icmp"):
+        if inputs.ip_protocol not in self.protocols:
             raise Refused(f"{self.token}: protocol {inputs.ip_protocol} is not stood in for")
         if inputs.ip_protocol in ("tcp", "udp") and (inputs.from_port is None or inputs.to_port is None):
             raise Refused(f"{self.token}: InvalidParameterValue: {inputs.ip_protocol} needs fromPort and toPort")

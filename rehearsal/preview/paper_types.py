@@ -1,0 +1,124 @@
+"""Resource types that exist on paper only: the rehearsal cannot do on its machines what the cloud does with them.
+
+What a change replaces is as in terraform-provider-aws and terraform-provider-digitalocean.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from rehearsal.plugins.aws import compute
+from rehearsal.plugins.aws import network as aws_network
+from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Tags
+from rehearsal.plugins.digitalocean import network
+
+
+class Instance(compute.Instance):
+    """An instance with a role and with more private addresses than one."""
+
+    in_place = compute.Instance.in_place | {"iam_instance_profile", "secondary_private_ips"}
+
+    class Inputs(compute.Instance.Inputs):
+        iam_instance_profile: str | None = None
+        secondary_private_ips: list[str] = []
+
+
+VRRP = "112"
+
+
+class SecurityGroupIngressRule(aws_network.SecurityGroupIngressRule):
+    protocols = aws_network.SecurityGroupIngressRule.protocols | {VRRP}
+
+
+class SecurityGroupEgressRule(aws_network.SecurityGroupEgressRule):
+    protocols = aws_network.SecurityGroupEgressRule.protocols | {VRRP}
+
+
+class Eip(AwsResourceType):
+    token = "aws:ec2/eip:Eip"
+    prefix = "eipalloc"
+    replaces = frozenset({"domain"})
+    computed = frozenset({"allocationId", "arn", "publicIp"})
+
+    class Inputs(InputModel):
+        domain: str | None = None
+        tags: Tags = {}
+
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+        address = self.region.network.new_public_port("elastic", ()).address
+        return {
+            "allocationId": resource_id, "arn": self.arn("ec2", f"elastic-ip/{resource_id}"), "publicIp": address,
+        }  # fmt: skip
+
+
+class Role(AwsResourceType):
+    token = "aws:iam/role:Role"
+    prefix = "role"
+    replaces = frozenset({"name"})
+    in_place = frozenset({"assume_role_policy", "tags"})
+    computed = frozenset({"arn", "uniqueId"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        assume_role_policy: str
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        name: str = inputs.name
+        return name
+
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+        return {"arn": f"arn:aws:iam::{ACCOUNT}:role/{resource_id}", "uniqueId": f"AROA{secrets.token_hex(8).upper()}"}
+
+
+class RolePolicy(AwsResourceType):
+    token = "aws:iam/rolePolicy:RolePolicy"
+    prefix = "policy"
+    replaces = frozenset({"name", "role"})
+    in_place = frozenset({"policy"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        role: str
+        policy: str
+
+    def new_id(self, inputs: Any) -> str:
+        return f"{inputs.role}:{inputs.name}"
+
+
+class InstanceProfile(AwsResourceType):
+    token = "aws:iam/instanceProfile:InstanceProfile"
+    prefix = "profile"
+    replaces = frozenset({"name"})
+    in_place = frozenset({"role", "tags"})
+    computed = frozenset({"arn", "uniqueId"})
+    auto_name = "name"
+
+    class Inputs(InputModel):
+        name: str
+        role: str
+        tags: Tags = {}
+
+    def new_id(self, inputs: Any) -> str:
+        name: str = inputs.name
+        return name
+
+    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+        arn = f"arn:aws:iam::{ACCOUNT}:instance-profile/{resource_id}"
+        return {"arn": arn, "uniqueId": f"AIPA{secrets.token_hex(8).upper()}"}
+
+
+class ReservedIp(network.ReservedIp):
+    """A reserved IP that a droplet gets when it is made."""
+
+    in_place = frozenset({"droplet_id"})
+
+    class Inputs(network.ReservedIp.Inputs):
+        droplet_id: int | None = None
+
+
+AWS = [Instance, SecurityGroupIngressRule, SecurityGroupEgressRule, Eip, Role, RolePolicy, InstanceProfile]
+DIGITALOCEAN = [ReservedIp]
