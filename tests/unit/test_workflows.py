@@ -1,19 +1,24 @@
-"""The workflows run code that we have seen, with no more rights than they need, for the stacks that changed."""
+"""The workflows run pinned actions, with no more rights than they need, for the stacks that changed."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from rehearsal.preview.text import title
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 CHANGED_STACKS = ROOT / ".github" / "changed-stacks.sh"
+PREVIEW_COMMENTS = ROOT / ".github" / "preview-comments.sh"
 
 
 @pytest.fixture(params=WORKFLOWS, ids=lambda file: file.stem)
@@ -41,19 +46,112 @@ def test_no_checkout_leaves_its_token_behind(workflow: str) -> None:
     assert workflow.count("persist-credentials: false") == workflow.count("actions/checkout@")
 
 
-def test_secrets_go_to_no_fork() -> None:
-    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "preview.yml").read_text())["jobs"]
-    assert "github.event.pull_request.head.repo.full_name == github.repository" in jobs["stacks"]["if"]
-    assert jobs["preview"]["needs"] == "stacks"
+def jobs(workflow: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text())["jobs"]
+    return found
+
+
+def test_only_the_job_with_reviewers_has_secrets_and_only_on_steps_that_use_them() -> None:
+    previews = jobs("preview")
+    deployed = previews.pop("deployed")
+    assert deployed["environment"] == "preview"
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in deployed["if"]
+    assert "secrets." in str(deployed["steps"])
+    assert not [step for step in deployed["steps"] if "secrets." in str(step) and "pulumi" not in str(step)]
+    assert "secrets." not in str({key: value for key, value in deployed.items() if key != "steps"} | previews)
     others = [file.read_text() for file in WORKFLOWS if file.stem != "preview"]
-    assert not [text for text in others if "secrets." in text or "pull_request_target" in text]
+    assert not [text for text in others if "secrets." in text]
+    assert not [file for file in WORKFLOWS if "pull_request_target" in file.read_text()]
+
+
+def test_a_forks_pull_request_is_previewed_without_rights() -> None:
+    job = jobs("preview")["rehearsed"]
+    assert job["if"] == "needs.stacks.outputs.changed != '[]'"
+    assert job["permissions"] == {"contents": "read"}
+    assert "if" not in jobs("preview")["stacks"]
+    assert any("make preview" in step.get("run", "") for step in job["steps"])
+
+
+def test_a_job_that_comments_for_forks_runs_no_code_of_theirs() -> None:
+    (job,) = jobs("preview-comment").values()
+    checkout, comment = job["steps"]
+    assert "ref" not in checkout["with"]
+    assert comment["run"] == ".github/preview-comments.sh"
+    assert job["permissions"]["pull-requests"] == "write"
 
 
 def test_previews_run_on_the_engine_that_is_rehearsed() -> None:
     preview = (ROOT / ".github" / "workflows" / "preview.yml").read_text()
     rehearsed = re.search(r"github.com/pulumi/pulumi/pkg/v3 v([\d.]+)", (ROOT / "tools/pulumi/go.mod").read_text())
     assert rehearsed
-    assert f"pulumi-version: {rehearsed[1]}\n" in preview
+    versions = re.findall(
+        r"pulumi-version: (\S+)", preview + (ROOT / ".github" / "workflows" / "checks.yml").read_text()
+    )
+    assert set(versions) == {rehearsed[1]}
+
+
+GH = """\
+#!/bin/sh
+case "$*" in
+  *"--method GET repos/o/r/pulls"*) if [ "$HEAD_SHA" = current ]; then echo 7; fi ;;
+  "run download"*) while [ "$1" != --dir ]; do shift; done; cp -r "$STORED"/. "$2" ;;
+  *) echo "$*" >>"$CALLS" ;;
+esac
+"""
+"""Stand-in for gh: one open pull request, and a run that has stored a directory."""
+
+
+@dataclass
+class Comments:
+    """preview-comments.sh with a run that stores files, and what it asks of GitHub."""
+
+    directory: Path
+
+    def store(self, stack: str, text: str) -> None:
+        file = self.directory / "stored" / f"preview-{stack}" / "comment.md"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+
+    def write(self, head: str = "current") -> list[str]:
+        """Run the script; returns the requests that write a comment."""
+        calls = self.directory / "calls"
+        calls.write_text("")
+        environment = {
+            "PATH": f"{self.directory}:{os.environ['PATH']}", "GITHUB_REPOSITORY": "o/r", "RUN": "1",
+            "HEAD_OWNER": "fork", "HEAD_BRANCH": "b", "HEAD_SHA": head, "CALLS": str(calls),
+            "STORED": str(self.directory / "stored"),
+        }  # fmt: skip
+        subprocess.run([PREVIEW_COMMENTS], env=environment, check=True, capture_output=True, timeout=60)
+        return [line for line in calls.read_text().splitlines() if "--method" in line]
+
+
+@pytest.fixture
+def comments(tmp_path: Path) -> Comments:
+    (tmp_path / "stored").mkdir()
+    (tmp_path / "gh").write_text(GH)
+    (tmp_path / "gh").chmod(0o755)
+    return Comments(tmp_path)
+
+
+def test_a_stored_preview_is_written_to_the_pull_request_with_that_head(comments: Comments) -> None:
+    comments.store("one", f"{title('one')}\n\nnothing changes\n")
+    (written,) = comments.write()
+    assert written.startswith("api --method POST repos/o/r/issues/7/comments --field body=@")
+    assert comments.write(head="pushed again") == []
+
+
+@pytest.mark.parametrize("text", ["#### Another comment\n", f"{title('two')}\n", f"{title('one')}\n{'x' * 64_001}"])
+def test_a_stored_file_that_is_no_preview_of_its_stack_is_passed_over(comments: Comments, text: str) -> None:
+    comments.store("one", text)
+    assert comments.write() == []
+
+
+def test_a_stored_link_is_not_followed(comments: Comments, tmp_path: Path) -> None:
+    comments.store("one", f"{title('one')}\n")
+    file = tmp_path / "stored" / "preview-one" / "comment.md"
+    file.rename(tmp_path / "secret")
+    file.symlink_to(tmp_path / "secret")
+    assert comments.write() == []
 
 
 @pytest.fixture
