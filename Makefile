@@ -15,7 +15,7 @@ DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apa
 MACHINE_TESTS := $(STEPS) $(COMMAND) $(LOADED_DRILLS) $(DRILLS)
 SIDE_BY_SIDE := $(MAKE) --keep-going --output-sync
 
-.PHONY: docs rehearse preview test test-unit test-scripts lint $(MACHINE_TESTS)
+.PHONY: docs rehearse preview test test-unit test-preview test-scripts lint $(MACHINE_TESTS)
 
 # The whole stack on machines booted here, with a drill: `make rehearse STACK=… ARGS=…`; `.venv/bin/rehearse --help` is the rest.
 rehearse: .venv/installed
@@ -25,13 +25,17 @@ preview: .venv/installed ## Show what this tree changes of a stack that a commit
 	@.venv/bin/rehearse preview $(STACK) --base $(BASE) $(ARGS)
 
 test: lint
-	$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) test-unit
+	$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) test-unit test-preview
 	$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
 	$(SIDE_BY_SIDE) --jobs=2 $(DRILLS)
 
 # What needs neither root nor Linux.
 test-unit: .venv/installed
 	.venv/bin/pytest tests/unit
+
+# Through the real engine, which is built once; needs no root either.
+test-preview: .venv/installed
+	.venv/bin/pytest tests/preview
 
 test-scripts: .venv/installed
 	$(SIDE_BY_SIDE) --jobs=3 $(STEPS)

@@ -133,7 +133,8 @@ class Place:
         state.mkdir(exist_ok=True)
         request: Request = {
             "operation": operation, "project": PROJECT, "stack": self.stack, "tree": str(tree), "work": str(work),
-            "home": str(self.directory / "pulumi"), "plan": str(work / "plan.json"), "result": str(work / "result.json"),
+            "home": str(self.directory / "pulumi"), "plan": str(work / "plan.json"),
+            "result": str(work / "result.json"),
             "environment": {
                 "PULUMI_BACKEND_URL": state.as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE": "preview",

@@ -44,9 +44,9 @@ class State(TypedDict):
     custom: bool
     parent: str
     dependencies: list[str]
-    propertyDependencies: dict[str, list[str]]  # noqa: N815
+    propertyDependencies: dict[str, list[str]]
     protect: bool
-    retainOnDelete: bool  # noqa: N815
+    retainOnDelete: bool
 
 
 class Step(TypedDict):
@@ -55,7 +55,7 @@ class Step(TypedDict):
     op: str
     urn: str
     type: str
-    newState: State  # noqa: N815
+    newState: State
     """The resource as the program asks for it, or as it was before a deletion."""
     replaced_for: list[str]
     """The inputs whose change replaces the resource."""

@@ -17,7 +17,7 @@ WORDS = {"create": "to create", "update": "to update", "replace": "to replace", 
 
 
 def title(stack: str) -> str:
-    """The comment's first line. It is the same for every change to a stack: by it the next comment replaces this one."""
+    """The comment's first line; the next comment on the same stack is written over the one that begins with it."""
     return f"#### What this change does to `{stack}`, on stand-ins"
 
 

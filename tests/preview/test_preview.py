@@ -112,7 +112,7 @@ def test_a_stack_that_the_change_removes_is_named_with_what_stays(tmp_path: Path
 
 @pytest.fixture
 def unprivileged(pulumi: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """A user without rights and home: the words before a command, and an environment with the engine and an empty TMPDIR.
+    """A user without rights and home: the words before a command, and an environment with the engine and a TMPDIR.
 
     Root without any capability can make no namespace, mount or device, and still reads a Python that is installed in
     its home.

@@ -57,7 +57,8 @@ LAYERS: dict[str, set[str]] = {
     | {f"rehearsal.{name}" for name in ("deploy", "probes", "probes.agents", "region", "report")}
     | {"components.cloud.existing", "components.config", "components.haproxy", "components.machine"},
     "rehearsal.session": HOST | {f"rehearsal.{name}" for name in ("deploy", "drills", "region", "report", "setup")},
-    "rehearsal.cli": HOST | {f"rehearsal.{name}" for name in ("deploy", "report", "session", "setup")},
+    "rehearsal.preview": HOST | {f"rehearsal.{name}" for name in ("deploy", "plugins", "region")},
+    "rehearsal.cli": HOST | {f"rehearsal.{name}" for name in ("deploy", "preview", "report", "session", "setup")},
 }
 """Every layer and the layers that it may import beside itself. A module belongs to its longest name in this table."""
 

@@ -1,4 +1,4 @@
-"""The picture of a change shows what changes and what waits for what, and no more. The previews here are made up."""
+"""The picture of a change: the components that change, and which of them waits for which. The previews are made up."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "preview_graph.py"
 STACK = "urn:pulumi:s::p::pulumi:pulumi:Stack::p-s"
 
 Step = dict[str, Any]
@@ -47,12 +45,13 @@ def command(kind: str, name: str) -> str:
 
 
 def drawn(*components: list[Step]) -> str:
-    """What the script prints of a preview of these components."""
+    """The script's output for a preview of these components."""
     root = {"op": "same", "urn": STACK, "newState": {"urn": STACK, "custom": False}}
     preview = {"steps": [root, *(step for steps in components for step in steps)]}
     done = subprocess.run(
-        [sys.executable, SCRIPT, "aws-wordpress"], input=json.dumps(preview), capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-m", "rehearsal.preview.graph", "aws-wordpress"],
+        input=json.dumps(preview), capture_output=True, text=True, check=True,
+    )  # fmt: skip
     return done.stdout
 
 
@@ -73,7 +72,7 @@ def test_an_arrow_leads_to_what_waits_and_none_repeats_another() -> None:
     assert [line.strip() for line in text.splitlines() if "-->" in line] == ["n1 --> n0", "n0 --> n2"]
 
 
-def test_what_stays_as_it_is_is_not_drawn_but_waited_through() -> None:
+def test_a_component_without_a_change_is_not_drawn_and_still_connects_others() -> None:
     text = drawn(
         component("replace", "Node", "gfs4"),
         component("same", "Peers", "peers", [NODE]),
@@ -84,7 +83,7 @@ def test_what_stays_as_it_is_is_not_drawn_but_waited_through() -> None:
     assert "1 replaced" in text
 
 
-def test_what_goes_is_drawn_as_it_was() -> None:
+def test_a_deleted_component_is_drawn_with_its_old_state() -> None:
     assert 'n0["Brick gfs4<br>1 deleted"]:::delete' in drawn(component("delete", "Brick", "gfs4"))
 
 
@@ -95,8 +94,17 @@ def test_a_dependency_by_property_counts() -> None:
 
 
 @pytest.mark.parametrize("operation", ["same", "read"])
-def test_no_change_is_said_in_words(operation: str) -> None:
+def test_without_a_change_there_is_a_sentence_and_no_picture(operation: str) -> None:
     assert drawn(component(operation, "Brick", "gfs4")) == "#### The graph of `aws-wordpress`\n\nNothing changes.\n"
+
+
+def test_the_engine_s_own_resources_and_the_parts_of_a_replacement_are_not_drawn() -> None:
+    provider = "urn:pulumi:s::p::pulumi:providers:aws::default_7_51_1"
+    node = component("replace", "Node", "gfs4")
+    parts = [{**node[1], "op": operation} for operation in ("create-replacement", "delete-replaced")]
+    text = drawn(node, parts, [{"op": "create", "urn": provider, "newState": {"urn": provider, "custom": True}}])
+    assert "default_7_51_1" not in text
+    assert 'n0["Node gfs4<br>1 replaced"]' in text
 
 
 def test_the_first_line_is_the_same_for_every_change() -> None:
