@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
 
-from rehearsal.plugins.protocol import Properties, Refused, ResourceType
+from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused, ResourceType
 from rehearsal.region.region import Record, Region
 
+OtherT = TypeVar("OtherT", bound=InputModel)
+"""The inputs of another resource type."""
 
-class CloudResourceType(ResourceType):
+
+class CloudResourceType(ResourceType[InputsT]):
     """A kind of resource that is kept in the region's records."""
 
     reference: ClassVar[re.Pattern[str]]
@@ -25,7 +28,7 @@ class CloudResourceType(ResourceType):
     def __init__(self, region: Region) -> None:
         self.region = region
 
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+    def create(self, inputs: InputsT, urn: str) -> tuple[str, Properties]:
         for reference in self.references(inputs):
             if reference not in self.region.records:
                 raise Refused(f"{self.token}: {reference} does not exist")
@@ -37,7 +40,7 @@ class CloudResourceType(ResourceType):
         self.after_change()
         return resource_id, outputs
 
-    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+    def update(self, resource_id: str, old: Properties, inputs: InputsT) -> Properties:
         before = self.region.records[resource_id].inputs
         changed = [name for name in type(inputs).model_fields if getattr(before, name) != getattr(inputs, name)]
         fixed = sorted(set(changed) - self.in_place)
@@ -51,7 +54,7 @@ class CloudResourceType(ResourceType):
     def read(self, resource_id: str) -> bool:
         return resource_id in self.region.records
 
-    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None:
+    def delete(self, resource_id: str, state: Properties, inputs: InputsT) -> None:
         for other, record in list(self.region.records.items()):
             if record.token not in self.may_outlive and resource_id in self.references(record.inputs):
                 raise Refused(f"{self.token}: {resource_id} is in use by {other} ({record.token})")
@@ -59,9 +62,18 @@ class CloudResourceType(ResourceType):
         self.region.records.pop(resource_id, None)
         self.after_change()
 
-    def standing(self, token: str) -> dict[str, Any]:
-        """The inputs of all resources of a kind that stand, by id."""
-        return {key: record.inputs for key, record in list(self.region.records.items()) if record.token == token}
+    def existing(self, resource_type: type[CloudResourceType[OtherT]]) -> dict[str, OtherT]:
+        """The inputs of all resources of a type that exist, by id."""
+        records = list(self.region.records.items())
+        return {key: record.inputs for key, record in records if record.token == resource_type.token}
+
+    def inputs_of(self, resource_type: type[CloudResourceType[OtherT]], resource_id: str) -> OtherT:
+        """The inputs of a resource that exists. Raises `Refused` when it has another type."""
+        record = self.region.records[resource_id]
+        if record.token != resource_type.token:
+            raise Refused(f"{self.token}: {resource_id} is a {record.token}, not a {resource_type.token}")
+        inputs: OtherT = record.inputs
+        return inputs
 
     def references(self, value: Any) -> Iterator[str]:
         """Every id of another resource in some inputs."""
@@ -78,18 +90,18 @@ class CloudResourceType(ResourceType):
             for part in value:
                 yield from self.references(part)
 
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: InputsT) -> str:
         raise NotImplementedError
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: InputsT) -> Properties:
         """Do what the cloud would; most of a network is only a record."""
         return {}
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: InputsT, new: InputsT) -> Properties:
         """Do what a change in place takes."""
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None: ...
+    def on_delete(self, resource_id: str, inputs: InputsT) -> None: ...
 
     def after_change(self) -> None:
         """Do what follows for others from the records as they now stand."""

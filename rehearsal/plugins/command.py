@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import asyncssh
 
-from rehearsal.plugins.protocol import InputModel, Properties, Provider, Refused, ResourceType
+from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Provider, Refused, ResourceType
 
 
 class Connection(InputModel):
@@ -28,7 +28,7 @@ class Connection(InputModel):
     per_dial_timeout: int = 15
 
 
-class Remote(ResourceType):
+class Remote(ResourceType[InputsT]):
     """What both kinds need: a connection."""
 
     def read(self, resource_id: str) -> bool:
@@ -61,22 +61,23 @@ class Remote(ResourceType):
             yield connection
 
 
-class Command(Remote):
+class CommandInputs(InputModel):
+    connection: Connection
+    create: str | None = None
+    update: str | None = None
+    delete: str | None = None
+    stdin: str | None = None
+    triggers: list[Any] = []
+    logging: Literal["stdout", "stderr", "stdoutAndStderr", "none"] = "stdoutAndStderr"
+    add_previous_output_in_env: bool = True
+
+
+class Command(Remote[CommandInputs]):
     """A command run on a machine: when it is made, changed and deleted."""
 
     token = "command:remote:Command"
     replaces = frozenset({"triggers"})
     computed = frozenset({"stdout", "stderr"})
-
-    class Inputs(InputModel):
-        connection: Connection
-        create: str | None = None
-        update: str | None = None
-        delete: str | None = None
-        stdin: str | None = None
-        triggers: list[Any] = []
-        logging: Literal["stdout", "stderr", "stdoutAndStderr", "none"] = "stdoutAndStderr"
-        add_previous_output_in_env: bool = True
 
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
         if inputs.get("addPreviousOutputInEnv", True):
@@ -85,19 +86,19 @@ class Command(Remote):
                 f"{self.token}: needs sshd's AcceptEnv, which the rehearsal does not stand in for",
             )
 
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+    def create(self, inputs: CommandInputs, urn: str) -> tuple[str, Properties]:
         return f"create{uuid.uuid4().hex}", self.run(inputs, inputs.create)
 
-    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+    def update(self, resource_id: str, old: Properties, inputs: CommandInputs) -> Properties:
         return self.run(inputs, inputs.update or inputs.create)
 
-    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None:
+    def delete(self, resource_id: str, state: Properties, inputs: CommandInputs) -> None:
         self.run(inputs, inputs.delete)
 
-    def run(self, inputs: Any, text: str | None) -> Properties:
+    def run(self, inputs: CommandInputs, text: str | None) -> Properties:
         return asyncio.run(self._run(inputs, text)) if text else {"stdout": "", "stderr": ""}
 
-    async def _run(self, inputs: Any, text: str) -> Properties:
+    async def _run(self, inputs: CommandInputs, text: str) -> Properties:
         async with self.connected(inputs.connection) as connection:
             done = await connection.run(text, input=inputs.stdin or "")
         if done.exit_status:
@@ -108,34 +109,35 @@ class Command(Remote):
         return {"stdout": str(done.stdout).rstrip("\n"), "stderr": str(done.stderr).rstrip("\n")}
 
 
-class CopyToRemote(Remote):
+class CopyToRemoteInputs(InputModel):
+    connection: Connection
+    source: dict[str, str]
+    remote_path: str
+    triggers: list[Any] = []
+
+
+class CopyToRemote(Remote[CopyToRemoteInputs]):
     """A local file copied to a machine."""
 
     token = "command:remote:CopyToRemote"
     replaces = frozenset({"triggers", "remotePath"})
-
-    class Inputs(InputModel):
-        connection: Connection
-        source: dict[str, str]
-        remote_path: str
-        triggers: list[Any] = []
 
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
         source = inputs.get("source")
         if isinstance(source, dict) and "path" not in source:
             yield "source", f"{self.token}: the rehearsal stands in for file assets only"
 
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+    def create(self, inputs: CopyToRemoteInputs, urn: str) -> tuple[str, Properties]:
         asyncio.run(self._copy(inputs))
         return f"copy{uuid.uuid4().hex}", {}
 
-    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+    def update(self, resource_id: str, old: Properties, inputs: CopyToRemoteInputs) -> Properties:
         asyncio.run(self._copy(inputs))
         return {}
 
-    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None: ...
+    def delete(self, resource_id: str, state: Properties, inputs: CopyToRemoteInputs) -> None: ...
 
-    async def _copy(self, inputs: Any) -> None:
+    async def _copy(self, inputs: CopyToRemoteInputs) -> None:
         source = Path(inputs.source["path"])
         async with self.connected(inputs.connection) as connection, connection.start_sftp_client() as files:
             await files.put(str(source), inputs.remote_path)

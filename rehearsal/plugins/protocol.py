@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -39,11 +39,14 @@ class InputModel(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
 
 
-class ResourceType:
-    """One resource type of a stand-in."""
+InputsT = TypeVar("InputsT", bound=InputModel)
+
+
+class ResourceType(Generic[InputsT]):
+    """One resource type of a stand-in, with the model of its inputs: `class Disk(ResourceType[DiskInputs])`."""
 
     token: ClassVar[str]
-    Inputs: ClassVar[type[InputModel]]
+    Inputs: type[InputsT]
     replaces: ClassVar[frozenset[str]] = frozenset()
     """Inputs (as on the wire) whose change makes a new resource."""
     computed: ClassVar[frozenset[str]] = frozenset()
@@ -51,8 +54,16 @@ class ResourceType:
     auto_name: ClassVar[str | None] = None
     """The input that gets the resource's name and a random tail when the program leaves it out."""
 
+    def __init_subclass__(cls) -> None:
+        """Keep the model that the class was made with, as the protocol reads inputs with it."""
+        super().__init_subclass__()
+        for base in getattr(cls, "__orig_bases__", ()):
+            for argument in get_args(base):
+                if isinstance(argument, type):
+                    cls.Inputs = argument
+
     def names(self) -> set[str]:
-        """Its inputs, as on the wire."""
+        """The inputs, as on the wire."""
         return {field.alias or name for name, field in self.Inputs.model_fields.items()}
 
     def replacing(self, new: Properties) -> frozenset[str]:
@@ -63,19 +74,20 @@ class ResourceType:
         """Further faults of the inputs, as (input, what is wrong); an input may be `UNKNOWN`."""
         yield from ()
 
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
-        """Make it; returns the id and the outputs beside the inputs."""
+    def create(self, inputs: InputsT, urn: str) -> tuple[str, Properties]:
+        """Create the resource; returns its id, and its outputs beside the inputs."""
         raise NotImplementedError
 
-    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
-        """Change it in place; returns the outputs beside the inputs."""
+    def update(self, resource_id: str, old: Properties, inputs: InputsT) -> Properties:
+        """Change the resource in place; returns its outputs beside the inputs. `old`: inputs and outputs before."""
         raise Refused(f"{self.token}: a change in place is not stood in for")
 
     def read(self, resource_id: str) -> bool:
-        """Whether it still stands."""
+        """Whether the resource still exists."""
         raise NotImplementedError
 
-    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None:
+    def delete(self, resource_id: str, state: Properties, inputs: InputsT) -> None:
+        """Delete the resource. `state`: its inputs and outputs."""
         raise NotImplementedError
 
 
@@ -87,7 +99,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """One stand-in: `name` as the engine calls the provider, its kinds, and its functions by token."""
 
     def __init__(
-        self, name: str, resource_types: Sequence[ResourceType], functions: Mapping[str, Function] | None = None
+        self, name: str, resource_types: Sequence[ResourceType[Any]], functions: Mapping[str, Function] | None = None
     ) -> None:
         self.name = name
         self.resource_types = {resource_type.token: resource_type for resource_type in resource_types}
@@ -106,7 +118,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """End `serve`, without waiting for calls that are under way."""
         self.server.stop(None)
 
-    def resource_type(self, urn: str) -> ResourceType:
+    def resource_type(self, urn: str) -> ResourceType[Any]:
         token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
         if token not in self.resource_types:
             raise Refused(f"{token} has no stand-in in the rehearsal")
@@ -227,7 +239,7 @@ class Answering:
         self.context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
 
 
-def schema_faults(resource_type: ResourceType, inputs: Properties) -> Iterator[tuple[str, str]]:
+def schema_faults(resource_type: ResourceType[Any], inputs: Properties) -> Iterator[tuple[str, str]]:
     """What the kind's model says of the inputs, but for values that only the deployment will know."""
     try:
         resource_type.Inputs.model_validate(inputs)

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import secrets
 import string
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rehearsal.plugins.protocol import InputModel, Properties, Provider, ResourceType
 
 
-class RandomPassword(ResourceType):
+class RandomPasswordInputs(InputModel):
+    length: int
+    lower: bool = True
+    upper: bool = True
+    number: bool = True
+    numeric: bool = True
+    special: bool = True
+    override_special: str = "!@#$%&*()-_=+[]{}<>:?"
+    min_lower: int = 0
+    min_upper: int = 0
+    min_numeric: int = 0
+    min_special: int = 0
+    keepers: dict[str, str] = {}
+
+
+class RandomPassword(ResourceType[RandomPasswordInputs]):
     """A password of `length` characters, with at least one of each class that is asked for."""
 
     token = "random:index/randomPassword:RandomPassword"
     computed = frozenset({"result", "bcryptHash"})
 
-    class Inputs(InputModel):
-        length: int
-        lower: bool = True
-        upper: bool = True
-        number: bool = True
-        numeric: bool = True
-        special: bool = True
-        override_special: str = "!@#$%&*()-_=+[]{}<>:?"
-        min_lower: int = 0
-        min_upper: int = 0
-        min_numeric: int = 0
-        min_special: int = 0
-        keepers: dict[str, str] = {}
+    replaces: ClassVar[frozenset[str]] = frozenset(
+        field.alias or name for name, field in RandomPasswordInputs.model_fields.items()
+    )
 
-    replaces: ClassVar[frozenset[str]] = frozenset(field.alias or name for name, field in Inputs.model_fields.items())
-
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+    def create(self, inputs: RandomPasswordInputs, urn: str) -> tuple[str, Properties]:
         classes = [
             (string.ascii_lowercase, inputs.lower, inputs.min_lower),
             (string.ascii_uppercase, inputs.upper, inputs.min_upper),
@@ -47,7 +50,7 @@ class RandomPassword(ResourceType):
     def read(self, resource_id: str) -> bool:
         return True
 
-    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None: ...
+    def delete(self, resource_id: str, state: Properties, inputs: RandomPasswordInputs) -> None: ...
 
 
 def provider() -> Provider:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Literal
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rehearsal.plugins.protocol import InputModel, Properties, Provider, ResourceType
 
 
-class PrivateKey(ResourceType):
+class PrivateKeyInputs(InputModel):
+    algorithm: Literal["ED25519"]
+
+
+class PrivateKey(ResourceType[PrivateKeyInputs]):
     """An Ed25519 key pair in the forms that the provider gives."""
 
     token = "tls:index/privateKey:PrivateKey"
@@ -21,10 +25,7 @@ class PrivateKey(ResourceType):
         "publicKeyFingerprintMd5", "publicKeyFingerprintSha256",
     })  # fmt: skip
 
-    class Inputs(InputModel):
-        algorithm: Literal["ED25519"]
-
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+    def create(self, inputs: PrivateKeyInputs, urn: str) -> tuple[str, Properties]:
         key = Ed25519PrivateKey.generate()
         pkcs8 = private(key, serialization.PrivateFormat.PKCS8)
         public = key.public_key()
@@ -43,7 +44,7 @@ class PrivateKey(ResourceType):
     def read(self, resource_id: str) -> bool:
         return True
 
-    def delete(self, resource_id: str, state: Properties, inputs: Any) -> None: ...
+    def delete(self, resource_id: str, state: Properties, inputs: PrivateKeyInputs) -> None: ...
 
 
 def private(key: Ed25519PrivateKey, form: serialization.PrivateFormat) -> str:

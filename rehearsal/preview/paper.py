@@ -112,14 +112,14 @@ class PaperRegion(Region):
 class PaperCommand(command.Command):
     """A step that runs nowhere and prints nothing."""
 
-    def run(self, inputs: command.Command.Inputs, text: str | None) -> Properties:
+    def run(self, inputs: command.CommandInputs, text: str | None) -> Properties:
         return {"stdout": "", "stderr": ""}
 
 
 class PaperCopy(command.CopyToRemote):
     """A file that is copied nowhere."""
 
-    async def _copy(self, inputs: command.CopyToRemote.Inputs) -> None: ...
+    async def _copy(self, inputs: command.CopyToRemoteInputs) -> None: ...
 
 
 def providers(region: PaperRegion) -> list[Provider]:

@@ -11,17 +11,20 @@ from typing import Any
 from rehearsal.plugins.aws import compute
 from rehearsal.plugins.aws import network as aws_network
 from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Tags
+from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.digitalocean import network
+
+
+class InstanceInputs(compute.InstanceInputs):
+    iam_instance_profile: str | None = None
+    secondary_private_ips: list[str] = []
 
 
 class Instance(compute.Instance):
     """An instance with a role and with more private addresses than one."""
 
+    Inputs = InstanceInputs
     in_place = compute.Instance.in_place | {"iam_instance_profile", "secondary_private_ips"}
-
-    class Inputs(compute.Instance.Inputs):
-        iam_instance_profile: str | None = None
-        secondary_private_ips: list[str] = []
 
 
 VRRP = "112"
@@ -35,24 +38,31 @@ class SecurityGroupEgressRule(aws_network.SecurityGroupEgressRule):
     protocols = aws_network.SecurityGroupEgressRule.protocols | {VRRP}
 
 
-class Eip(AwsResourceType):
+class EipInputs(InputModel):
+    domain: str | None = None
+    tags: Tags = {}
+
+
+class Eip(AwsResourceType[EipInputs]):
     token = "aws:ec2/eip:Eip"
     prefix = "eipalloc"
     replaces = frozenset({"domain"})
     computed = frozenset({"allocationId", "arn", "publicIp"})
 
-    class Inputs(InputModel):
-        domain: str | None = None
-        tags: Tags = {}
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: EipInputs) -> Properties:
         address = self.region.network.new_public_port("elastic", ()).address
         return {
             "allocationId": resource_id, "arn": self.arn("ec2", f"elastic-ip/{resource_id}"), "publicIp": address,
         }  # fmt: skip
 
 
-class Role(AwsResourceType):
+class RoleInputs(InputModel):
+    name: str
+    assume_role_policy: str
+    tags: Tags = {}
+
+
+class Role(AwsResourceType[RoleInputs]):
     token = "aws:iam/role:Role"
     prefix = "role"
     replaces = frozenset({"name"})
@@ -60,36 +70,37 @@ class Role(AwsResourceType):
     computed = frozenset({"arn", "uniqueId"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        assume_role_policy: str
-        tags: Tags = {}
+    def new_id(self, inputs: RoleInputs) -> str:
+        return inputs.name
 
-    def new_id(self, inputs: Any) -> str:
-        name: str = inputs.name
-        return name
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: RoleInputs) -> Properties:
         return {"arn": f"arn:aws:iam::{ACCOUNT}:role/{resource_id}", "uniqueId": f"AROA{secrets.token_hex(8).upper()}"}
 
 
-class RolePolicy(AwsResourceType):
+class RolePolicyInputs(InputModel):
+    name: str
+    role: str
+    policy: str
+
+
+class RolePolicy(AwsResourceType[RolePolicyInputs]):
     token = "aws:iam/rolePolicy:RolePolicy"
     prefix = "policy"
     replaces = frozenset({"name", "role"})
     in_place = frozenset({"policy"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        role: str
-        policy: str
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: RolePolicyInputs) -> str:
         return f"{inputs.role}:{inputs.name}"
 
 
-class InstanceProfile(AwsResourceType):
+class InstanceProfileInputs(InputModel):
+    name: str
+    role: str
+    tags: Tags = {}
+
+
+class InstanceProfile(AwsResourceType[InstanceProfileInputs]):
     token = "aws:iam/instanceProfile:InstanceProfile"
     prefix = "profile"
     replaces = frozenset({"name"})
@@ -97,28 +108,32 @@ class InstanceProfile(AwsResourceType):
     computed = frozenset({"arn", "uniqueId"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        role: str
-        tags: Tags = {}
+    def new_id(self, inputs: InstanceProfileInputs) -> str:
+        return inputs.name
 
-    def new_id(self, inputs: Any) -> str:
-        name: str = inputs.name
-        return name
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: InstanceProfileInputs) -> Properties:
         arn = f"arn:aws:iam::{ACCOUNT}:instance-profile/{resource_id}"
         return {"arn": arn, "uniqueId": f"AIPA{secrets.token_hex(8).upper()}"}
+
+
+class ReservedIpInputs(network.ReservedIpInputs):
+    droplet_id: int | None = None
 
 
 class ReservedIp(network.ReservedIp):
     """A reserved IP that a droplet gets when it is made."""
 
+    Inputs = ReservedIpInputs
     in_place = frozenset({"droplet_id"})
 
-    class Inputs(network.ReservedIp.Inputs):
-        droplet_id: int | None = None
 
-
-AWS = [Instance, SecurityGroupIngressRule, SecurityGroupEgressRule, Eip, Role, RolePolicy, InstanceProfile]
-DIGITALOCEAN = [ReservedIp]
+AWS: list[type[CloudResourceType[Any]]] = [
+    Instance,
+    SecurityGroupIngressRule,
+    SecurityGroupEgressRule,
+    Eip,
+    Role,
+    RolePolicy,
+    InstanceProfile,
+]
+DIGITALOCEAN: list[type[CloudResourceType[Any]]] = [ReservedIp]

@@ -3,47 +3,49 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Literal
+from typing import Literal
 
+from rehearsal.plugins.aws.network import Subnet
 from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
 
 
-class LoadBalancer(AwsResourceType):
+class LoadBalancerInputs(InputModel):
+    name: str
+    internal: bool = False
+    load_balancer_type: Literal["application"] = "application"
+    security_groups: list[str]
+    subnets: list[str]
+    idle_timeout: int = 60
+    drop_invalid_header_fields: bool = False
+    enable_deletion_protection: bool = False
+    tags: Tags = {}
+
+
+class LoadBalancer(AwsResourceType[LoadBalancerInputs]):
     token = "aws:lb/loadBalancer:LoadBalancer"
     replaces = frozenset({"name", "internal", "loadBalancerType"})
     computed = frozenset({"arn", "arnSuffix", "dnsName", "vpcId", "zoneId"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        internal: bool = False
-        load_balancer_type: Literal["application"] = "application"
-        security_groups: list[str]
-        subnets: list[str]
-        idle_timeout: int = 60
-        drop_invalid_header_fields: bool = False
-        enable_deletion_protection: bool = False
-        tags: Tags = {}
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: LoadBalancerInputs) -> str:
         if len(inputs.name) > 32:
             raise Refused(f"ValidationError: the load balancer name {inputs.name} is longer than 32 characters")
         return self.arn("elasticloadbalancing", f"loadbalancer/app/{inputs.name}/{secrets.token_hex(8)}")
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        zones = {self.region.records[subnet].inputs.availability_zone for subnet in inputs.subnets}
+    def on_create(self, resource_id: str, inputs: LoadBalancerInputs) -> Properties:
+        zones = {self.inputs_of(Subnet, subnet).availability_zone for subnet in inputs.subnets}
         if len(zones) < 2:
             raise Refused("InvalidSubnet: at least two subnets in two zones are needed")
         name = f"{inputs.name}-{resource_id[-10:]}.{self.region.name}.elb.amazonaws.com"
-        subnet = self.region.records[inputs.subnets[0]].inputs.cidr_block
+        subnet = self.inputs_of(Subnet, inputs.subnets[0]).cidr_block
         port = self.region.network.new_port("ens5", subnet, tuple(inputs.security_groups), public=not inputs.internal)
         self.region.new_balancer(resource_id, name, Endpoint(f"lb-{resource_id[-8:]}", (port,)))
         suffix = resource_id.split(":loadbalancer/")[1]
         return {"arn": resource_id, "arnSuffix": suffix, "dnsName": name, "vpcId": "", "zoneId": ""}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: LoadBalancerInputs) -> None:
         if inputs.enable_deletion_protection:
             raise Refused(f"OperationNotPermitted: {resource_id} has deletion protection")
         self.region.balancers.pop(resource_id).destroy()
@@ -61,38 +63,39 @@ class Check(InputModel):
     matcher: str = "200"
 
 
-class TargetGroupKind(AwsResourceType):
+class TargetGroupInputs(InputModel):
+    name: str
+    port: int
+    protocol: Literal["HTTP"] = "HTTP"
+    vpc_id: str
+    target_type: Literal["instance"] = "instance"
+    deregistration_delay: int = 300
+    health_check: Check = Check()
+    tags: Tags = {}
+
+
+class TargetGroupType(AwsResourceType[TargetGroupInputs]):
     token = "aws:lb/targetGroup:TargetGroup"
     replaces = frozenset({"name", "port", "protocol", "vpcId", "targetType"})
     in_place = frozenset({"health_check", "deregistration_delay", "tags"})
     computed = frozenset({"arn", "arnSuffix", "loadBalancerArns"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        port: int
-        protocol: Literal["HTTP"] = "HTTP"
-        vpc_id: str
-        target_type: Literal["instance"] = "instance"
-        deregistration_delay: int = 300
-        health_check: Check = Check()
-        tags: Tags = {}
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: TargetGroupInputs) -> str:
         if len(inputs.name) > 32:
             raise Refused(f"ValidationError: the target group name {inputs.name} is longer than 32 characters")
         return self.arn("elasticloadbalancing", f"targetgroup/{inputs.name}/{secrets.token_hex(8)}")
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: TargetGroupInputs) -> Properties:
         self.region.target_groups[resource_id] = TargetGroup(inputs.port, health_check(inputs.health_check))
         return {"arn": resource_id, "arnSuffix": resource_id.rsplit(":", maxsplit=1)[-1], "loadBalancerArns": []}
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: TargetGroupInputs, new: TargetGroupInputs) -> Properties:
         self.region.target_groups[resource_id].check = health_check(new.health_check)
         self.region.apply_balancers()
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: TargetGroupInputs) -> None:
         del self.region.target_groups[resource_id]
 
 
@@ -120,17 +123,18 @@ def health_check(check: Check) -> HealthCheck:
     )
 
 
-class TargetGroupAttachment(AwsResourceType):
+class TargetGroupAttachmentInputs(InputModel):
+    target_group_arn: str
+    target_id: str
+    port: int | None = None
+
+
+class TargetGroupAttachment(AwsResourceType[TargetGroupAttachmentInputs]):
     token = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
     prefix = "target"
     replaces = frozenset({"targetGroupArn", "targetId", "port", "availabilityZone"})
 
-    class Inputs(InputModel):
-        target_group_arn: str
-        target_id: str
-        port: int | None = None
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: TargetGroupAttachmentInputs) -> Properties:
         group = self.region.target_groups[inputs.target_group_arn]
         if inputs.port not in (None, group.port):
             raise Refused(f"{self.token}: another port than the group's is not stood in for")
@@ -138,7 +142,7 @@ class TargetGroupAttachment(AwsResourceType):
         self.region.apply_balancers()
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: TargetGroupAttachmentInputs) -> None:
         self.region.target_groups[inputs.target_group_arn].targets.pop(inputs.target_id)
         self.region.apply_balancers()
 
@@ -155,7 +159,17 @@ class Action(InputModel):
     redirect: Redirect | None = None
 
 
-class ListenerKind(AwsResourceType):
+class ListenerInputs(InputModel):
+    load_balancer_arn: str
+    port: int
+    protocol: Literal["HTTP", "HTTPS"] = "HTTP"
+    ssl_policy: str | None = None
+    certificate_arn: str | None = None
+    default_actions: list[Action]
+    tags: Tags = {}
+
+
+class ListenerType(AwsResourceType[ListenerInputs]):
     """TLS is answered with a certificate of the rehearsal's own authority, whatever ARN is given."""
 
     token = "aws:lb/listener:Listener"
@@ -163,19 +177,10 @@ class ListenerKind(AwsResourceType):
     in_place = frozenset({"port", "protocol", "ssl_policy", "certificate_arn", "default_actions", "tags"})
     computed = frozenset({"arn"})
 
-    class Inputs(InputModel):
-        load_balancer_arn: str
-        port: int
-        protocol: Literal["HTTP", "HTTPS"] = "HTTP"
-        ssl_policy: str | None = None
-        certificate_arn: str | None = None
-        default_actions: list[Action]
-        tags: Tags = {}
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: ListenerInputs) -> str:
         return f"{inputs.load_balancer_arn.replace(':loadbalancer/', ':listener/')}/{secrets.token_hex(8)}"
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: ListenerInputs) -> Properties:
         if inputs.protocol == "HTTPS" and not inputs.certificate_arn:
             raise Refused("CertificateNotFound: an HTTPS listener needs a certificateArn")
         balancer = self.region.balancers[inputs.load_balancer_arn]
@@ -184,17 +189,19 @@ class ListenerKind(AwsResourceType):
         listener = Listener(inputs.port, inputs.protocol == "HTTPS")
         if redirect:
             listener.redirect_port, listener.redirect_code = (int(redirect.port), int(redirect.status_code[-3:]))
-        else:
+        elif action.target_group_arn:
             listener.group = short(action.target_group_arn)
             balancer.groups[listener.group] = self.region.target_groups[action.target_group_arn]
+        else:
+            raise Refused("ValidationError: an action needs a targetGroupArn or a redirect")
         balancer.listeners[resource_id] = listener
         balancer.apply()
         return {"arn": resource_id}
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: ListenerInputs, new: ListenerInputs) -> Properties:
         return self.on_create(resource_id, new)
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: ListenerInputs) -> None:
         balancer = self.region.balancers[inputs.load_balancer_arn]
         del balancer.listeners[resource_id]
         balancer.apply()
@@ -204,4 +211,4 @@ def short(arn: str) -> str:
     return arn.split("/")[-2]
 
 
-RESOURCE_TYPES = [LoadBalancer, TargetGroupKind, TargetGroupAttachment, ListenerKind]
+RESOURCE_TYPES = [LoadBalancer, TargetGroupType, TargetGroupAttachment, ListenerType]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import fnmatch
 import hashlib
-from typing import Any, Literal
+from typing import Literal
 
+from rehearsal.plugins.aws.network import Subnet
 from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags, Zone
 from rehearsal.region.machine import Attachment
 
@@ -28,23 +29,23 @@ def get_ami(arguments: Properties) -> Properties:
     }  # fmt: skip
 
 
-class KeyPair(AwsResourceType):
+class KeyPairInputs(InputModel):
+    key_name: str
+    public_key: str
+    tags: Tags = {}
+
+
+class KeyPair(AwsResourceType[KeyPairInputs]):
     token = "aws:ec2/keyPair:KeyPair"
     prefix = "key"
     replaces = frozenset({"keyName", "publicKey"})
     computed = frozenset({"arn", "fingerprint", "keyPairId", "keyType"})
     auto_name = "keyName"
 
-    class Inputs(InputModel):
-        key_name: str
-        public_key: str
-        tags: Tags = {}
+    def new_id(self, inputs: KeyPairInputs) -> str:
+        return inputs.key_name
 
-    def new_id(self, inputs: Any) -> str:
-        name: str = inputs.key_name
-        return name
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: KeyPairInputs) -> Properties:
         arn = self.arn("ec2", f"key-pair/{resource_id}")
         return {
             "arn": arn,
@@ -68,7 +69,26 @@ class RootBlockDevice(InputModel):
     tags: Tags = {}
 
 
-class Instance(AwsResourceType):
+class InstanceInputs(InputModel):
+    ami: str
+    instance_type: str
+    subnet_id: str
+    vpc_security_group_ids: list[str]
+    key_name: str | None = None
+    user_data: str | None = None
+    user_data_base64: str | None = None
+    user_data_replace_on_change: bool = False
+    associate_public_ip_address: bool = False
+    availability_zone: Zone | None = None
+    metadata_options: MetadataOptions = MetadataOptions()
+    root_block_device: RootBlockDevice = RootBlockDevice()
+    ebs_optimized: bool = False
+    disable_api_termination: bool = False
+    monitoring: bool = False
+    tags: Tags = {}
+
+
+class Instance(AwsResourceType[InstanceInputs]):
     token = "aws:ec2/instance:Instance"
     prefix = "i"
     replaces = frozenset({"ami", "subnetId", "availabilityZone", "keyName", "privateIp", "associatePublicIpAddress"})
@@ -77,36 +97,18 @@ class Instance(AwsResourceType):
         {"arn", "privateIp", "publicIp", "privateDns", "publicDns", "instanceState", "primaryNetworkInterfaceId"}
     )
 
-    class Inputs(InputModel):
-        ami: str
-        instance_type: str
-        subnet_id: str
-        vpc_security_group_ids: list[str]
-        key_name: str | None = None
-        user_data: str | None = None
-        user_data_base64: str | None = None
-        user_data_replace_on_change: bool = False
-        associate_public_ip_address: bool = False
-        availability_zone: Zone | None = None
-        metadata_options: MetadataOptions = MetadataOptions()
-        root_block_device: RootBlockDevice = RootBlockDevice()
-        ebs_optimized: bool = False
-        disable_api_termination: bool = False
-        monitoring: bool = False
-        tags: Tags = {}
-
     def replacing(self, new: Properties) -> frozenset[str]:
         user_data = {"userData", "userDataBase64"} if new.get("userDataReplaceOnChange") else set()
         return self.replaces | user_data
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        subnet = self.region.records[inputs.subnet_id].inputs
+    def on_create(self, resource_id: str, inputs: InstanceInputs) -> Properties:
+        subnet = self.inputs_of(Subnet, inputs.subnet_id)
         if inputs.availability_zone not in (None, subnet.availability_zone):
             raise Refused(
                 f"InvalidParameterValue: {inputs.subnet_id} is in {subnet.availability_zone}, "
                 f"not in {inputs.availability_zone}"
             )
-        key = self.region.records.get(inputs.key_name)
+        key = self.existing(KeyPair).get(inputs.key_name) if inputs.key_name else None
         if inputs.key_name and key is None:
             raise Refused(f"InvalidKeyPair.NotFound: {inputs.key_name} does not exist")
         port = self.region.network.new_port(
@@ -121,7 +123,7 @@ class Instance(AwsResourceType):
             hostname=f"ip-{port.address.replace('.', '-')}",
             ports=[port],
             user_data=user_data(inputs),
-            public_keys=[key.inputs.public_key] if key else [],
+            public_keys=[key.public_key] if key else [],
         )
         machine.power_on()
         address, public = port.address, port.public
@@ -133,7 +135,7 @@ class Instance(AwsResourceType):
             "primaryNetworkInterfaceId": resource_id.replace("i-", "eni-"),
         }  # fmt: skip
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: InstanceInputs, new: InstanceInputs) -> Properties:
         machine = self.region.machines[resource_id]
         self.region.network.put_in_groups(machine.endpoint, tuple(new.vpc_security_group_ids))
         if user_data(old) != user_data(new) or old.instance_type != new.instance_type:
@@ -141,64 +143,66 @@ class Instance(AwsResourceType):
             machine.reboot()
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: InstanceInputs) -> None:
         if inputs.disable_api_termination:
             raise Refused(f"OperationNotPermitted: {resource_id} may not be terminated: disableApiTermination is set")
         self.region.machines.pop(resource_id).destroy()
 
 
-def user_data(inputs: Any) -> bytes:
+def user_data(inputs: InstanceInputs) -> bytes:
     data = base64.b64decode(inputs.user_data_base64) if inputs.user_data_base64 else (inputs.user_data or "").encode()
     if len(data) > USER_DATA_LIMIT:
         raise Refused(f"InvalidParameterValue: user data is {len(data)} bytes; the limit is {USER_DATA_LIMIT}")
     return data
 
 
-class Volume(AwsResourceType):
+class VolumeInputs(InputModel):
+    availability_zone: Zone
+    size: int
+    type: Literal["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"] = "gp2"
+    encrypted: bool = False
+    iops: int | None = None
+    throughput: int | None = None
+    final_snapshot: bool = False
+    tags: Tags = {}
+
+
+class Volume(AwsResourceType[VolumeInputs]):
     token = "aws:ebs/volume:Volume"
     prefix = "vol"
     replaces = frozenset({"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"})
     computed = frozenset({"arn", "createTime"})
 
-    class Inputs(InputModel):
-        availability_zone: Zone
-        size: int
-        type: Literal["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"] = "gp2"
-        encrypted: bool = False
-        iops: int | None = None
-        throughput: int | None = None
-        final_snapshot: bool = False
-        tags: Tags = {}
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: VolumeInputs) -> Properties:
         self.region.new_disk(resource_id, inputs.size)
         return {"arn": self.arn("ec2", f"volume/{resource_id}"), "createTime": ""}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: VolumeInputs) -> None:
         self.region.disks.pop(resource_id).close()
 
 
-class VolumeAttachment(AwsResourceType):
+class VolumeAttachmentInputs(InputModel):
+    device_name: str
+    instance_id: str
+    volume_id: str
+    force_detach: bool = False
+    skip_destroy: bool = False
+    stop_instance_before_detaching: bool = False
+
+
+class VolumeAttachment(AwsResourceType[VolumeAttachmentInputs]):
     token = "aws:ec2/volumeAttachment:VolumeAttachment"
     prefix = "vai"
     replaces = frozenset({"deviceName", "instanceId", "volumeId"})
 
-    class Inputs(InputModel):
-        device_name: str
-        instance_id: str
-        volume_id: str
-        force_detach: bool = False
-        skip_destroy: bool = False
-        stop_instance_before_detaching: bool = False
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        for other, record in self.region.records.items():
-            if record.token == self.token and record.inputs.volume_id == inputs.volume_id:
+    def on_create(self, resource_id: str, inputs: VolumeAttachmentInputs) -> Properties:
+        for other, attached in self.existing(VolumeAttachment).items():
+            if attached.volume_id == inputs.volume_id:
                 raise Refused(
-                    f"VolumeInUse: {inputs.volume_id} is already attached to {record.inputs.instance_id} ({other})"
+                    f"VolumeInUse: {inputs.volume_id} is already attached to {attached.instance_id} ({other})"
                 )
-        zone = self.region.records[inputs.volume_id].inputs.availability_zone
-        subnet = self.region.records[self.region.records[inputs.instance_id].inputs.subnet_id].inputs
+        zone = self.inputs_of(Volume, inputs.volume_id).availability_zone
+        subnet = self.inputs_of(Subnet, self.inputs_of(Instance, inputs.instance_id).subnet_id)
         if subnet.availability_zone != zone:
             raise Refused(
                 f"InvalidVolume.ZoneMismatch: {inputs.volume_id} is in {zone}, "
@@ -211,7 +215,7 @@ class VolumeAttachment(AwsResourceType):
         machine.attach(Attachment(self.region.disks[inputs.volume_id], device, by_id))
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: VolumeAttachmentInputs) -> None:
         machine = self.region.machines[inputs.instance_id]
         if inputs.stop_instance_before_detaching:
             machine.shut_down()

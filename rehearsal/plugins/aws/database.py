@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Literal
+from typing import Literal
 
+from rehearsal.plugins.aws.network import Subnet
 from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
 from rehearsal.region.database import Account, DatabaseSpec
 from rehearsal.region.endpoint import Endpoint
@@ -12,25 +13,25 @@ from rehearsal.region.endpoint import Endpoint
 PORT = 3306
 
 
-class SubnetGroup(AwsResourceType):
+class SubnetGroupInputs(InputModel):
+    name: str
+    description: str = "Managed by Pulumi"
+    subnet_ids: list[str]
+    tags: Tags = {}
+
+
+class SubnetGroup(AwsResourceType[SubnetGroupInputs]):
     token = "aws:rds/subnetGroup:SubnetGroup"
     prefix = "dbsubnet"
     replaces = frozenset({"name"})
     computed = frozenset({"arn", "vpcId", "supportedNetworkTypes"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        description: str = "Managed by Pulumi"
-        subnet_ids: list[str]
-        tags: Tags = {}
+    def new_id(self, inputs: SubnetGroupInputs) -> str:
+        return inputs.name
 
-    def new_id(self, inputs: Any) -> str:
-        name: str = inputs.name
-        return name
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        zones = {self.region.records[subnet].inputs.availability_zone for subnet in inputs.subnet_ids}
+    def on_create(self, resource_id: str, inputs: SubnetGroupInputs) -> Properties:
+        zones = {self.inputs_of(Subnet, subnet).availability_zone for subnet in inputs.subnet_ids}
         if len(zones) < 2:
             raise Refused(
                 f"DBSubnetGroupDoesNotCoverEnoughAZs: {resource_id} covers {', '.join(zones)}; two zones are needed"
@@ -44,32 +45,62 @@ class Parameter(InputModel):
     apply_method: Literal["immediate", "pending-reboot"] = "immediate"
 
 
-class ParameterGroup(AwsResourceType):
+class ParameterGroupInputs(InputModel):
+    name: str
+    description: str = "Managed by Pulumi"
+    family: str
+    parameters: list[Parameter] = []
+    tags: Tags = {}
+
+
+class ParameterGroup(AwsResourceType[ParameterGroupInputs]):
     token = "aws:rds/parameterGroup:ParameterGroup"
     prefix = "dbparameters"
     replaces = frozenset({"name", "family"})
     computed = frozenset({"arn"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        description: str = "Managed by Pulumi"
-        family: str
-        parameters: list[Parameter] = []
-        tags: Tags = {}
+    def new_id(self, inputs: ParameterGroupInputs) -> str:
+        return inputs.name
 
-    def new_id(self, inputs: Any) -> str:
-        name: str = inputs.name
-        return name
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: ParameterGroupInputs) -> Properties:
         return {"arn": self.arn("rds", f"pg:{resource_id}")}
 
     def settings(self, name: str) -> dict[str, str]:
-        return {parameter.name: parameter.value for parameter in self.region.records[name].inputs.parameters}
+        return {parameter.name: parameter.value for parameter in self.inputs_of(ParameterGroup, name).parameters}
 
 
-class Instance(AwsResourceType):
+class InstanceInputs(InputModel):
+    identifier: str
+    engine: Literal["mysql", "mariadb"]
+    engine_version: str | None = None
+    instance_class: str
+    allocated_storage: int
+    max_allocated_storage: int | None = None
+    storage_type: str | None = None
+    storage_encrypted: bool = False
+    db_name: str
+    username: str
+    password: str
+    db_subnet_group_name: str
+    vpc_security_group_ids: list[str]
+    parameter_group_name: str
+    multi_az: bool = False
+    backup_retention_period: int = 0
+    backup_window: str | None = None
+    maintenance_window: str | None = None
+    deletion_protection: bool = False
+    skip_final_snapshot: bool = False
+    final_snapshot_identifier: str | None = None
+    publicly_accessible: bool = False
+    apply_immediately: bool = False
+    auto_minor_version_upgrade: bool = True
+    copy_tags_to_snapshot: bool = False
+    ca_cert_identifier: str | None = None
+    tags: Tags = {}
+
+
+class Instance(AwsResourceType[InstanceInputs]):
     """What its engine is called, MariaDB answers here."""
 
     token = "aws:rds/instance:Instance"
@@ -83,46 +114,17 @@ class Instance(AwsResourceType):
     computed = frozenset({"address", "endpoint", "port", "arn", "resourceId", "status", "hostedZoneId"})
     auto_name = "identifier"
 
-    class Inputs(InputModel):
-        identifier: str
-        engine: Literal["mysql", "mariadb"]
-        engine_version: str | None = None
-        instance_class: str
-        allocated_storage: int
-        max_allocated_storage: int | None = None
-        storage_type: str | None = None
-        storage_encrypted: bool = False
-        db_name: str
-        username: str
-        password: str
-        db_subnet_group_name: str
-        vpc_security_group_ids: list[str]
-        parameter_group_name: str
-        multi_az: bool = False
-        backup_retention_period: int = 0
-        backup_window: str | None = None
-        maintenance_window: str | None = None
-        deletion_protection: bool = False
-        skip_final_snapshot: bool = False
-        final_snapshot_identifier: str | None = None
-        publicly_accessible: bool = False
-        apply_immediately: bool = False
-        auto_minor_version_upgrade: bool = True
-        copy_tags_to_snapshot: bool = False
-        ca_cert_identifier: str | None = None
-        tags: Tags = {}
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: InstanceInputs) -> str:
         return f"db-{secrets.token_hex(8).upper()}"
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        group = self.region.records[inputs.db_subnet_group_name].inputs
-        subnets = {self.region.records[subnet].inputs.availability_zone: subnet for subnet in group.subnet_ids}
+    def on_create(self, resource_id: str, inputs: InstanceInputs) -> Properties:
+        group = self.inputs_of(SubnetGroup, inputs.db_subnet_group_name)
+        subnets = {self.inputs_of(Subnet, subnet).availability_zone: subnet for subnet in group.subnet_ids}
         chosen = sorted(subnets)[: 2 if inputs.multi_az else 1]
         ports = [
             self.region.network.new_port(
                 "ens5",
-                self.region.records[subnets[zone]].inputs.cidr_block,
+                self.inputs_of(Subnet, subnets[zone]).cidr_block,
                 tuple(inputs.vpc_security_group_ids),
             )
             for zone in chosen
@@ -148,10 +150,10 @@ class Instance(AwsResourceType):
             "hostedZoneId": "",
         }  # fmt: skip
 
-    def settings(self, inputs: Any) -> dict[str, str]:
+    def settings(self, inputs: InstanceInputs) -> dict[str, str]:
         return ParameterGroup(self.region).settings(inputs.parameter_group_name)
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: InstanceInputs) -> None:
         if inputs.deletion_protection:
             raise Refused(f"InvalidParameterCombination: Cannot delete protected DB Instance {inputs.identifier}")
         if not inputs.skip_final_snapshot:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Refused, Tags, Zone
 from rehearsal.region.firewall import Group, Rule
 
 
-class Vpc(AwsResourceType):
+class VpcInputs(InputModel):
+    cidr_block: ipaddress.IPv4Network
+    enable_dns_hostnames: bool = False
+    enable_dns_support: bool = True
+    tags: Tags = {}
+
+
+class Vpc(AwsResourceType[VpcInputs]):
     token = "aws:ec2/vpc:Vpc"
     prefix = "vpc"
     replaces = frozenset({"cidrBlock", "instanceTenancy"})
     computed = frozenset({"arn", "mainRouteTableId", "defaultSecurityGroupId", "ownerId"})
 
-    class Inputs(InputModel):
-        cidr_block: ipaddress.IPv4Network
-        enable_dns_hostnames: bool = False
-        enable_dns_support: bool = True
-        tags: Tags = {}
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: VpcInputs) -> Properties:
         if not 16 <= inputs.cidr_block.prefixlen <= 28:
             raise Refused(f"InvalidVpc.Range: {inputs.cidr_block} is not between /16 and /28")
-        if any(record.token == self.token for record in self.region.records.values()):
+        if self.existing(Vpc):
             raise Refused("the rehearsal's router joins one VPC; a second one is not stood in for")
         return {
             "arn": self.arn("ec2", f"vpc/{resource_id}"),
@@ -34,38 +35,40 @@ class Vpc(AwsResourceType):
         }
 
 
-class InternetGateway(AwsResourceType):
+class InternetGatewayInputs(InputModel):
+    vpc_id: str
+    tags: Tags = {}
+
+
+class InternetGateway(AwsResourceType[InternetGatewayInputs]):
     token = "aws:ec2/internetGateway:InternetGateway"
     prefix = "igw"
     computed = frozenset({"arn", "ownerId"})
 
-    class Inputs(InputModel):
-        vpc_id: str
-        tags: Tags = {}
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: InternetGatewayInputs) -> Properties:
         return {"arn": self.arn("ec2", f"internet-gateway/{resource_id}"), "ownerId": ACCOUNT}
 
 
-class Subnet(AwsResourceType):
+class SubnetInputs(InputModel):
+    vpc_id: str
+    cidr_block: ipaddress.IPv4Network
+    availability_zone: Zone
+    map_public_ip_on_launch: bool = False
+    tags: Tags = {}
+
+
+class Subnet(AwsResourceType[SubnetInputs]):
     token = "aws:ec2/subnet:Subnet"
     prefix = "subnet"
     replaces = frozenset({"vpcId", "cidrBlock", "availabilityZone"})
     computed = frozenset({"arn", "ownerId"})
 
-    class Inputs(InputModel):
-        vpc_id: str
-        cidr_block: ipaddress.IPv4Network
-        availability_zone: Zone
-        map_public_ip_on_launch: bool = False
-        tags: Tags = {}
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        vpc = self.region.records[inputs.vpc_id].inputs
+    def on_create(self, resource_id: str, inputs: SubnetInputs) -> Properties:
+        vpc = self.inputs_of(Vpc, inputs.vpc_id)
         if not inputs.cidr_block.subnet_of(vpc.cidr_block):
             raise Refused(f"InvalidSubnet.Range: {inputs.cidr_block} is not within {vpc.cidr_block}")
-        for other, record in self.region.records.items():
-            if record.token == self.token and record.inputs.cidr_block.overlaps(inputs.cidr_block):
+        for other, subnet in self.existing(Subnet).items():
+            if subnet.cidr_block.overlaps(inputs.cidr_block):
                 raise Refused(f"InvalidSubnet.Conflict: {inputs.cidr_block} overlaps {other}")
         return {"arn": self.arn("ec2", f"subnet/{resource_id}"), "ownerId": ACCOUNT}
 
@@ -75,47 +78,58 @@ class Route(InputModel):
     gateway_id: str
 
 
-class RouteTable(AwsResourceType):
+class RouteTableInputs(InputModel):
+    vpc_id: str
+    routes: list[Route] = []
+    tags: Tags = {}
+
+
+class RouteTable(AwsResourceType[RouteTableInputs]):
     token = "aws:ec2/routeTable:RouteTable"
     prefix = "rtb"
     replaces = frozenset({"vpcId"})
     computed = frozenset({"arn", "ownerId"})
 
-    class Inputs(InputModel):
-        vpc_id: str
-        routes: list[Route] = []
-        tags: Tags = {}
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: RouteTableInputs) -> Properties:
         return {"arn": self.arn("ec2", f"route-table/{resource_id}"), "ownerId": ACCOUNT}
 
 
-class RouteOfTable(AwsResourceType):
+class RouteOfTableInputs(InputModel):
+    route_table_id: str
+    destination_cidr_block: ipaddress.IPv4Network
+    gateway_id: str
+
+
+class RouteOfTable(AwsResourceType[RouteOfTableInputs]):
     token = "aws:ec2/route:Route"
     prefix = "r"
     replaces = frozenset({"routeTableId", "destinationCidrBlock"})
     computed = frozenset({"origin", "state"})
 
-    class Inputs(InputModel):
-        route_table_id: str
-        destination_cidr_block: ipaddress.IPv4Network
-        gateway_id: str
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: RouteOfTableInputs) -> Properties:
         return {"origin": "CreateRoute", "state": "active"}
 
 
-class RouteTableAssociation(AwsResourceType):
+class RouteTableAssociationInputs(InputModel):
+    route_table_id: str
+    subnet_id: str
+
+
+class RouteTableAssociation(AwsResourceType[RouteTableAssociationInputs]):
     token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
     prefix = "rtbassoc"
     replaces = frozenset({"subnetId"})
 
-    class Inputs(InputModel):
-        route_table_id: str
-        subnet_id: str
+
+class SecurityGroupInputs(InputModel):
+    name: str
+    description: str = "Managed by Pulumi"
+    vpc_id: str
+    revoke_rules_on_delete: bool = False
+    tags: Tags = {}
 
 
-class SecurityGroup(AwsResourceType):
+class SecurityGroup(AwsResourceType[SecurityGroupInputs]):
     """Its rules are resources of their own; the inline ones are not stood in for."""
 
     token = "aws:ec2/securityGroup:SecurityGroup"
@@ -129,23 +143,27 @@ class SecurityGroup(AwsResourceType):
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     })  # fmt: skip
 
-    class Inputs(InputModel):
-        name: str
-        description: str = "Managed by Pulumi"
-        vpc_id: str
-        revoke_rules_on_delete: bool = False
-        tags: Tags = {}
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: SecurityGroupInputs) -> Properties:
         self.region.network.groups[resource_id] = Group()
         return {"arn": self.arn("ec2", f"security-group/{resource_id}"), "ownerId": ACCOUNT}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: SecurityGroupInputs) -> None:
         del self.region.network.groups[resource_id]
         self.region.network.apply()
 
 
-class SecurityGroupRule(AwsResourceType):
+class SecurityGroupRuleInputs(InputModel):
+    security_group_id: str
+    ip_protocol: str
+    from_port: int | None = None
+    to_port: int | None = None
+    cidr_ipv4: ipaddress.IPv4Network | None = None
+    referenced_security_group_id: str | None = None
+    description: str | None = None
+    tags: Tags = {}
+
+
+class SecurityGroupRule(AwsResourceType[SecurityGroupRuleInputs]):
     """One permission, in force in the router as soon as it is made."""
 
     protocols: ClassVar[frozenset[str]] = frozenset({"-1", "tcp", "udp", "icmp"})
@@ -157,20 +175,10 @@ class SecurityGroupRule(AwsResourceType):
     })  # fmt: skip
     computed = frozenset({"arn", "securityGroupRuleId"})
 
-    class Inputs(InputModel):
-        security_group_id: str
-        ip_protocol: str
-        from_port: int | None = None
-        to_port: int | None = None
-        cidr_ipv4: ipaddress.IPv4Network | None = None
-        referenced_security_group_id: str | None = None
-        description: str | None = None
-        tags: Tags = {}
-
     def rules(self, group: Group) -> dict[str, Rule]:
         raise NotImplementedError
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: SecurityGroupRuleInputs) -> Properties:
         peers = [peer for peer in (inputs.cidr_ipv4, inputs.referenced_security_group_id) if peer is not None]
         if len(peers) != 1:
             raise Refused(f"{self.token}: exactly one of cidrIpv4 and referencedSecurityGroupId is needed")
@@ -183,10 +191,10 @@ class SecurityGroupRule(AwsResourceType):
         self.region.network.apply()
         return {"arn": self.arn("ec2", f"security-group-rule/{resource_id}"), "securityGroupRuleId": resource_id}
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: SecurityGroupRuleInputs, new: SecurityGroupRuleInputs) -> Properties:
         return self.on_create(resource_id, new)
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: SecurityGroupRuleInputs) -> None:
         group = self.region.network.groups.get(inputs.security_group_id)
         if group:
             self.rules(group).pop(resource_id, None)

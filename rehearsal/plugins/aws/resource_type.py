@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
 from rehearsal.plugins.cloud import CloudResourceType
-from rehearsal.plugins.protocol import InputModel, Properties, Refused
+from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused
 
 REFERENCE = re.compile(r"(vpc|subnet|sg|sgr|igw|rtb|i|vol|eipalloc)-[0-9a-f]{17}|arn:aws:elasticloadbalancing:\S+")
 ACCOUNT = "123456789012"
@@ -26,7 +26,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Tags = dict[str, str]
 
 
-class AwsResourceType(CloudResourceType):
+class AwsResourceType(CloudResourceType[InputsT]):
     """A kind of AWS resource."""
 
     reference = REFERENCE
@@ -34,7 +34,7 @@ class AwsResourceType(CloudResourceType):
     prefix: ClassVar[str]
     """Of its ids: `vpc` for vpc-0123456789abcdef0."""
 
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: InputsT) -> str:
         return f"{self.prefix}-0{secrets.token_hex(8)}"
 
     def arn(self, service: str, rest: str) -> str:

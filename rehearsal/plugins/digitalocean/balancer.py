@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from rehearsal.plugins.digitalocean import firewall
+from rehearsal.plugins.digitalocean.network import Vpc
 from rehearsal.plugins.digitalocean.resource_type import (
     DigitalOceanResourceType,
     InputModel,
@@ -51,7 +52,19 @@ class Healthcheck(InputModel):
     unhealthy_threshold: Threshold = 3
 
 
-class LoadBalancer(DigitalOceanResourceType):
+class LoadBalancerInputs(InputModel):
+    name: Name
+    region: RegionSlug
+    vpc_uuid: str
+    size_unit: Annotated[int, Field(ge=1, le=200)] = 1
+    droplet_ids: list[int] = []
+    droplet_tag: Tag | None = None
+    forwarding_rules: Annotated[list[ForwardingRule], Field(min_length=1)]
+    healthcheck: Healthcheck
+    redirect_http_to_https: bool = False
+
+
+class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
     """TLS is answered with a certificate of the rehearsal's own authority, whatever name is given."""
 
     token = "digitalocean:index/loadBalancer:LoadBalancer"
@@ -62,24 +75,13 @@ class LoadBalancer(DigitalOceanResourceType):
     computed = frozenset({"ip", "ipv6", "loadBalancerUrn", "status"})
     may_outlive = frozenset({firewall.Firewall.token})
 
-    class Inputs(InputModel):
-        name: Name
-        region: RegionSlug
-        vpc_uuid: str
-        size_unit: Annotated[int, Field(ge=1, le=200)] = 1
-        droplet_ids: list[int] = []
-        droplet_tag: Tag | None = None
-        forwarding_rules: Annotated[list[ForwardingRule], Field(min_length=1)]
-        healthcheck: Healthcheck
-        redirect_http_to_https: bool = False
-
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
         if inputs.get("dropletIds") and inputs.get("dropletTag"):
             yield "dropletIds", f"{self.token}: conflicts with dropletTag"
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: LoadBalancerInputs) -> Properties:
         self.refuse(inputs)
-        vpc = self.region.records[inputs.vpc_uuid].inputs
+        vpc = self.inputs_of(Vpc, inputs.vpc_uuid)
         if vpc.region != inputs.region:
             raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
         network, groups = self.region.network, (firewall.OPEN, resource_id)
@@ -92,17 +94,17 @@ class LoadBalancer(DigitalOceanResourceType):
             "status": "active",
         }
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: LoadBalancerInputs, new: LoadBalancerInputs) -> Properties:
         self.refuse(new)
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: LoadBalancerInputs) -> None:
         self.region.balancers.pop(resource_id).destroy()
 
     def after_change(self) -> None:
         find_droplets(self.region)
 
-    def refuse(self, inputs: Any) -> None:
+    def refuse(self, inputs: LoadBalancerInputs) -> None:
         """Raise what the API would say."""
         entries = [rule.entry_port for rule in inputs.forwarding_rules]
         if len(entries) != len(set(entries)):
@@ -138,7 +140,7 @@ def find_droplets(region: Region) -> None:
                 balancer.apply()
 
 
-def droplets_of(region: Region, inputs: Any) -> Iterator[tuple[str, str]]:
+def droplets_of(region: Region, inputs: LoadBalancerInputs) -> Iterator[tuple[str, str]]:
     """The droplets that a load balancer sends visitors to, by their private addresses."""
     for key, machine in list(region.machines.items()):
         droplet = region.records[key].inputs if key in region.records else None

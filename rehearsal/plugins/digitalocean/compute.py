@@ -7,11 +7,12 @@ import binascii
 import hashlib
 import itertools
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from rehearsal.plugins.digitalocean import balancer, firewall
+from rehearsal.plugins.digitalocean.network import Vpc
 from rehearsal.plugins.digitalocean.resource_type import (
     DigitalOceanResourceType,
     DropletSize,
@@ -31,7 +32,12 @@ ROOT_LOGS_IN = b"#cloud-config\ndisable_root: false\n"
 """What DigitalOcean's vendor data makes of Debian's image: the keys are root's."""
 
 
-class SshKey(DigitalOceanResourceType):
+class SshKeyInputs(InputModel):
+    name: str
+    public_key: str
+
+
+class SshKey(DigitalOceanResourceType[SshKeyInputs]):
     token = "digitalocean:index/sshKey:SshKey"
     unique = False
     replaces = frozenset({"publicKey"})
@@ -40,16 +46,12 @@ class SshKey(DigitalOceanResourceType):
     may_outlive = frozenset({"digitalocean:index/droplet:Droplet"})
     numbers = itertools.count(43512007)
 
-    class Inputs(InputModel):
-        name: str
-        public_key: str
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: SshKeyInputs) -> str:
         return str(next(self.numbers))
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: SshKeyInputs) -> Properties:
         print_ = fingerprint(inputs.public_key)
-        if any(fingerprint(other.public_key) == print_ for other in self.standing(self.token).values()):
+        if any(fingerprint(other.public_key) == print_ for other in self.existing(SshKey).values()):
             raise Refused(f"{self.token}: 422 SSH Key is already in use on your account")
         return {"fingerprint": print_}
 
@@ -64,7 +66,22 @@ def fingerprint(public_key: str) -> str:
     return digest.hex(":")
 
 
-class Droplet(DigitalOceanResourceType):
+class DropletInputs(InputModel):
+    name: Annotated[Name, matching(r".*[a-zA-Z0-9]", "a host name")]
+    image: Literal["debian-12-x64"]
+    region: RegionSlug
+    size: DropletSize
+    vpc_uuid: str
+    ssh_keys: list[str] = []
+    user_data: str | None = None
+    tags: list[Tag] = []
+    monitoring: bool = False
+    droplet_agent: bool | None = None
+    graceful_shutdown: bool = False
+    resize_disk: bool = True
+
+
+class Droplet(DigitalOceanResourceType[DropletInputs]):
     """Its VPC has to be named; a default one is not stood in for."""
 
     token = "digitalocean:index/droplet:Droplet"
@@ -84,25 +101,11 @@ class Droplet(DigitalOceanResourceType):
     })  # fmt: skip
     numbers = itertools.count(464329211)
 
-    class Inputs(InputModel):
-        name: Annotated[Name, matching(r".*[a-zA-Z0-9]", "a host name")]
-        image: Literal["debian-12-x64"]
-        region: RegionSlug
-        size: DropletSize
-        vpc_uuid: str
-        ssh_keys: list[str] = []
-        user_data: str | None = None
-        tags: list[Tag] = []
-        monitoring: bool = False
-        droplet_agent: bool | None = None
-        graceful_shutdown: bool = False
-        resize_disk: bool = True
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: DropletInputs) -> str:
         return str(next(self.numbers))
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        vpc = self.region.records[inputs.vpc_uuid].inputs
+    def on_create(self, resource_id: str, inputs: DropletInputs) -> Properties:
+        vpc = self.inputs_of(Vpc, inputs.vpc_uuid)
         if vpc.region != inputs.region:
             raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
         user_data = (inputs.user_data or "").encode()
@@ -127,13 +130,12 @@ class Droplet(DigitalOceanResourceType):
         }  # fmt: skip
 
     def public_key(self, id_or_fingerprint: str) -> str:
-        for key, inputs in self.standing(SshKey.token).items():
+        for key, inputs in self.existing(SshKey).items():
             if id_or_fingerprint in (key, fingerprint(inputs.public_key)):
-                found: str = inputs.public_key
-                return found
+                return inputs.public_key
         raise Refused(f"{self.token}: 422 {id_or_fingerprint} is no valid key identifier for Droplet creation")
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: DropletInputs, new: DropletInputs) -> Properties:
         machine = self.region.machines[resource_id]
         machine.name = new.name
         if old.size != new.size:
@@ -142,12 +144,12 @@ class Droplet(DigitalOceanResourceType):
             machine.power_on()
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: DropletInputs) -> None:
         machine = self.region.machines.pop(resource_id)
         if inputs.graceful_shutdown:
             machine.shut_down()
         machine.destroy()
-        for key, attachment in self.standing(VolumeAttachment.token).items():
+        for key, attachment in self.existing(VolumeAttachment).items():
             if str(attachment.droplet_id) == resource_id:
                 del self.region.records[key]
 
@@ -156,7 +158,15 @@ class Droplet(DigitalOceanResourceType):
         balancer.find_droplets(self.region)
 
 
-class Volume(DigitalOceanResourceType):
+class VolumeInputs(InputModel):
+    name: Annotated[str, matching(r"[a-z][a-z0-9-]{0,63}", "a volume's name: a-z, 0-9 and - only")]
+    region: RegionSlug
+    size: Annotated[int, Field(ge=1, le=16384)]
+    description: str | None = None
+    tags: list[Tag] = []
+
+
+class Volume(DigitalOceanResourceType[VolumeInputs]):
     """It comes without a file system."""
 
     token = "digitalocean:index/volume:Volume"
@@ -164,42 +174,36 @@ class Volume(DigitalOceanResourceType):
     in_place = frozenset({"tags"})
     computed = frozenset({"dropletIds", "filesystemLabel", "filesystemType", "volumeUrn"})
 
-    class Inputs(InputModel):
-        name: Annotated[str, matching(r"[a-z][a-z0-9-]{0,63}", "a volume's name: a-z, 0-9 and - only")]
-        region: RegionSlug
-        size: Annotated[int, Field(ge=1, le=16384)]
-        description: str | None = None
-        tags: list[Tag] = []
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: VolumeInputs) -> Properties:
         self.region.new_disk(resource_id, inputs.size)
         return {
             "dropletIds": [], "filesystemLabel": "", "filesystemType": "", "volumeUrn": f"do:volume:{resource_id}",
         }  # fmt: skip
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: VolumeInputs) -> None:
         self.region.disks.pop(resource_id).close()
 
 
-class VolumeAttachment(DigitalOceanResourceType):
+class VolumeAttachmentInputs(InputModel):
+    droplet_id: int
+    volume_id: str
+
+
+class VolumeAttachment(DigitalOceanResourceType[VolumeAttachmentInputs]):
     token = "digitalocean:index/volumeAttachment:VolumeAttachment"
     auto_name = None
     unique = False
     replaces = frozenset({"dropletId", "volumeId"})
 
-    class Inputs(InputModel):
-        droplet_id: int
-        volume_id: str
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: VolumeAttachmentInputs) -> str:
         return f"{inputs.droplet_id}-{inputs.volume_id}-{secrets.token_hex(13)}"
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        for other in self.standing(self.token).values():
+    def on_create(self, resource_id: str, inputs: VolumeAttachmentInputs) -> Properties:
+        for other in self.existing(VolumeAttachment).values():
             if other.volume_id == inputs.volume_id:
                 raise Refused(f"{self.token}: 422 {inputs.volume_id} is already attached to {other.droplet_id}")
-        volume = self.region.records[inputs.volume_id].inputs
-        droplet = self.region.records[str(inputs.droplet_id)].inputs
+        volume = self.inputs_of(Volume, inputs.volume_id)
+        droplet = self.inputs_of(Droplet, str(inputs.droplet_id))
         if volume.region != droplet.region:
             raise Refused(
                 f"{self.token}: 422 the volume {volume.name} is in {volume.region}, "
@@ -211,7 +215,7 @@ class VolumeAttachment(DigitalOceanResourceType):
         machine.attach(Attachment(self.region.disks[inputs.volume_id], device, f"scsi-0DO_Volume_{volume.name}"))
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: VolumeAttachmentInputs) -> None:
         machine = self.region.machines.get(str(inputs.droplet_id))
         if machine:
             machine.detach(self.region.disks[inputs.volume_id])

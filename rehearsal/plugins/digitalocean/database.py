@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from rehearsal.plugins.digitalocean import firewall
+from rehearsal.plugins.digitalocean.network import Vpc
 from rehearsal.plugins.digitalocean.resource_type import (
     DatabaseSize,
     DigitalOceanResourceType,
@@ -41,7 +42,19 @@ class MaintenanceWindow(InputModel):
     hour: str
 
 
-class DatabaseCluster(DigitalOceanResourceType):
+class DatabaseClusterInputs(InputModel):
+    name: Annotated[str, matching(r"[a-z][a-z0-9-]{2,62}", "a cluster's name: a-z, 0-9 and - only")]
+    engine: Literal["mysql"]
+    version: Literal["8"]
+    size: DatabaseSize
+    region: RegionSlug
+    node_count: Annotated[int, Field(ge=1, le=3)]
+    private_network_uuid: str
+    maintenance_windows: list[MaintenanceWindow] = []
+    tags: list[Tag] = []
+
+
+class DatabaseCluster(DigitalOceanResourceType[DatabaseClusterInputs]):
     """What its engine is called, MariaDB answers here, and on the private side only: nothing answers at `host`."""
 
     token = "digitalocean:index/databaseCluster:DatabaseCluster"
@@ -55,19 +68,8 @@ class DatabaseCluster(DigitalOceanResourceType):
         "digitalocean:index/databaseFirewall:DatabaseFirewall",
     })  # fmt: skip
 
-    class Inputs(InputModel):
-        name: Annotated[str, matching(r"[a-z][a-z0-9-]{2,62}", "a cluster's name: a-z, 0-9 and - only")]
-        engine: Literal["mysql"]
-        version: Literal["8"]
-        size: DatabaseSize
-        region: RegionSlug
-        node_count: Annotated[int, Field(ge=1, le=3)]
-        private_network_uuid: str
-        maintenance_windows: list[MaintenanceWindow] = []
-        tags: list[Tag] = []
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
-        vpc = self.region.records[inputs.private_network_uuid].inputs
+    def on_create(self, resource_id: str, inputs: DatabaseClusterInputs) -> Properties:
+        vpc = self.inputs_of(Vpc, inputs.private_network_uuid)
         if vpc.region != inputs.region:
             raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
         if inputs.node_count > 1 and inputs.size == NO_STANDBY:
@@ -90,7 +92,7 @@ class DatabaseCluster(DigitalOceanResourceType):
             "privateUri": uri.format(f"private-{host}"), "uri": uri.format(host), "user": account.user,
         }  # fmt: skip
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: DatabaseClusterInputs) -> None:
         self.region.databases.pop(resource_id).destroy()
 
     def ca(self, arguments: Properties) -> Properties:
@@ -101,38 +103,47 @@ class DatabaseCluster(DigitalOceanResourceType):
         return {"clusterId": cluster, "id": cluster, "certificate": self.region.ca.certificate}
 
 
-class OfCluster(DigitalOceanResourceType):
-    """Something within a cluster; it goes with it."""
+class ClusterPartInputs(InputModel):
+    cluster_id: str
+    name: Identifier
+
+
+PartT = TypeVar("PartT", bound=ClusterPartInputs)
+
+
+class ClusterPart(DigitalOceanResourceType[PartT]):
+    """A part of a cluster: the cluster's deletion deletes it too."""
 
     unique = False
     kept_in: str
 
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: PartT) -> str:
         return f"{inputs.cluster_id}/{self.kept_in}/{inputs.name}"
 
-    def execute(self, inputs: Any, statement: str) -> None:
+    def execute(self, inputs: PartT, statement: str) -> None:
         if inputs.cluster_id in self.region.databases:
             self.region.databases[inputs.cluster_id].execute(statement)
 
 
-class DatabaseDb(OfCluster):
+class DatabaseDb(ClusterPart[ClusterPartInputs]):
     token = "digitalocean:index/databaseDb:DatabaseDb"
     kept_in = "database"
     replaces = frozenset({"clusterId", "name"})
 
-    class Inputs(InputModel):
-        cluster_id: str
-        name: Identifier
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: ClusterPartInputs) -> Properties:
         self.execute(inputs, f"CREATE DATABASE `{inputs.name}`;")
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: ClusterPartInputs) -> None:
         self.execute(inputs, f"DROP DATABASE `{inputs.name}`;")
 
 
-class DatabaseUser(OfCluster):
+class DatabaseUserInputs(ClusterPartInputs):
+    name: Annotated[Identifier, Field(max_length=32)]
+    mysql_auth_plugin: Literal["mysql_native_password", "caching_sha2_password"] = "caching_sha2_password"
+
+
+class DatabaseUser(ClusterPart[DatabaseUserInputs]):
     """It may do what the cluster's administrator may, as new users may there. MariaDB knows one way to log in."""
 
     token = "digitalocean:index/databaseUser:DatabaseUser"
@@ -141,12 +152,7 @@ class DatabaseUser(OfCluster):
     in_place = frozenset({"mysql_auth_plugin"})
     computed = frozenset({"accessCert", "accessKey", "password", "role"})
 
-    class Inputs(InputModel):
-        cluster_id: str
-        name: Annotated[Identifier, Field(max_length=32)]
-        mysql_auth_plugin: Literal["mysql_native_password", "caching_sha2_password"] = "caching_sha2_password"
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: DatabaseUserInputs) -> Properties:
         password = new_password()
         self.execute(
             inputs,
@@ -155,7 +161,7 @@ class DatabaseUser(OfCluster):
         )
         return {"accessCert": "", "accessKey": "", "password": password, "role": "normal"}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: DatabaseUserInputs) -> None:
         self.execute(inputs, f"DROP USER '{inputs.name}'@'%';")
 
 
@@ -173,7 +179,12 @@ class TrustedSource(InputModel):
         )
 
 
-class DatabaseFirewall(DigitalOceanResourceType):
+class DatabaseFirewallInputs(InputModel):
+    cluster_id: str
+    rules: list[TrustedSource]
+
+
+class DatabaseFirewall(DigitalOceanResourceType[DatabaseFirewallInputs]):
     """Trusted sources: without it a cluster is open to all that reach it."""
 
     token = "digitalocean:index/databaseFirewall:DatabaseFirewall"
@@ -182,30 +193,26 @@ class DatabaseFirewall(DigitalOceanResourceType):
     replaces = frozenset({"clusterId"})
     in_place = frozenset({"rules"})
 
-    class Inputs(InputModel):
-        cluster_id: str
-        rules: list[TrustedSource]
-
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
         for rule in inputs["rules"] if isinstance(inputs.get("rules"), list) else []:
             if isinstance(rule, dict) and rule.get("type") == "droplet" and not str(rule.get("value")).isdigit():
                 yield "rules", f"{self.token}: {rule.get('value')} is not the id of a droplet"
 
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: DatabaseFirewallInputs) -> str:
         return f"{inputs.cluster_id}-{secrets.token_hex(13)}"
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: DatabaseFirewallInputs) -> Properties:
         self.trust(inputs)
         return {}
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: DatabaseFirewallInputs, new: DatabaseFirewallInputs) -> Properties:
         self.trust(new)
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: DatabaseFirewallInputs) -> None:
         self.put(inputs.cluster_id, firewall.OPEN)
 
-    def trust(self, inputs: Any) -> None:
+    def trust(self, inputs: DatabaseFirewallInputs) -> None:
         firewall.require_tags(self.region, self.token, [tag for rule in inputs.rules for tag in rule.side.tags])
         peers = [peer for rule in inputs.rules for peer in rule.side.peers()]
         group = Group({str(peer): Rule("tcp", PORT, PORT, peer) for peer in peers})

@@ -10,7 +10,7 @@ import ipaddress
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
@@ -100,17 +100,18 @@ class Side:
         yield from self.balancers
 
 
-class Firewall(DigitalOceanResourceType):
+class FirewallInputs(InputModel):
+    name: Name
+    tags: list[Tag] = []
+    droplet_ids: list[int] = []
+    inbound_rules: list[InboundRule] = []
+    outbound_rules: list[OutboundRule] = []
+
+
+class Firewall(DigitalOceanResourceType[FirewallInputs]):
     token = "digitalocean:index/firewall:Firewall"
     in_place = frozenset({"name", "tags", "droplet_ids", "inbound_rules", "outbound_rules"})
     computed = frozenset({"createdAt", "pendingChanges", "status"})
-
-    class Inputs(InputModel):
-        name: Name
-        tags: list[Tag] = []
-        droplet_ids: list[int] = []
-        inbound_rules: list[InboundRule] = []
-        outbound_rules: list[OutboundRule] = []
 
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
         if not (inputs.get("inboundRules") or inputs.get("outboundRules")):
@@ -121,23 +122,23 @@ class Firewall(DigitalOceanResourceType):
                 if isinstance(rule, dict) and rule.get("protocol") in ("tcp", "udp") and not rule.get("portRange"):
                     yield where, f"{self.token}: `port_range` is required if protocol is `tcp` or `udp`"
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: FirewallInputs) -> Properties:
         self.refuse(inputs)
         return {"createdAt": now(), "pendingChanges": [], "status": "succeeded"}
 
-    def on_update(self, resource_id: str, old: Any, new: Any) -> Properties:
+    def on_update(self, resource_id: str, old: FirewallInputs, new: FirewallInputs) -> Properties:
         self.refuse(new)
         return {}
 
-    def on_delete(self, resource_id: str, inputs: Any) -> None:
+    def on_delete(self, resource_id: str, inputs: FirewallInputs) -> None:
         self.region.network.groups.pop(resource_id)
 
     def after_change(self) -> None:
         enforce(self.region)
 
-    def refuse(self, inputs: Any) -> None:
+    def refuse(self, inputs: FirewallInputs) -> None:
         """Raise what the API would say."""
-        rules = [*inputs.inbound_rules, *inputs.outbound_rules]
+        rules: list[InboundRule | OutboundRule] = [*inputs.inbound_rules, *inputs.outbound_rules]
         for count, limit, what in (
             (len(rules), RULES, "rules"),
             (len(inputs.tags), TAGS, "tags"),

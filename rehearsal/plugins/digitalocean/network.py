@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from rehearsal.plugins.digitalocean.firewall import ANYONE, OPEN
 from rehearsal.plugins.digitalocean.resource_type import (
@@ -21,7 +20,14 @@ from rehearsal.region.firewall import Group
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 
 
-class Vpc(DigitalOceanResourceType):
+class VpcInputs(InputModel):
+    name: Name
+    region: RegionSlug
+    ip_range: ipaddress.IPv4Network
+    description: str | None = None
+
+
+class Vpc(DigitalOceanResourceType[VpcInputs]):
     """A range of its own choosing DigitalOcean would give; here one has to be named."""
 
     token = "digitalocean:index/vpc:Vpc"
@@ -29,24 +35,22 @@ class Vpc(DigitalOceanResourceType):
     in_place = frozenset({"name", "description"})
     computed = frozenset({"createdAt", "default", "vpcUrn"})
 
-    class Inputs(InputModel):
-        name: Name
-        region: RegionSlug
-        ip_range: ipaddress.IPv4Network
-        description: str | None = None
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: VpcInputs) -> Properties:
         if not any(inputs.ip_range.subnet_of(block) for block in PRIVATE):
             raise Refused(f"{self.token}: 422 {inputs.ip_range} is not private")
         if not 16 <= inputs.ip_range.prefixlen <= 24:
             raise Refused(f"{self.token}: 422 {inputs.ip_range} is not between /16 and /24")
-        if self.standing(self.token):
+        if self.existing(Vpc):
             raise Refused("the rehearsal's router joins one VPC; a second one is not stood in for")
         self.region.network.groups[OPEN] = Group({"in": ANYONE}, {"out": ANYONE})
         return {"createdAt": now(), "default": False, "vpcUrn": f"do:vpc:{resource_id}"}
 
 
-class TagKind(DigitalOceanResourceType):
+class TagInputs(InputModel):
+    name: Tag
+
+
+class TagType(DigitalOceanResourceType[TagInputs]):
     token = "digitalocean:index/tag:Tag"
     replaces = frozenset({"name"})
     computed = frozenset(
@@ -56,18 +60,18 @@ class TagKind(DigitalOceanResourceType):
         }
     )  # fmt: skip
 
-    class Inputs(InputModel):
-        name: Tag
+    def new_id(self, inputs: TagInputs) -> str:
+        return inputs.name
 
-    def new_id(self, inputs: Any) -> str:
-        name: str = inputs.name
-        return name
-
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: TagInputs) -> Properties:
         return dict.fromkeys(self.computed, 0)
 
 
-class ReservedIp(DigitalOceanResourceType):
+class ReservedIpInputs(InputModel):
+    region: RegionSlug
+
+
+class ReservedIp(DigitalOceanResourceType[ReservedIpInputs]):
     """An address that is on no droplet: the API by which a droplet takes it is not stood in for."""
 
     token = "digitalocean:index/reservedIp:ReservedIp"
@@ -76,14 +80,11 @@ class ReservedIp(DigitalOceanResourceType):
     replaces = frozenset({"region"})
     computed = frozenset({"ipAddress", "reservedIpUrn"})
 
-    class Inputs(InputModel):
-        region: RegionSlug
-
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: ReservedIpInputs) -> str:
         return self.region.network.new_public_port("reserved", ()).address
 
-    def on_create(self, resource_id: str, inputs: Any) -> Properties:
+    def on_create(self, resource_id: str, inputs: ReservedIpInputs) -> Properties:
         return {"ipAddress": resource_id, "reservedIpUrn": f"do:reservedip:{resource_id}"}
 
 
-RESOURCE_TYPES = [Vpc, TagKind, ReservedIp]
+RESOURCE_TYPES = [Vpc, TagType, ReservedIp]

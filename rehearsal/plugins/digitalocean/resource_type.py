@@ -6,13 +6,13 @@ import datetime
 import re
 import uuid
 from enum import Enum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pulumi_digitalocean import DatabaseSlug, DropletSlug, Region
 from pydantic import AfterValidator
 
 from rehearsal.plugins.cloud import CloudResourceType
-from rehearsal.plugins.protocol import InputModel, Properties, Refused
+from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused
 
 
 def known(slugs: type[Enum], what: str) -> AfterValidator:
@@ -43,7 +43,7 @@ Tag = Annotated[str, matching(r"[a-zA-Z0-9:_-]{1,255}", "a tag: letters, digits,
 Name = Annotated[str, matching(r"[a-zA-Z0-9][a-zA-Z0-9.-]*", "a name: letters, digits, . and - only")]
 
 
-class DigitalOceanResourceType(CloudResourceType):
+class DigitalOceanResourceType(CloudResourceType[InputsT]):
     """A kind of DigitalOcean resource."""
 
     reference = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{8,9}")
@@ -51,12 +51,13 @@ class DigitalOceanResourceType(CloudResourceType):
     unique: ClassVar[bool] = True
     """Whether no two may have the same name."""
 
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
-        if self.unique and any(other.name == inputs.name for other in self.standing(self.token).values()):
-            raise Refused(f"{self.token}: 409 the name {inputs.name} is taken")
+    def create(self, inputs: InputsT, urn: str) -> tuple[str, Properties]:
+        name = getattr(inputs, "name", None)
+        if self.unique and any(getattr(other, "name", None) == name for other in self.existing(type(self)).values()):
+            raise Refused(f"{self.token}: 409 the name {name} is taken")
         return super().create(inputs, urn)
 
-    def new_id(self, inputs: Any) -> str:
+    def new_id(self, inputs: InputsT) -> str:
         return str(uuid.uuid4())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from unittest.mock import Mock
 
 import grpc
@@ -23,23 +22,24 @@ from rehearsal.plugins.protocol import (
 URN = "urn:pulumi:stack::project::ha-wordpress:aws:Node$test:index/disk:Disk::gfs1"
 
 
-class Disk(ResourceType):
+class DiskInputs(InputModel):
+    name: str
+    zone: str
+    size_gb: int
+
+
+class Disk(ResourceType[DiskInputs]):
     token = "test:index/disk:Disk"
     replaces = frozenset({"zone"})
     computed = frozenset({"serial"})
     auto_name = "name"
 
-    class Inputs(InputModel):
-        name: str
-        zone: str
-        size_gb: int
-
-    def create(self, inputs: Any, urn: str) -> tuple[str, Properties]:
+    def create(self, inputs: DiskInputs, urn: str) -> tuple[str, Properties]:
         if inputs.zone == "none":
             raise Refused("zone none does not exist")
         return "disk-1", {"serial": f"serial of {inputs.size_gb}"}
 
-    def update(self, resource_id: str, old: Properties, inputs: Any) -> Properties:
+    def update(self, resource_id: str, old: Properties, inputs: DiskInputs) -> Properties:
         return {}
 
 
