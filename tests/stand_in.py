@@ -1,4 +1,4 @@
-"""A stand-in of a provider, spoken to as the engine does: check, then create, change, replace or delete."""
+"""A client of a stand-in that calls it as the engine does: check, then create, update, replace or delete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rehearsal.plugins.protocol import UNKNOWN, Properties, Provider, from_wire,
 
 
 class Rejected(Exception):
-    """What the operator would be told."""
+    """The error that the operator would see."""
 
 
 @dataclass(frozen=True)
@@ -27,30 +27,30 @@ class Resource:
 
 @dataclass(frozen=True)
 class Difference:
-    """What the engine would do about some changed inputs."""
+    """What the engine would do with changed inputs."""
 
     replaces: list[str]
     delete_first: bool
 
 
 class Engine:
-    """Speaks to one stand-in; a kind is named by its class: `Droplet`."""
+    """Calls one stand-in; `type_name` is a resource type's class name, for example `Droplet`."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._context = Mock(spec=grpc.ServicerContext)
         self._context.abort.side_effect = self._abort
 
-    def create(self, kind: str, name: str, /, **inputs: Any) -> Resource:
-        urn = self._urn(kind, name)
+    def create(self, type_name: str, name: str, /, **inputs: Any) -> Resource:
+        urn = self._urn(type_name, name)
         checked = self._check(urn, {}, inputs)
         request = provider_pb2.CreateRequest(urn=urn, properties=to_wire(checked))
         made = self._provider.Create(request, self._context)
         return Resource(urn, made.id, checked, from_wire(made.properties))
 
-    def unknowns(self, kind: str, name: str, /, **inputs: Any) -> set[str]:
-        """The outputs that a preview cannot know."""
-        urn = self._urn(kind, name)
+    def unknowns(self, type_name: str, name: str, /, **inputs: Any) -> set[str]:
+        """The outputs that are unknown in a preview."""
+        urn = self._urn(type_name, name)
         properties = to_wire(self._check(urn, {}, inputs))
         made = self._provider.Create(
             provider_pb2.CreateRequest(urn=urn, properties=properties, preview=True), self._context
@@ -66,7 +66,7 @@ class Engine:
         return Difference(sorted(found.replaces), found.deleteBeforeReplace)
 
     def update(self, resource: Resource, **changes: Any) -> Resource:
-        """Change it in place."""
+        """Change a resource in place."""
         checked = self._check(resource.urn, resource.inputs, resource.inputs | changes)
         request = provider_pb2.UpdateRequest(
             id=resource.id, urn=resource.urn, olds=to_wire(resource.outputs), news=to_wire(checked),
@@ -94,8 +94,8 @@ class Engine:
             raise Rejected("; ".join(f"{failure.property}: {failure.reason}" for failure in answer.failures))
         return from_wire(answer.inputs)
 
-    def _urn(self, kind: str, name: str) -> str:
-        [token] = [token for token in self._provider.resource_types if token.endswith(f":{kind}")]
+    def _urn(self, type_name: str, name: str) -> str:
+        [token] = [token for token in self._provider.resource_types if token.endswith(f":{type_name}")]
         return f"urn:pulumi:test::ha-wordpress::{token}::{name}"
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What the kinds of every cloud have in common: references that must exist, and deletes refused while in use."""
+"""The base of every cloud's resource types: a reference must exist, and a resource in use cannot be deleted."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OtherT = TypeVar("OtherT", bound=InputModel)
 
 
 class CloudResourceType(ResourceType[InputsT]):
-    """A kind of resource that is kept in the region's records."""
+    """A resource type whose resources are kept in the region's records."""
 
     reference: ClassVar[re.Pattern[str]]
-    """What the ids of the cloud's resources look like, wherever they stand in some inputs."""
+    """The form of the ids of the cloud's resources; an input that has it is taken for a reference."""
     in_place: ClassVar[frozenset[str]] = frozenset()
-    """Fields of the inputs that may change while the resource stands."""
+    """Fields of the inputs that can change without a new resource."""
     may_outlive: ClassVar[frozenset[str]] = frozenset()
-    """Tokens of resources that may still name it when it is deleted."""
+    """Tokens of resource types that may still refer to a resource when it is deleted."""
 
     def __init__(self, region: Region) -> None:
         self.region = region
@@ -45,7 +45,7 @@ class CloudResourceType(ResourceType[InputsT]):
         changed = [name for name in type(inputs).model_fields if getattr(before, name) != getattr(inputs, name)]
         fixed = sorted(set(changed) - self.in_place)
         if fixed:
-            raise Refused(f"{self.token}: a change of {', '.join(fixed)} in place is not stood in for")
+            raise Refused(f"{self.token}: a change of {', '.join(fixed)} in place is not supported by the rehearsal")
         outputs = self.on_update(resource_id, before, inputs)
         self.region.records[resource_id] = Record(self.token, inputs)
         self.after_change()
@@ -68,7 +68,7 @@ class CloudResourceType(ResourceType[InputsT]):
         return {key: record.inputs for key, record in records if record.token == resource_type.token}
 
     def inputs_of(self, resource_type: type[CloudResourceType[OtherT]], resource_id: str) -> OtherT:
-        """The inputs of a resource that exists. Raises `Refused` when it has another type."""
+        """The inputs of an existing resource. Raises `Refused` when the resource has another type."""
         record = self.region.records[resource_id]
         if record.token != resource_type.token:
             raise Refused(f"{self.token}: {resource_id} is a {record.token}, not a {resource_type.token}")
@@ -76,7 +76,7 @@ class CloudResourceType(ResourceType[InputsT]):
         return inputs
 
     def references(self, value: Any) -> Iterator[str]:
-        """Every id of another resource in some inputs."""
+        """Every id of another resource in the inputs, at any depth."""
         if isinstance(value, str | int):
             if self.reference.fullmatch(str(value)):
                 yield str(value)
@@ -91,17 +91,19 @@ class CloudResourceType(ResourceType[InputsT]):
                 yield from self.references(part)
 
     def new_id(self, inputs: InputsT) -> str:
+        """An id in the cloud's own form."""
         raise NotImplementedError
 
     def on_create(self, resource_id: str, inputs: InputsT) -> Properties:
-        """Do what the cloud would; most of a network is only a record."""
+        """Make what the cloud would make, and return the outputs; most of a network is only a record."""
         return {}
 
     def on_update(self, resource_id: str, old: InputsT, new: InputsT) -> Properties:
-        """Do what a change in place takes."""
+        """Change what the cloud would change in place, and return the outputs."""
         return {}
 
-    def on_delete(self, resource_id: str, inputs: InputsT) -> None: ...
+    def on_delete(self, resource_id: str, inputs: InputsT) -> None:
+        """Delete what the cloud would delete."""
 
     def after_change(self) -> None:
-        """Do what follows for others from the records as they now stand."""
+        """Bring other resources in line with the records, after each change of them."""

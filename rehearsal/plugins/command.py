@@ -1,7 +1,7 @@
 """Stand-in for pulumi-command 1.2.1's remote part, over asyncssh.
 
-Used only where the operator has no real pulumi-resource-command; what it does not know of the real plugin's
-inputs it refuses by name.
+It is used only where the operator has no real pulumi-resource-command. It refuses by name the inputs of the real plugin
+that it does not support.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Connection(InputModel):
 
 
 class Remote(ResourceType[InputsT]):
-    """What both kinds need: a connection."""
+    """The base of both resource types: a connection to a machine."""
 
     def read(self, resource_id: str) -> bool:
         return True
 
     @contextlib.asynccontextmanager
     async def connected(self, to: Connection) -> AsyncIterator[asyncssh.SSHClientConnection]:
-        """Dial as the plugin does: again after a refusal, each pause 1.5 times the last, from 0.1 to 5 s.
+        """Dial as the plugin does: again after a refusal, with pauses from 0.1 s to 5 s, each 1.5 times the one before.
 
         Ten refusals are then about 11 s, sixty about 261 s, as measured with the real one.
         """
@@ -52,7 +52,7 @@ class Remote(ResourceType[InputsT]):
                 break
             except (OSError, asyncssh.Error, TimeoutError) as error:
                 if isinstance(error, asyncssh.HostKeyNotVerifiable):
-                    raise Refused(f"{to.user}@{to.host}: the host key is not the one that was expected") from error
+                    raise Refused(f"{to.user}@{to.host}: the host key is not the expected one") from error
                 if attempt >= to.dial_error_limit:
                     raise Refused(f"{to.user}@{to.host}: no connection after {attempt} attempts: {error}") from error
                 await asyncio.sleep(pause)
@@ -73,7 +73,7 @@ class CommandInputs(InputModel):
 
 
 class Command(Remote[CommandInputs]):
-    """A command run on a machine: when it is made, changed and deleted."""
+    """A command that runs on a machine when it is created, updated and deleted."""
 
     token = "command:remote:Command"
     replaces = frozenset({"triggers"})
@@ -83,7 +83,7 @@ class Command(Remote[CommandInputs]):
         if inputs.get("addPreviousOutputInEnv", True):
             yield (
                 "addPreviousOutputInEnv",
-                f"{self.token}: needs sshd's AcceptEnv, which the rehearsal does not stand in for",
+                f"{self.token}: needs sshd's AcceptEnv, which the rehearsal does not support; set it to false",
             )
 
     def create(self, inputs: CommandInputs, urn: str) -> tuple[str, Properties]:
@@ -125,7 +125,7 @@ class CopyToRemote(Remote[CopyToRemoteInputs]):
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
         source = inputs.get("source")
         if isinstance(source, dict) and "path" not in source:
-            yield "source", f"{self.token}: the rehearsal stands in for file assets only"
+            yield "source", f"{self.token}: only file assets are supported by the rehearsal"
 
     def create(self, inputs: CopyToRemoteInputs, urn: str) -> tuple[str, Properties]:
         asyncio.run(self._copy(inputs))

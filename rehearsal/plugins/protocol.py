@@ -1,7 +1,7 @@
-"""The provider protocol, spoken to the real engine: what every stand-in of a provider plugin has in common.
+"""The provider protocol between the real engine and our stand-ins of provider plugins.
 
-A stand-in is a set of kinds, one a resource type. A kind says which inputs it takes (all others are refused by
-name), which changes replace, and what it does here when the cloud would do it there.
+A stand-in is a set of resource types. Each defines the inputs that it accepts (it refuses all others by name), the
+changes that replace a resource, and what the rehearsal does when a resource is created, updated or deleted.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""How the engine writes a value that a preview cannot know (sdk/go/common/resource/plugin/rpc.go)."""
+"""The engine's text for a value that is unknown in a preview (sdk/go/common/resource/plugin/rpc.go)."""
 
 TAIL = 7
-"""Letters that an automatic name has after the resource's own and a dash (Pulumi documentation, "Auto-naming")."""
+"""Length of the random tail of an automatic name, in characters (Pulumi documentation, "Auto-naming")."""
 
 Properties = dict[str, Any]
 
 
 class Refused(Exception):
-    """What the cloud would have answered with an error; the text is shown to the operator."""
+    """The cloud's error answer; the engine shows its text to the operator."""
 
 
 class InputModel(BaseModel):
-    """The inputs of a kind. Names are snake_case here and camelCase on the wire; what is not named is refused."""
+    """The inputs of a resource type: snake_case here, camelCase on the wire. Any other input is refused."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
 
@@ -48,14 +48,14 @@ class ResourceType(Generic[InputsT]):
     token: ClassVar[str]
     Inputs: type[InputsT]
     replaces: ClassVar[frozenset[str]] = frozenset()
-    """Inputs (as on the wire) whose change makes a new resource."""
+    """Inputs (as on the wire) whose change replaces the resource."""
     computed: ClassVar[frozenset[str]] = frozenset()
-    """Outputs (as on the wire) that are known only once the resource stands."""
+    """Outputs (as on the wire) that are unknown until the resource is created."""
     auto_name: ClassVar[str | None] = None
-    """The input that gets the resource's name and a random tail when the program leaves it out."""
+    """The input that defaults to the resource's name with a random tail."""
 
     def __init_subclass__(cls) -> None:
-        """Keep the model that the class was made with, as the protocol reads inputs with it."""
+        """Keep the model that the class is parametrized with, to parse inputs with it."""
         super().__init_subclass__()
         for base in getattr(cls, "__orig_bases__", ()):
             for argument in get_args(base):
@@ -63,15 +63,15 @@ class ResourceType(Generic[InputsT]):
                     cls.Inputs = argument
 
     def names(self) -> set[str]:
-        """The inputs, as on the wire."""
+        """The names of the inputs, as on the wire."""
         return {field.alias or name for name, field in self.Inputs.model_fields.items()}
 
     def replacing(self, new: Properties) -> frozenset[str]:
-        """The inputs whose change makes a new resource, when that hangs on the inputs themselves."""
+        """The inputs whose change replaces the resource; a type whose answer depends on other inputs overrides this."""
         return self.replaces
 
     def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
-        """Further faults of the inputs, as (input, what is wrong); an input may be `UNKNOWN`."""
+        """Errors beyond the model's, as (input, what is wrong); an input may be `UNKNOWN`."""
         yield from ()
 
     def create(self, inputs: InputsT, urn: str) -> tuple[str, Properties]:
@@ -80,7 +80,7 @@ class ResourceType(Generic[InputsT]):
 
     def update(self, resource_id: str, old: Properties, inputs: InputsT) -> Properties:
         """Change the resource in place; returns its outputs beside the inputs. `old`: inputs and outputs before."""
-        raise Refused(f"{self.token}: a change in place is not stood in for")
+        raise Refused(f"{self.token}: a change in place is not supported by the rehearsal")
 
     def read(self, resource_id: str) -> bool:
         """Whether the resource still exists."""
@@ -96,7 +96,7 @@ Function = Callable[[Properties], Properties]
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One stand-in: `name` as the engine calls the provider, its kinds, and its functions by token."""
+    """One stand-in: the provider's name in the engine, its resource types, and its functions by token."""
 
     def __init__(
         self, name: str, resource_types: Sequence[ResourceType[Any]], functions: Mapping[str, Function] | None = None
@@ -106,8 +106,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.functions = dict(functions or {})
 
     def serve(self) -> int:
-        """Answer on a free port of the loopback interface; returns the port."""
-        # a create may take minutes, and the engine sends as many side by side as it likes
+        """Serve on a free port of the loopback interface; returns the port."""
+        # a create may take minutes, and the engine sends any number of them at once
         self.server = grpc.server(ThreadPoolExecutor(max_workers=64))
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, self.server)
         port: int = self.server.add_insecure_port("127.0.0.1:0")
@@ -121,7 +121,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def resource_type(self, urn: str) -> ResourceType[Any]:
         token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
         if token not in self.resource_types:
-            raise Refused(f"{token} has no stand-in in the rehearsal")
+            raise Refused(f"{token} is not supported by the rehearsal")
         return self.resource_types[token]
 
     def Handshake(
@@ -150,7 +150,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: provider_pb2.InvokeRequest, context: Context) -> provider_pb2.InvokeResponse:
         with Answering(context):
             if request.tok not in self.functions:
-                raise Refused(f"{request.tok} has no stand-in in the rehearsal")
+                raise Refused(f"{request.tok} is not supported by the rehearsal")
             answer = provider_pb2.InvokeResponse()
             getattr(answer, "return").CopyFrom(to_wire(self.functions[request.tok](from_wire(request.args))))
             return answer
@@ -165,8 +165,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 new[resource_type.auto_name] = (
                     before if auto_named(request.urn, before) else f"{logical_name(request.urn)}-{tail}"
                 )
-            faults = [*schema_faults(resource_type, new), *resource_type.check(new)]
-            failures = [provider_pb2.CheckFailure(property=where, reason=what) for where, what in faults]
+            errors = [*schema_errors(resource_type, new), *resource_type.check(new)]
+            failures = [provider_pb2.CheckFailure(property=where, reason=what) for where, what in errors]
             return provider_pb2.CheckResponse(inputs=to_wire(new), failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:
@@ -178,7 +178,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
                 diffs=changed,
                 replaces=[name for name in changed if name in resource_type.replacing(new)],
-                # a name that the program chose cannot be had twice (pulumi-terraform-bridge, schema.go)
+                # a name that the program chose cannot exist twice (pulumi-terraform-bridge, schema.go)
                 deleteBeforeReplace=resource_type.auto_name in new
                 and not auto_named(request.urn, new[resource_type.auto_name]),
             )
@@ -192,9 +192,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 )
             resource_id, outputs = resource_type.create(resource_type.Inputs.model_validate(inputs), request.urn)
             if not resource_type.computed <= outputs.keys() <= resource_type.computed | resource_type.names():
-                raise AssertionError(
-                    f"{resource_type.token} promises {sorted(resource_type.computed)} and gives {sorted(outputs)}"
-                )
+                declared = sorted(resource_type.computed)
+                raise AssertionError(f"{resource_type.token} declares the outputs {declared}, not {sorted(outputs)}")
             return provider_pb2.CreateResponse(id=resource_id, properties=to_wire(inputs | outputs))
 
     def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:
@@ -224,7 +223,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 class Answering:
-    """Turns an error into the status that makes the engine report it and go on tidily."""
+    """Turns an exception into a gRPC status: the engine reports it and ends its operation in order."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -234,31 +233,31 @@ class Answering:
     def __exit__(self, resource_type: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
             return
-        # an exception that is not caught would leave a pending operation in the stack's state
+        # an uncaught exception would leave a pending operation in the stack's state
         text = str(error) if isinstance(error, Refused) else "".join(traceback.format_exception(error))
         self.context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
 
 
-def schema_faults(resource_type: ResourceType[Any], inputs: Properties) -> Iterator[tuple[str, str]]:
-    """What the kind's model says of the inputs, but for values that only the deployment will know."""
+def schema_errors(resource_type: ResourceType[Any], inputs: Properties) -> Iterator[tuple[str, str]]:
+    """The model's errors, as (input, what is wrong), without those of values that are unknown in a preview."""
     try:
         resource_type.Inputs.model_validate(inputs)
     except ValidationError as error:
         for fault in error.errors():
             where = ".".join(str(step) for step in fault["loc"])
             if fault["type"] == "extra_forbidden":
-                yield where, f"{resource_type.token}: the rehearsal does not stand in for this input"
+                yield where, f"{resource_type.token}: this input is not supported by the rehearsal"
             elif UNKNOWN not in json.dumps(fault["input"], default=str):
                 yield where, f"{resource_type.token}: {fault['msg']}"
 
 
 def logical_name(urn: str) -> str:
-    """What the program calls a resource."""
+    """The name that the program gives a resource."""
     return urn.rsplit("::", maxsplit=1)[-1]
 
 
 def auto_named(urn: str, name: str) -> bool:
-    """Whether a resource got its name here, and not from the program."""
+    """Whether a resource's name is automatic, and not the program's."""
     return re.fullmatch(rf"{re.escape(logical_name(urn))}-[0-9a-f]{{{TAIL}}}", name) is not None
 
 

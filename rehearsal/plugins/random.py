@@ -1,4 +1,4 @@
-"""Stand-in for pulumi-random: real randomness of this machine."""
+"""Stand-in for pulumi-random: passwords from this machine's random numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RandomPasswordInputs(InputModel):
 
 
 class RandomPassword(ResourceType[RandomPasswordInputs]):
-    """A password of `length` characters, with at least one of each class that is asked for."""
+    """A password of `length` characters, with at least `min_…` characters of each class."""
 
     token = "random:index/randomPassword:RandomPassword"
     computed = frozenset({"result", "bcryptHash"})

@@ -1,4 +1,4 @@
-"""Stand-in for pulumi-tls: real keys, made by the cryptography library."""
+"""Stand-in for pulumi-tls: real keys from the cryptography library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PrivateKeyInputs(InputModel):
 
 
 class PrivateKey(ResourceType[PrivateKeyInputs]):
-    """An Ed25519 key pair in the forms that the provider gives."""
+    """An Ed25519 key pair, in every form that the provider outputs."""
 
     token = "tls:index/privateKey:PrivateKey"
     replaces = frozenset({"algorithm"})

@@ -1,4 +1,4 @@
-"""Stand-in for pulumi-aws: the kinds that the program uses, on machines of the rehearsal."""
+"""Stand-in for pulumi-aws: the resource types that the program uses, on machines of the rehearsal."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class TargetGroupAttachment(AwsResourceType[TargetGroupAttachmentInputs]):
     def on_create(self, resource_id: str, inputs: TargetGroupAttachmentInputs) -> Properties:
         group = self.region.target_groups[inputs.target_group_arn]
         if inputs.port not in (None, group.port):
-            raise Refused(f"{self.token}: another port than the group's is not stood in for")
+            raise Refused(f"{self.token}: another port than the group's is not supported by the rehearsal")
         group.targets[inputs.target_id] = self.region.machines[inputs.target_id].endpoint.address
         self.region.apply_balancers()
         return {}
@@ -170,7 +170,7 @@ class ListenerInputs(InputModel):
 
 
 class ListenerType(AwsResourceType[ListenerInputs]):
-    """TLS is answered with a certificate of the rehearsal's own authority, whatever ARN is given."""
+    """A listener; its certificate is of the rehearsal's own authority, whatever the `certificate_arn`."""
 
     token = "aws:lb/listener:Listener"
     replaces = frozenset({"loadBalancerArn"})

@@ -17,7 +17,7 @@ AMI = f"ami-0{hashlib.sha256(DEBIAN.encode()).hexdigest()[:16]}"
 
 
 def get_ami(arguments: Properties) -> Properties:
-    """The one image there is: Debian 12, under the name that Debian gives its own."""
+    """The only image: Debian 12, with a name in the form of Debian's own."""
     wanted = {item["name"]: item["values"] for item in arguments.get("filters", [])}
     patterns = [*wanted.get("name", []), *([arguments["nameRegex"]] if "nameRegex" in arguments else [])]
     if patterns and not any(fnmatch.fnmatch(DEBIAN, pattern) for pattern in patterns):

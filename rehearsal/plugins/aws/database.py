@@ -101,7 +101,7 @@ class InstanceInputs(InputModel):
 
 
 class Instance(AwsResourceType[InstanceInputs]):
-    """What its engine is called, MariaDB answers here."""
+    """A database instance: MariaDB, for both values of `engine`."""
 
     token = "aws:rds/instance:Instance"
     prefix = "db"

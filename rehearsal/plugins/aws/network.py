@@ -26,7 +26,7 @@ class Vpc(AwsResourceType[VpcInputs]):
         if not 16 <= inputs.cidr_block.prefixlen <= 28:
             raise Refused(f"InvalidVpc.Range: {inputs.cidr_block} is not between /16 and /28")
         if self.existing(Vpc):
-            raise Refused("the rehearsal's router joins one VPC; a second one is not stood in for")
+            raise Refused("the rehearsal's router joins one VPC; a second one is not supported")
         return {
             "arn": self.arn("ec2", f"vpc/{resource_id}"),
             "mainRouteTableId": "",
@@ -130,14 +130,14 @@ class SecurityGroupInputs(InputModel):
 
 
 class SecurityGroup(AwsResourceType[SecurityGroupInputs]):
-    """Its rules are resources of their own; the inline ones are not stood in for."""
+    """A security group. Its rules are resources of their own; inline rules are not supported."""
 
     token = "aws:ec2/securityGroup:SecurityGroup"
     prefix = "sg"
     replaces = frozenset({"name", "vpcId", "description"})
     computed = frozenset({"arn", "ownerId"})
     auto_name = "name"
-    # a rule goes with the group that it belongs to, as in the cloud
+    # deleting a group deletes its rules, as in the cloud
     may_outlive = frozenset({
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
@@ -164,7 +164,7 @@ class SecurityGroupRuleInputs(InputModel):
 
 
 class SecurityGroupRule(AwsResourceType[SecurityGroupRuleInputs]):
-    """One permission, in force in the router as soon as it is made."""
+    """One permission; the router applies it at once."""
 
     protocols: ClassVar[frozenset[str]] = frozenset({"-1", "tcp", "udp", "icmp"})
     """The protocols that the router filters, as AWS writes them."""
@@ -183,7 +183,7 @@ class SecurityGroupRule(AwsResourceType[SecurityGroupRuleInputs]):
         if len(peers) != 1:
             raise Refused(f"{self.token}: exactly one of cidrIpv4 and referencedSecurityGroupId is needed")
         if inputs.ip_protocol not in self.protocols:
-            raise Refused(f"{self.token}: protocol {inputs.ip_protocol} is not stood in for")
+            raise Refused(f"{self.token}: protocol {inputs.ip_protocol} is not supported by the rehearsal")
         if inputs.ip_protocol in ("tcp", "udp") and (inputs.from_port is None or inputs.to_port is None):
             raise Refused(f"{self.token}: InvalidParameterValue: {inputs.ip_protocol} needs fromPort and toPort")
         rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, peers[0])

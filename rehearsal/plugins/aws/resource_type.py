@@ -1,4 +1,4 @@
-"""What every AWS kind has in common: ids, ARNs, zones and tags."""
+"""The base of every AWS resource type: ids, ARNs, zones and tags."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Tags = dict[str, str]
 
 
 class AwsResourceType(CloudResourceType[InputsT]):
-    """A kind of AWS resource."""
+    """An AWS resource type."""
 
     reference = REFERENCE
     in_place = frozenset({"tags"})
     prefix: ClassVar[str]
-    """Of its ids: `vpc` for vpc-0123456789abcdef0."""
+    """The prefix of the ids: `vpc` for vpc-0123456789abcdef0."""
 
     def new_id(self, inputs: InputsT) -> str:
         return f"{self.prefix}-0{secrets.token_hex(8)}"

@@ -1,7 +1,7 @@
-"""Stand-in for pulumi-digitalocean: the kinds that the program uses, on machines of the rehearsal.
+"""Stand-in for pulumi-digitalocean: the resource types that the program uses, on machines of the rehearsal.
 
-What a change replaces, and which values are refused, is as in terraform-provider-digitalocean, which the provider
-is made from; what the API refuses, as in its documentation.
+Replacements and refused values follow terraform-provider-digitalocean, which the provider is built from; the API's
+refusals follow its documentation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Load balancer: HAProxy with the health check's own settings, on droplets that it finds by tag or id."""
+"""Load balancer: HAProxy with the health check's own settings, in front of the droplets that it finds by tag or id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rehearsal.region.region import Region
 
 DROPLET = "digitalocean:index/droplet:Droplet"
 REDIRECT = 307
-"""The documentation does not say which code redirects: this one keeps the method."""
+"""The status code of a redirect. The documentation names none; this one keeps the request's method."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=3, le=300)]
@@ -65,7 +65,7 @@ class LoadBalancerInputs(InputModel):
 
 
 class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
-    """TLS is answered with a certificate of the rehearsal's own authority, whatever name is given."""
+    """A load balancer; its certificate is of the rehearsal's own authority, whatever the `certificate_name`."""
 
     token = "digitalocean:index/loadBalancer:LoadBalancer"
     replaces = frozenset({"region", "vpcUuid"})
@@ -105,7 +105,7 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
         find_droplets(self.region)
 
     def refuse(self, inputs: LoadBalancerInputs) -> None:
-        """Raise what the API would say."""
+        """Raise the API's error for inputs that it refuses."""
         entries = [rule.entry_port for rule in inputs.forwarding_rules]
         if len(entries) != len(set(entries)):
             raise Refused(f"{self.token}: 422 {inputs.name} has two forwarding rules for one port")
@@ -120,7 +120,7 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
 
 
 def find_droplets(region: Region) -> None:
-    """Bring each load balancer in line with its settings and with the droplets as they stand."""
+    """Bring each load balancer in line with its settings and with the droplets that exist."""
     with _one_at_a_time:
         for key, balancer in list(region.balancers.items()):
             if key not in region.records:
@@ -141,7 +141,7 @@ def find_droplets(region: Region) -> None:
 
 
 def droplets_of(region: Region, inputs: LoadBalancerInputs) -> Iterator[tuple[str, str]]:
-    """The droplets that a load balancer sends visitors to, by their private addresses."""
+    """The droplets behind a load balancer, as pairs of an id and a private address."""
     for key, machine in list(region.machines.items()):
         droplet = region.records[key].inputs if key in region.records else None
         if droplet and (int(key) in inputs.droplet_ids or inputs.droplet_tag in droplet.tags):

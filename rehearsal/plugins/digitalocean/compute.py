@@ -29,7 +29,7 @@ from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 64 << 10
 ROOT_LOGS_IN = b"#cloud-config\ndisable_root: false\n"
-"""What DigitalOcean's vendor data makes of Debian's image: the keys are root's."""
+"""DigitalOcean's vendor data for Debian's image: root logs in with the SSH keys."""
 
 
 class SshKeyInputs(InputModel):
@@ -57,7 +57,7 @@ class SshKey(DigitalOceanResourceType[SshKeyInputs]):
 
 
 def fingerprint(public_key: str) -> str:
-    """The MD5 of a key, as the API names it by."""
+    """The MD5 fingerprint of a key, by which the API identifies it. Raises `Refused` for a text that is no key."""
     try:
         _, key, *_ = public_key.split()
         digest = hashlib.md5(base64.b64decode(key, validate=True), usedforsecurity=False).digest()
@@ -82,7 +82,7 @@ class DropletInputs(InputModel):
 
 
 class Droplet(DigitalOceanResourceType[DropletInputs]):
-    """Its VPC has to be named; a default one is not stood in for."""
+    """A droplet. Its VPC is required; a default VPC is not supported."""
 
     token = "digitalocean:index/droplet:Droplet"
     unique = False
@@ -94,7 +94,7 @@ class Droplet(DigitalOceanResourceType[DropletInputs]):
             "publicNetworking", "status", "volumeIds",
         }
     )  # fmt: skip
-    # a volume lets go of it, and the others speak of it no more
+    # deleting a droplet detaches its volumes and removes it from these lists
     may_outlive = frozenset({
         "digitalocean:index/volumeAttachment:VolumeAttachment", "digitalocean:index/firewall:Firewall",
         "digitalocean:index/databaseFirewall:DatabaseFirewall", "digitalocean:index/loadBalancer:LoadBalancer",
@@ -139,7 +139,7 @@ class Droplet(DigitalOceanResourceType[DropletInputs]):
         machine = self.region.machines[resource_id]
         machine.name = new.name
         if old.size != new.size:
-            # terraform-provider-digitalocean switches it off without asking it
+            # terraform-provider-digitalocean powers it off without a shutdown
             machine.power_off()
             machine.power_on()
         return {}
@@ -167,7 +167,7 @@ class VolumeInputs(InputModel):
 
 
 class Volume(DigitalOceanResourceType[VolumeInputs]):
-    """It comes without a file system."""
+    """A volume, without a file system."""
 
     token = "digitalocean:index/volume:Volume"
     replaces = frozenset({"name", "region", "description"})

@@ -55,7 +55,7 @@ class DatabaseClusterInputs(InputModel):
 
 
 class DatabaseCluster(DigitalOceanResourceType[DatabaseClusterInputs]):
-    """What its engine is called, MariaDB answers here, and on the private side only: nothing answers at `host`."""
+    """A database cluster: MariaDB, reachable at `private_host` only; nothing listens at `host`."""
 
     token = "digitalocean:index/databaseCluster:DatabaseCluster"
     replaces = frozenset({"name", "engine", "privateNetworkUuid"})
@@ -96,7 +96,7 @@ class DatabaseCluster(DigitalOceanResourceType[DatabaseClusterInputs]):
         self.region.databases.pop(resource_id).destroy()
 
     def ca(self, arguments: Properties) -> Properties:
-        """The certificates that the cluster's own is signed by, as text."""
+        """The certificates of the authority that signed the cluster's own, as PEM text."""
         cluster = arguments["clusterId"]
         if cluster not in self.region.databases:
             raise Refused(f"{CA}: 404 there is no cluster {cluster}")
@@ -144,7 +144,7 @@ class DatabaseUserInputs(ClusterPartInputs):
 
 
 class DatabaseUser(ClusterPart[DatabaseUserInputs]):
-    """It may do what the cluster's administrator may, as new users may there. MariaDB knows one way to log in."""
+    """A user with the administrator's rights, as new users have there. MariaDB supports one authentication plugin."""
 
     token = "digitalocean:index/databaseUser:DatabaseUser"
     kept_in = "user"
@@ -185,7 +185,7 @@ class DatabaseFirewallInputs(InputModel):
 
 
 class DatabaseFirewall(DigitalOceanResourceType[DatabaseFirewallInputs]):
-    """Trusted sources: without it a cluster is open to all that reach it."""
+    """The trusted sources of a cluster; a cluster without this resource accepts every source."""
 
     token = "digitalocean:index/databaseFirewall:DatabaseFirewall"
     auto_name = None

@@ -1,7 +1,7 @@
-"""Cloud firewalls: who reaches a droplet, by its tags and its id.
+"""Cloud firewalls: the traffic that a droplet accepts and sends, chosen by the droplet's tags and id.
 
-A droplet without any firewall is open; one with several lets through what a rule of any of them allows, on all its
-interfaces and in both directions, and nothing else (DigitalOcean documentation, "How to Configure Firewall Rules").
+A droplet without a firewall is open. One with several passes the traffic that any of their rules allows, on all its
+interfaces and in both directions, and no other (DigitalOcean documentation, "How to Configure Firewall Rules").
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from rehearsal.region.region import Region
 
 ANYONE = Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
 OPEN = "open"
-"""The security group of what has no firewall."""
+"""The security group of a host without a firewall."""
 
 RULES, TAGS, DROPLETS = 50, 5, 10
-"""How many a firewall may have (DigitalOcean documentation, "Cloud Firewall Limits")."""
+"""Limits per firewall (DigitalOcean documentation, "Cloud Firewall Limits")."""
 
 _one_at_a_time = threading.Lock()
 
@@ -79,7 +79,7 @@ class OutboundRule(InputModel):
 
 @dataclass(frozen=True)
 class Side:
-    """Whom a rule speaks of."""
+    """The sources or destinations of a rule."""
 
     addresses: list[str]
     tags: list[str]
@@ -90,7 +90,7 @@ class Side:
         return bool(self.addresses or self.tags or self.droplets or self.balancers)
 
     def peers(self) -> Iterator[ipaddress.IPv4Network | str]:
-        """As the router knows them; it has no IPv6."""
+        """The sources or destinations as networks and security groups of the router, which has no IPv6."""
         for address in self.addresses:
             network = ipaddress.ip_network(address)
             if isinstance(network, ipaddress.IPv4Network):
@@ -137,7 +137,7 @@ class Firewall(DigitalOceanResourceType[FirewallInputs]):
         enforce(self.region)
 
     def refuse(self, inputs: FirewallInputs) -> None:
-        """Raise what the API would say."""
+        """Raise the API's error for inputs that it refuses."""
         rules: list[InboundRule | OutboundRule] = [*inputs.inbound_rules, *inputs.outbound_rules]
         for count, limit, what in (
             (len(rules), RULES, "rules"),
@@ -152,7 +152,7 @@ class Firewall(DigitalOceanResourceType[FirewallInputs]):
 
 
 def require_tags(region: Region, token: str, tags: Iterable[str]) -> None:
-    """Raise for a tag that nothing has made: "Tag names must exist in order to be referenced in a request"."""
+    """Raise `Refused` for a tag that no resource has: "Tag names must exist in order to be referenced in a request"."""
     for tag in tags:
         used = any(tag in getattr(record.inputs, "tags", ()) for record in list(region.records.values()))
         if not (tag in region.records or used):
@@ -170,7 +170,7 @@ def of_droplet(droplet: str | int) -> str:
 
 
 def groups_of(region: Region, droplet: str, tags: Iterable[str]) -> tuple[str, ...]:
-    """The security groups of a droplet: its firewalls, and what rules may call it."""
+    """The security groups of a droplet: its firewalls, and the groups by which rules refer to it."""
     firewalls = [
         key
         for key, record in list(region.records.items())
@@ -181,7 +181,7 @@ def groups_of(region: Region, droplet: str, tags: Iterable[str]) -> tuple[str, .
 
 
 def enforce(region: Region) -> None:
-    """Bring the router in line with droplets, tags and firewalls as they stand."""
+    """Bring the router in line with the droplets, tags and firewalls that exist."""
     with _one_at_a_time:
         groups = region.network.groups
         for key, record in list(region.records.items()):
@@ -196,7 +196,7 @@ def enforce(region: Region) -> None:
 
 
 def permissions(rules: Sequence[InboundRule | OutboundRule]) -> dict[str, Rule]:
-    """The rules as the router knows them, one for each peer."""
+    """The rules in the router's form, one for each peer."""
     every = [
         Rule(rule.protocol, *ports(rule.port_range), peer) for rule in rules for peer in rule.side.peers()
     ]  # fmt: skip
@@ -204,7 +204,7 @@ def permissions(rules: Sequence[InboundRule | OutboundRule]) -> dict[str, Rule]:
 
 
 def name_peers(groups: dict[str, Group], group: Group) -> None:
-    """Let there be a group for each that a rule speaks of, though nothing is in it yet."""
+    """Add each security group that a rule refers to, so that the router knows it before it has members."""
     for rule in (*group.ingress.values(), *group.egress.values()):
         if isinstance(rule.peer, str):
             groups.setdefault(rule.peer, Group())

@@ -28,7 +28,7 @@ class VpcInputs(InputModel):
 
 
 class Vpc(DigitalOceanResourceType[VpcInputs]):
-    """A range of its own choosing DigitalOcean would give; here one has to be named."""
+    """A VPC. Its address range is required; DigitalOcean would choose one."""
 
     token = "digitalocean:index/vpc:Vpc"
     replaces = frozenset({"region", "ipRange"})
@@ -41,7 +41,7 @@ class Vpc(DigitalOceanResourceType[VpcInputs]):
         if not 16 <= inputs.ip_range.prefixlen <= 24:
             raise Refused(f"{self.token}: 422 {inputs.ip_range} is not between /16 and /24")
         if self.existing(Vpc):
-            raise Refused("the rehearsal's router joins one VPC; a second one is not stood in for")
+            raise Refused("the rehearsal's router joins one VPC; a second one is not supported")
         self.region.network.groups[OPEN] = Group({"in": ANYONE}, {"out": ANYONE})
         return {"createdAt": now(), "default": False, "vpcUrn": f"do:vpc:{resource_id}"}
 
@@ -72,7 +72,7 @@ class ReservedIpInputs(InputModel):
 
 
 class ReservedIp(DigitalOceanResourceType[ReservedIpInputs]):
-    """An address that is on no droplet: the API by which a droplet takes it is not stood in for."""
+    """An address that no droplet has: the API that assigns it to a droplet is not supported."""
 
     token = "digitalocean:index/reservedIp:ReservedIp"
     auto_name = None

@@ -1,4 +1,4 @@
-"""What every DigitalOcean kind has in common: ids, URNs, names, tags, and slugs that exist."""
+"""The base of every DigitalOcean resource type: ids, URNs, names, tags and slugs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused
 
 
 def known(slugs: type[Enum], what: str) -> AfterValidator:
-    """Takes what the provider's SDK lists, and nothing else."""
+    """Accepts the slugs that the provider's SDK lists, and no other. `what`: their name in the error."""
     values = {slug.value for slug in slugs}
 
     def check(value: str) -> str:
@@ -44,12 +44,12 @@ Name = Annotated[str, matching(r"[a-zA-Z0-9][a-zA-Z0-9.-]*", "a name: letters, d
 
 
 class DigitalOceanResourceType(CloudResourceType[InputsT]):
-    """A kind of DigitalOcean resource."""
+    """A DigitalOcean resource type."""
 
     reference = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{8,9}")
     auto_name: ClassVar[str | None] = "name"
     unique: ClassVar[bool] = True
-    """Whether no two may have the same name."""
+    """Whether a name may exist only once."""
 
     def create(self, inputs: InputsT, urn: str) -> tuple[str, Properties]:
         name = getattr(inputs, "name", None)
@@ -62,7 +62,7 @@ class DigitalOceanResourceType(CloudResourceType[InputsT]):
 
 
 def now() -> str:
-    """The time as the API writes it."""
+    """The time in the API's form."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

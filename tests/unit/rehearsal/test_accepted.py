@@ -1,4 +1,4 @@
-"""What the stacks ask of a cloud, its stand-in takes: a rehearsal does not end at an input that is not stood in for."""
+"""The stand-ins accept every input of the stacks: no rehearsal ends at an unsupported input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from rehearsal.plugins import aws, digitalocean
-from rehearsal.plugins.protocol import schema_faults
+from rehearsal.plugins.protocol import schema_errors
 from rehearsal.region.region import Region
 from tests.unit.graph import Secret, build
 
@@ -16,7 +16,7 @@ PROVIDERS = {"aws": aws, "digitalocean": digitalocean}
 
 
 def plain(value: Any) -> Any:
-    """A value of the recorded graph as a provider gets it."""
+    """A value of the recorded graph, in the form that a provider receives."""
     if isinstance(value, Secret):
         return plain(value.value)
     if isinstance(value, dict):
@@ -35,6 +35,6 @@ def test_every_input_of_the_stack_is_taken(stack: str) -> None:
         kind, inputs = resource_types[resource.type], plain(resource.inputs)
         if kind.auto_name:
             inputs.setdefault(kind.auto_name, "named-by-the-provider")
-        found = [*schema_faults(kind, inputs), *kind.check(inputs)]
+        found = [*schema_errors(kind, inputs), *kind.check(inputs)]
         faults += [f"{resource.name}: {where}: {what}" for where, what in found]
     assert faults == []

@@ -1,6 +1,6 @@
-"""DigitalOcean's stand-ins refuse what it would, name things as it does, and replace what it replaces.
+"""DigitalOcean's stand-ins refuse, name and replace resources as DigitalOcean does.
 
-What they do on machines: tests/scripts/test_digitalocean.py.
+Their effect on machines: tests/scripts/test_digitalocean.py.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def test_a_key_is_known_by_its_id_and_by_its_fingerprint(engine: Engine, vpc: Re
         droplet(engine, vpc, "gfs3", sshKeys=["00:11"])
 
 
-def test_a_preview_leaves_open_what_only_the_cloud_knows(engine: Engine) -> None:
+def test_a_preview_leaves_the_cloud_s_outputs_unknown(engine: Engine) -> None:
     unknown = engine.unknowns(
         "Droplet", "gfs1", name="gfs1", image="debian-12-x64", region="nyc3", size="s-1vcpu-2gb", vpcUuid=UNKNOWN,
         tags=[UNKNOWN], userData=UNKNOWN,
@@ -170,7 +170,7 @@ def test_a_droplet_is_replaced_where_digitalocean_cannot_change_it(
         ({"userData": "x" * 65537}, "user data is 65537 bytes; the limit is 65536"),
         ({"region": "ams3"}, "the VPC prod is in nyc3, gfs1 in ams3"),
         ({"vpcUuid": "11111111-2222-3333-4444-555555555555"}, "does not exist"),
-        ({"backups": True}, "the rehearsal does not stand in for this input"),
+        ({"backups": True}, "this input is not supported by the rehearsal"),
     ],
 )
 def test_a_droplet_that_digitalocean_would_refuse_is_refused(
@@ -193,7 +193,7 @@ def test_a_volume_goes_to_a_droplet_of_its_region_and_to_one_at_a_time(engine: E
 
 
 @pytest.mark.parametrize("name", ["Data", "1data", "data_1", "d" * 65])
-def test_a_volume_s_name_is_refused_as_there(engine: Engine, name: str) -> None:
+def test_a_bad_volume_name_is_refused(engine: Engine, name: str) -> None:
     with pytest.raises(Rejected, match="is not a volume's name"):
         engine.create("Volume", "data", name=name, region="nyc3", size=10)
 
@@ -241,7 +241,7 @@ def test_a_vpc_s_range_is_private_and_of_a_size_there_is(engine: Engine, ip_rang
         engine.create("Vpc", "network", region="nyc3", ipRange=ip_range)
 
 
-def test_two_things_of_one_kind_have_two_names(engine: Engine) -> None:
+def test_a_name_exists_once_per_resource_type(engine: Engine) -> None:
     engine.create("Volume", "data", name="data", region="nyc3", size=10)
     with pytest.raises(Rejected, match="409 the name data is taken"):
         engine.create("Volume", "other", name="data", region="nyc3", size=10)
@@ -250,7 +250,7 @@ def test_two_things_of_one_kind_have_two_names(engine: Engine) -> None:
         engine.create("SshKey", "again", name="other", publicKey=KEY)
 
 
-def test_a_key_that_is_none_is_refused(engine: Engine) -> None:
+def test_a_text_that_is_no_key_is_refused(engine: Engine) -> None:
     with pytest.raises(Rejected, match="Key invalid"):
         engine.create("SshKey", "login", publicKey="ssh-ed25519")
 
@@ -325,7 +325,7 @@ def test_a_firewall_s_rules_are_in_force_as_they_are_written(engine: Engine, vpc
         ({"inboundRules": [let_in("22", sourceTags=["nobody"])]}, "the tag nobody does not exist"),
         ({"tags": ["nobody"], "inboundRules": [let_in("22", sourceAddresses=["::/0"])]}, "the tag nobody does not"),
         ({"inboundRules": [let_in("22", sourceAddresses=["::/0"])] * 51}, "has 51 rules; 50 are allowed"),
-        ({"inboundRules": [let_in("22", sourceAddresses=["::/0"], action="deny")]}, "does not stand in for"),
+        ({"inboundRules": [let_in("22", sourceAddresses=["::/0"], action="deny")]}, "this input is not supported"),
     ],
 )
 def test_a_firewall_that_digitalocean_would_refuse_is_refused(
@@ -335,9 +335,7 @@ def test_a_firewall_that_digitalocean_would_refuse_is_refused(
         engine.create("Firewall", "wall", **inputs)
 
 
-def test_a_load_balancer_finds_its_droplets_by_tag_whenever_they_come(
-    engine: Engine, vpc: Resource, region: Region
-) -> None:
+def test_a_load_balancer_finds_droplets_by_tag_at_any_time(engine: Engine, vpc: Resource, region: Region) -> None:
     engine.create("Tag", "web", name="web")
     first = droplet(engine, vpc, "app1", tags=["web"])
     droplet(engine, vpc, "gfs1")
@@ -408,7 +406,7 @@ def test_a_load_balancer_that_digitalocean_would_refuse_is_refused(
         engine.create("LoadBalancer", "balancer", **balancer_inputs(vpc) | change)
 
 
-def test_a_cluster_trusts_whom_it_is_told_to(engine: Engine, vpc: Resource, region: Region) -> None:
+def test_a_cluster_accepts_its_trusted_sources(engine: Engine, vpc: Resource, region: Region) -> None:
     engine.create("Tag", "site", name="prod")
     cluster = engine.create("DatabaseCluster", "database", **cluster_inputs(vpc))
     [first, standby] = region.databases[cluster.id].endpoints
@@ -423,7 +421,7 @@ def test_a_cluster_trusts_whom_it_is_told_to(engine: Engine, vpc: Resource, regi
     assert {host.ports[0].groups for host in (first, standby)} == {("open",)}
 
 
-def test_a_cluster_tells_where_it_is_and_who_may_come_in(engine: Engine, vpc: Resource) -> None:
+def test_a_cluster_outputs_its_hosts_and_its_administrator(engine: Engine, vpc: Resource) -> None:
     cluster = engine.create("DatabaseCluster", "database", **cluster_inputs(vpc))
     output = cluster.outputs
     assert (output["port"], output["user"], output["database"]) == (25060, "doadmin", "defaultdb")
@@ -458,9 +456,9 @@ def test_a_cluster_that_digitalocean_would_refuse_is_refused(
         engine.create("DatabaseCluster", "database", **cluster_inputs(vpc) | change)
 
 
-def test_what_is_not_stood_in_for_is_refused_by_name(engine: Engine, vpc: Resource) -> None:
-    with pytest.raises(Rejected, match=r"dropletId: .*does not stand in for this input"):
+def test_an_unsupported_input_or_change_is_refused_by_name(engine: Engine, vpc: Resource) -> None:
+    with pytest.raises(Rejected, match=r"dropletId: .*this input is not supported"):
         engine.create("ReservedIp", "entrance", region="nyc3", dropletId=464329211)
     volume = engine.create("Volume", "data", region="nyc3", size=10)
-    with pytest.raises(Rejected, match="a change of size in place is not stood in for"):
+    with pytest.raises(Rejected, match="a change of size in place is not supported"):
         engine.update(volume, size=20)

@@ -1,4 +1,4 @@
-"""A stand-in refuses by name what it does not do, lets unknowns through in a preview, and tells replace from update."""
+"""A stand-in refuses unsupported inputs by name, accepts unknowns in a preview, and tells replace from update."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Disk(ResourceType[DiskInputs]):
 
 
 class Aborted(Exception):
-    """What the engine would be told."""
+    """The status that the engine would get."""
 
 
 def context() -> grpc.ServicerContext:
@@ -69,9 +69,9 @@ def check(provider: Provider, news: Properties, olds: Properties | None = None) 
     return from_wire(answer.inputs), [f"{failure.property}: {failure.reason}" for failure in answer.failures]
 
 
-def test_an_input_that_is_not_stood_in_for_is_refused_by_name(provider: Provider) -> None:
+def test_an_unsupported_input_is_refused_by_name(provider: Provider) -> None:
     _, failures = check(provider, {"zone": "a", "sizeGb": 1, "snapshotId": "snap-1"})
-    assert failures == ["snapshotId: test:index/disk:Disk: the rehearsal does not stand in for this input"]
+    assert failures == ["snapshotId: test:index/disk:Disk: this input is not supported by the rehearsal"]
 
 
 def test_a_missing_input_is_refused(provider: Provider) -> None:
@@ -97,7 +97,7 @@ def test_a_name_that_the_program_chose_goes_when_the_program_drops_it(provider: 
 
 
 @pytest.mark.parametrize(("name", "first"), [("gfs1-89abcde", False), ("archive", True)])
-def test_what_has_a_name_of_its_own_is_deleted_before_it_is_replaced(
+def test_a_resource_with_a_name_of_the_program_s_is_deleted_before_it_is_replaced(
     provider: Provider, name: str, first: bool
 ) -> None:
     old = {"name": name, "zone": "a", "sizeGb": 1}
@@ -118,7 +118,7 @@ def test_a_change_replaces_only_where_the_cloud_does(
     assert list(answer.replaces) == replaced
 
 
-def test_what_is_the_same_is_the_same(provider: Provider) -> None:
+def test_equal_inputs_make_no_difference(provider: Provider) -> None:
     old = {"name": "n", "zone": "a", "sizeGb": 1}
     request = provider_pb2.DiffRequest(id="disk-1", urn=URN, old_inputs=to_wire(old), news=to_wire(old))
     assert provider.Diff(request, context()).changes == provider_pb2.DiffResponse.DIFF_NONE
@@ -132,12 +132,12 @@ def test_a_preview_makes_nothing_and_leaves_computed_outputs_unknown(provider: P
 
 
 @pytest.mark.parametrize("outputs", [{}, {"serial": "1", "weight": 2}])
-def test_a_kind_that_gives_other_outputs_than_it_promised_in_the_preview_is_found_out(
+def test_a_resource_type_that_returns_other_outputs_than_it_declares_is_found(
     outputs: Properties, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Disk, "create", lambda *_: ("disk-1", outputs))
     request = provider_pb2.CreateRequest(urn=URN, properties=to_wire({"name": "n", "zone": "a", "sizeGb": 1}))
-    with pytest.raises(Aborted, match="promises"):
+    with pytest.raises(Aborted, match="declares the outputs"):
         Provider("test", [Disk()]).Create(request, context())
 
 
@@ -147,7 +147,7 @@ def test_a_refusal_reaches_the_engine_as_a_failed_precondition(provider: Provide
         provider.Create(provider_pb2.CreateRequest(urn=URN, properties=properties), context())
 
 
-def test_a_kind_without_a_stand_in_is_refused_by_name(provider: Provider) -> None:
+def test_an_unsupported_resource_type_is_refused_by_name(provider: Provider) -> None:
     request = provider_pb2.CheckRequest(urn=URN.replace("disk:Disk", "tape:Tape"), news=to_wire({}))
-    with pytest.raises(Aborted, match="test:index/tape:Tape has no stand-in"):
+    with pytest.raises(Aborted, match="test:index/tape:Tape is not supported by"):
         provider.Check(request, context())

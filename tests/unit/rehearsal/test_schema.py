@@ -44,7 +44,9 @@ RESOURCE_TYPES = [
     *aws.provider(REGION).resource_types.values(), *digitalocean.provider(REGION).resource_types.values(), *PAPER,
 ]  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_.*")
-each_kind = pytest.mark.parametrize("kind", RESOURCE_TYPES, ids=lambda kind: kind.token)
+each_resource_type = pytest.mark.parametrize(
+    "resource_type", RESOURCE_TYPES, ids=lambda resource_type: resource_type.token
+)
 
 
 def resource_class(token: str) -> type[pulumi.CustomResource]:
@@ -137,33 +139,35 @@ def differences(ours: Any, theirs: Any, where: str) -> Iterator[str]:
         yield f"{where}: {ours} here, {theirs} in the provider"
 
 
-def silent_replacements(kind: ResourceType[Any], sdk: type) -> list[str]:
+def silent_replacements(resource_type: ResourceType[Any], sdk: type) -> list[str]:
     """Inputs of which the SDK's text says that a change replaces, and the stand-in does not."""
-    inputs = kind.names()
+    inputs = resource_type.names()
     # some replace only where another input says so
-    replaced = kind.replacing(dict.fromkeys(inputs, True))
+    replaced = resource_type.replacing(dict.fromkeys(inputs, True))
     output = {name for name, text in properties(sdk).items() if SAYS_REPLACED.search(text)}
     return sorted((output & inputs) - replaced - OF_ANOTHER)
 
 
-@each_kind
-def test_inputs_are_those_of_the_provider(kind: ResourceType[Any]) -> None:
-    assert not list(faults(kind.Inputs, arguments(resource_class(kind.token)), kind.auto_name))
+@each_resource_type
+def test_inputs_are_those_of_the_provider(resource_type: ResourceType[Any]) -> None:
+    assert not list(
+        faults(resource_type.Inputs, arguments(resource_class(resource_type.token)), resource_type.auto_name)
+    )
 
 
-@each_kind
-def test_outputs_are_those_of_the_provider(kind: ResourceType[Any]) -> None:
-    assert kind.computed <= properties(resource_class(kind.token)).keys()
+@each_resource_type
+def test_outputs_are_those_of_the_provider(resource_type: ResourceType[Any]) -> None:
+    assert resource_type.computed <= properties(resource_class(resource_type.token)).keys()
 
 
-@each_kind
-def test_what_replaces_is_an_input(kind: ResourceType[Any]) -> None:
-    assert kind.replaces <= properties(arguments(resource_class(kind.token))).keys()
+@each_resource_type
+def test_what_replaces_is_an_input(resource_type: ResourceType[Any]) -> None:
+    assert resource_type.replaces <= properties(arguments(resource_class(resource_type.token))).keys()
 
 
-@each_kind
-def test_what_the_provider_says_replaces_does(kind: ResourceType[Any]) -> None:
-    assert silent_replacements(kind, arguments(resource_class(kind.token))) == []
+@each_resource_type
+def test_what_the_provider_says_replaces_does(resource_type: ResourceType[Any]) -> None:
+    assert silent_replacements(resource_type, arguments(resource_class(resource_type.token))) == []
 
 
 class Rule(InputModel):
