@@ -14,11 +14,12 @@ from rehearsal.plugins import aws, command, digitalocean, random, tls
 from rehearsal.plugins.protocol import Properties, Provider
 from rehearsal.preview import paper_types
 from rehearsal.region.ca import CertificateAuthority
-from rehearsal.region.database import Account, Database
+from rehearsal.region.database import Database, DatabaseSpec
 from rehearsal.region.disk import Disk
-from rehearsal.region.load_balancer import Balancer
+from rehearsal.region.endpoint import Endpoint, Port
+from rehearsal.region.load_balancer import LoadBalancer
 from rehearsal.region.machine import Attachment, Machine
-from rehearsal.region.network import PUBLIC, Host, Network, Port
+from rehearsal.region.network import PUBLIC, Network
 from rehearsal.region.region import Region
 
 
@@ -47,8 +48,8 @@ class PaperNetwork(Network):
 
 
 class PaperMachine(Machine):
-    def __init__(self, name: str, host: Host) -> None:
-        self.name, self.host = name, host
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self.name, self.endpoint = name, endpoint
         self.attachments = []
 
     def write_seed(self, seed: dict[str, bytes]) -> None: ...
@@ -64,15 +65,15 @@ class PaperDisk(Disk):
 
 
 class PaperDatabase(Database):
-    def __init__(self, hosts: list[Host]) -> None:
-        self.hosts = hosts
+    def __init__(self, endpoints: list[Endpoint]) -> None:
+        self.endpoints = endpoints
 
     def execute(self, statements: str) -> None: ...
 
 
-class PaperBalancer(Balancer):
-    def __init__(self, name: str, host: Host) -> None:
-        self.name, self.host = name, host
+class PaperBalancer(LoadBalancer):
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self.name, self.endpoint = name, endpoint
         self.listeners, self.groups = {}, {}
 
     def apply(self) -> None: ...
@@ -94,19 +95,17 @@ class PaperRegion(Region):
     def new_machine(
         self, key: str, *, name: str, hostname: str, ports: Sequence[Port], user_data: bytes, public_keys: list[str]
     ) -> Machine:
-        machine = self.machines[key] = PaperMachine(name, Host(key[:13], tuple(ports)))
+        machine = self.machines[key] = PaperMachine(name, Endpoint(key[:13], tuple(ports)))
         return machine
 
     def new_disk(self, key: str, size_gb: int) -> None:
         self.disks[key] = PaperDisk()
 
-    def new_database(
-        self, key: str, endpoint: str, hosts: list[Host], port: int, account: Account, settings: dict[str, str]
-    ) -> None:
-        self.databases[key] = PaperDatabase(hosts)
+    def new_database(self, key: str, spec: DatabaseSpec) -> None:
+        self.databases[key] = PaperDatabase(spec.endpoints)
 
-    def new_balancer(self, key: str, name: str, host: Host) -> None:
-        self.balancers[key] = PaperBalancer(name, host)
+    def new_balancer(self, key: str, name: str, endpoint: Endpoint) -> None:
+        self.balancers[key] = PaperBalancer(name, endpoint)
 
 
 class PaperCommand(command.Command):
