@@ -189,6 +189,7 @@ def sentence(step: Step) -> str:
 
 
 def shown(errors: list[str]) -> str:
-    """Each error once, without the engine's last words where there are others."""
+    """Each error once, without those of the engine that only repeat another or say that the operation failed."""
     once = dict.fromkeys(errors)
-    return "\n".join([error for error in once if error not in ("preview failed", "update failed")] or once)
+    own = [error for error in once if not any(other != error and other in error for other in once)]
+    return "\n".join([error for error in own if error not in ("preview failed", "update failed")] or once)

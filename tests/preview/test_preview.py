@@ -83,10 +83,11 @@ def test_without_a_change_nothing_changes(compared: Compare) -> None:
 
 def test_settings_with_mistakes_give_the_settings_own_message(compared: Compare) -> None:
     with pytest.raises(PreviewFailed) as failed:
-        compared("php-sessions", lambda config: config.update({"ha-wordpress:nodez": {}, "ha-wordpress:web": "wiki"}))
+        compared("php-sessions", lambda config: config.update({"ha-wordpress:web": "wiki"}))
     message = str(failed.value)
     assert "php-sessions cannot be previewed:" in message
-    assert "The settings have mistakes" in message
+    assert message.count("The settings have errors") == 1
+    assert "web: must be" in message
     assert "Traceback" not in message
     assert len(message.splitlines()) < 10
 
