@@ -51,6 +51,7 @@ lint: .venv/installed
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/shellcheck $(SCRIPTS)
+	.venv/bin/shfmt --diff $(SCRIPTS)
 
 docs: .venv/installed ## Write docs/settings.md and stacks/schema.json from the models of the settings
 	.venv/bin/python -m tools.settings_docs

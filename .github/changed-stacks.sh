@@ -5,12 +5,12 @@ set -eu
 base=$1
 shift
 git rev-parse --quiet --verify "$base^{commit}" >/dev/null || {
-  echo "there is no commit $base: fetch one more than the head" >&2
-  exit 1
+    echo "there is no commit $base: fetch one more than the head" >&2
+    exit 1
 }
 if git diff --quiet "$base" HEAD -- "$@"; then
-  settings=$(git diff --name-only --diff-filter=d "$base" HEAD -- stacks)
+    settings=$(git diff --name-only --diff-filter=d "$base" HEAD -- stacks)
 else
-  settings=$(git ls-files stacks)
+    settings=$(git ls-files stacks)
 fi
 echo "$settings" | sed -n 's|^stacks/Pulumi\.\(.*\)\.yaml$|"\1"|p' | paste -sd , - | sed 's/.*/[&]/'

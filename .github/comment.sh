@@ -8,9 +8,9 @@ FIRST=$(head -n 1 "$file")
 export FIRST
 old=$(timeout 60 gh api --paginate "$comments" --jq '.[] | select(.body | split("\n")[0] | rtrimstr("\r") == env.FIRST) | .id')
 if [ -n "$old" ]; then
-  set -- --method PATCH "repos/$GITHUB_REPOSITORY/issues/comments/$(echo "$old" | head -n 1)"
+    set -- --method PATCH "repos/$GITHUB_REPOSITORY/issues/comments/$(echo "$old" | head -n 1)"
 else
-  set -- --method POST "$comments"
+    set -- --method POST "$comments"
 fi
 written=$(timeout 60 gh api "$@" --field "body=@$file" --jq .html_url)
 echo "written: $written"

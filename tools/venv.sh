@@ -5,18 +5,18 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-python3.11}
 
 stop() {
-  echo "$1" >&2
-  exit 1
+    echo "$1" >&2
+    exit 1
 }
 
 command -v "$python" >/dev/null || stop "$python is missing: install Python 3.11 or later, or name one: make PYTHON=python3.12 …"
 
 # Debian keeps ensurepip, which venv needs, in a package of its own.
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
-  [ "$(id -u)" -eq 0 ] || stop "$python cannot make virtual environments: run 'apt-get install python3-venv' as root"
-  export DEBIAN_FRONTEND=noninteractive
-  timeout 300 apt-get update -qq
-  timeout 300 apt-get install -qq --no-install-recommends python3-venv >/dev/null
+    [ "$(id -u)" -eq 0 ] || stop "$python cannot make virtual environments: run 'apt-get install python3-venv' as root"
+    export DEBIAN_FRONTEND=noninteractive
+    timeout 300 apt-get update -qq
+    timeout 300 apt-get install -qq --no-install-recommends python3-venv >/dev/null
 fi
 
 # With a terminal pip shows its own progress.

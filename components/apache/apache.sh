@@ -142,8 +142,8 @@ if [ ! -e "$moving" ] && ! in_fstab; then
         rsync --archive --checksum --dry-run --8-bit-output --out-format='%i %n' "$SITE/" "$volume/" >"$work/compared"
         while read -r what path; do
             case $what in
-            ?[fL]+++++++++) echo "only on this server: $path" ;;
-            ?[fL]c*) echo "other content: $path" ;;
+                ?[fL]+++++++++) echo "only on this server: $path" ;;
+                ?[fL]c*) echo "other content: $path" ;;
             esac
         done <"$work/compared" >"$own"
         head -n 100 "$own"

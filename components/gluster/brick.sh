@@ -16,13 +16,13 @@ done
 
 signatures=$(wipefs --noheadings --output TYPE,LABEL "$DISK")
 case $signatures in
-'') mkfs.xfs -q -i size=512 -L "$label" "$DISK" ;;
-xfs*"$label") ;;
-*)
-    echo "$DISK is not empty, and not a brick of ours: it holds $signatures." >&2
-    echo "Nothing was changed. If nobody needs it, erase it by hand: wipefs --all $DISK" >&2
-    exit 1
-    ;;
+    '') mkfs.xfs -q -i size=512 -L "$label" "$DISK" ;;
+    xfs*"$label") ;;
+    *)
+        echo "$DISK is not empty, and not a brick of ours: it holds $signatures." >&2
+        echo "Nothing was changed. If nobody needs it, erase it by hand: wipefs --all $DISK" >&2
+        exit 1
+        ;;
 esac
 
 uuid=$(blkid --probe --match-tag UUID --output value "$DISK")

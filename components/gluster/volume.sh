@@ -40,8 +40,8 @@ fi
 changed=()
 while read -r name value; do
     case $info in
-    *"<name>$name</name><value>$value</value>"*) ;;
-    *) changed+=("$name" "$value") ;;
+        *"<name>$name</name><value>$value</value>"*) ;;
+        *) changed+=("$name" "$value") ;;
     esac
 done <<<"$OPTIONS"
 if [ "${#changed[@]}" -gt 0 ]; then
@@ -49,8 +49,8 @@ if [ "${#changed[@]}" -gt 0 ]; then
 fi
 
 case $info in
-*'<statusStr>Started</statusStr>'*) ;;
-*) gluster volume start "$VOLUME" >/dev/null ;;
+    *'<statusStr>Started</statusStr>'*) ;;
+    *) gluster volume start "$VOLUME" >/dev/null ;;
 esac
 
 paths=$(printf '%s|' "${each[@]#*:}")

@@ -42,8 +42,7 @@ systemctl is-enabled --quiet varnish varnishncsa || systemctl enable --quiet var
 as_said() {
     local pid
     pid=$(systemctl show --property=MainPID --value "$1")
-    [ "$pid" != 0 ] && [[ $(systemctl show --property=ExecStart "$1") == \
-        *" argv[]=$(tr '\0' ' ' <"/proc/$pid/cmdline"); "* ]]
+    [ "$pid" != 0 ] && [[ $(systemctl show --property=ExecStart "$1") == *" argv[]=$(tr '\0' ' ' <"/proc/$pid/cmdline"); "* ]]
 }
 in_force() {
     local active

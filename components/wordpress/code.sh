@@ -36,24 +36,24 @@ links=-P
 pack=--hard-dereference
 unpack=--same-permissions
 case $source in
-import*)
-    tar --extract --file "$IMPORT" --directory "$work" --no-same-owner
-    ;;
-archive*)
-    curl --silent --show-error --fail --location --max-time 300 --output "$work.tar.gz" "$ARCHIVE_URL"
-    if ! sha256sum --check --status <<<"$ARCHIVE_SHA256  $work.tar.gz"; then
-        echo "What $ARCHIVE_URL gives has not the sum $ARCHIVE_SHA256; nothing was taken from it." >&2
-        exit 1
-    fi
-    tar --extract --file "$work.tar.gz" --directory "$work" --no-same-owner
-    ;;
-*)
-    # its links lead into other packages
-    links=-L
-    pack=--dereference
-    unpack=--touch
-    ln -s /usr/share/wordpress "$work/wordpress"
-    ;;
+    import*)
+        tar --extract --file "$IMPORT" --directory "$work" --no-same-owner
+        ;;
+    archive*)
+        curl --silent --show-error --fail --location --max-time 300 --output "$work.tar.gz" "$ARCHIVE_URL"
+        if ! sha256sum --check --status <<<"$ARCHIVE_SHA256  $work.tar.gz"; then
+            echo "What $ARCHIVE_URL gives has not the sum $ARCHIVE_SHA256; nothing was taken from it." >&2
+            exit 1
+        fi
+        tar --extract --file "$work.tar.gz" --directory "$work" --no-same-owner
+        ;;
+    *)
+        # its links lead into other packages
+        links=-L
+        pack=--dereference
+        unpack=--touch
+        ln -s /usr/share/wordpress "$work/wordpress"
+        ;;
 esac
 chown -Rh www-data:www-data "$work"
 code=$(dirname "$(find -L "$work" -maxdepth 3 -name wp-load.php -print -quit)")

@@ -53,8 +53,8 @@ if [ -n "$IMPORT" ]; then
         fi
         www touch "$state/loading"
         case $(head -c 2 "$IMPORT" | od -An -tx1) in
-        ' 1f 8b') gunzip --stdout "$IMPORT" | sql ;;
-        *) sql <"$IMPORT" ;;
+            ' 1f 8b') gunzip --stdout "$IMPORT" | sql ;;
+            *) sql <"$IMPORT" ;;
         esac
         echo "$IMPORT_SHA256" | put "$state/database"
         www rm "$state/loading"
@@ -69,12 +69,12 @@ fi
 tables=$(sql --execute "SELECT table_name FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name LIKE '%usermeta'")
 case $(wc -w <<<"$tables") in
-0) TABLE_PREFIX=wp_ ;;
-1) TABLE_PREFIX=${tables%usermeta} ;;
-*)
-    echo "The database holds more than one WordPress, and it is unclear which one is meant: ${tables//$'\n'/ }" >&2
-    exit 1
-    ;;
+    0) TABLE_PREFIX=wp_ ;;
+    1) TABLE_PREFIX=${tables%usermeta} ;;
+    *)
+        echo "The database holds more than one WordPress, and it is unclear which one is meant: ${tables//$'\n'/ }" >&2
+        exit 1
+        ;;
 esac
 
 export TABLE_PREFIX DB_PASSWORD AUTH_KEY SECURE_AUTH_KEY LOGGED_IN_KEY NONCE_KEY \

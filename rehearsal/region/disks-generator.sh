@@ -6,15 +6,15 @@ set -eu
 units=$1
 mkdir -p /dev/disk/by-id /dev/disk/by-uuid
 while read -r device by_id; do
-  [ -z "$by_id" ] || ln -sf "/dev/$device" "/dev/disk/by-id/$by_id"
-  uuid=$(blkid -p -o value -s UUID "/dev/$device" || true)
-  [ -z "$uuid" ] || ln -sf "/dev/$device" "/dev/disk/by-uuid/$uuid"
+    [ -z "$by_id" ] || ln -sf "/dev/$device" "/dev/disk/by-id/$by_id"
+    uuid=$(blkid -p -o value -s UUID "/dev/$device" || true)
+    [ -z "$uuid" ] || ln -sf "/dev/$device" "/dev/disk/by-uuid/$uuid"
 done </etc/rehearsal-disks
 
 while read -r what where type options _; do
-  case $what in UUID=*) ;; *) continue ;; esac
-  unit=$(systemd-escape --path --suffix=mount "$where")
-  cat >"$units/$unit" <<UNIT
+    case $what in UUID=*) ;; *) continue ;; esac
+    unit=$(systemd-escape --path --suffix=mount "$where")
+    cat >"$units/$unit" <<UNIT
 [Unit]
 SourcePath=/etc/fstab
 Before=local-fs.target
@@ -24,7 +24,7 @@ Where=$where
 Type=$type
 Options=$options
 UNIT
-  case ,$options, in *,nofail,*) wish=wants ;; *) wish=requires ;; esac
-  mkdir -p "$units/local-fs.target.$wish"
-  ln -sf "../$unit" "$units/local-fs.target.$wish/$unit"
+    case ,$options, in *,nofail,*) wish=wants ;; *) wish=requires ;; esac
+    mkdir -p "$units/local-fs.target.$wish"
+    ln -sf "../$unit" "$units/local-fs.target.$wish/$unit"
 done </etc/fstab

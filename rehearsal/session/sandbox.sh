@@ -12,7 +12,7 @@ trap : INT TERM HUP
 unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '"$@"; exit $?' bash "$@"
 status=$?
 for tree in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
-  [ ! -d "$tree/$cgroup" ] || find "$tree/$cgroup" -depth -type d -exec rmdir {} +
+    [ ! -d "$tree/$cgroup" ] || find "$tree/$cgroup" -depth -type d -exec rmdir {} +
 done
 rm -rf -- "$directory"
 exit "$status"

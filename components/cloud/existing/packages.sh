@@ -8,33 +8,33 @@ set -euo pipefail
 # shellcheck disable=SC1091 # a file of the machine
 . /etc/os-release
 case " $ID ${ID_LIKE-} " in
-*' debian '* | *' ubuntu '*)
-    family=debian
-    os='APACHE_SERVICE=apache2
+    *' debian '* | *' ubuntu '*)
+        family=debian
+        os='APACHE_SERVICE=apache2
 APACHE_CONF=/etc/apache2/conf-enabled'
-    ;;
-*' fedora '* | *' rhel '*)
-    family=el
-    os='APACHE_SERVICE=httpd
+        ;;
+    *' fedora '* | *' rhel '*)
+        family=el
+        os='APACHE_SERVICE=httpd
 APACHE_CONF=/etc/httpd/conf.d'
-    ;;
-*)
-    echo "${PRETTY_NAME-$ID} is of no family that this program knows: Debian and Ubuntu, or Fedora and the EL family." >&2
-    exit 1
-    ;;
+        ;;
+    *)
+        echo "${PRETTY_NAME-$ID} is of no family that this program knows: Debian and Ubuntu, or Fedora and the EL family." >&2
+        exit 1
+        ;;
 esac
 
 # el_name NAME: what the EL family calls a package of Debian's
 el_name() {
     case $1 in
-    apache2) echo httpd ;;
-    glusterfs-client) echo glusterfs-fuse ;;
-    mariadb-client) echo mariadb ;;
-    php) echo php-cli ;;
-    php-curl) echo php-common ;;
-    php-mysql) echo php-mysqlnd ;;
-    php-zip) echo php-pecl-zip ;;
-    *) echo "$1" ;;
+        apache2) echo httpd ;;
+        glusterfs-client) echo glusterfs-fuse ;;
+        mariadb-client) echo mariadb ;;
+        php) echo php-cli ;;
+        php-curl) echo php-common ;;
+        php-mysql) echo php-mysqlnd ;;
+        php-zip) echo php-pecl-zip ;;
+        *) echo "$1" ;;
     esac
 }
 
