@@ -3,23 +3,14 @@
 set -euo pipefail
 
 for peer in $PEERS; do
-    if ! output=$(gluster --mode=script peer probe "$peer" 2>&1); then
-        echo "$peer cannot be made a peer: $output" >&2
-        exit 1
-    fi
+    output=$(gluster --mode=script peer probe "$peer" 2>&1) || fail "$peer cannot become a peer of this node: $output"
 done
 
 connected() {
-    gluster --mode=script --xml peer status | tr -d '\n ' | sed 's/<peer>/\n&/g' |
-        grep -c '<connected>1</connected>.*<stateStr>PeerinCluster</stateStr>' || true
+    local count
+    count=$(gluster --mode=script --xml peer status | tr -d '\n ' | sed 's/<peer>/\n&/g' |
+        grep -c '<connected>1</connected>.*<stateStr>PeerinCluster</stateStr>')
+    [ "$count" -eq "$OTHERS" ]
 }
-
-end=$((SECONDS + 60))
-until [ "$(connected)" -eq "$OTHERS" ]; do
-    if [ "$SECONDS" -ge "$end" ]; then
-        echo "Not all $OTHERS peers are connected to this node:" >&2
-        gluster --mode=script peer status >&2
-        exit 1
-    fi
-    sleep 0.2
-done
+wait_until 60 connected || fail "This node is not connected to $OTHERS peers after 60 s:" \
+    "$(gluster --mode=script peer status 2>&1)"

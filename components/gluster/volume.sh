@@ -1,13 +1,14 @@
 #!/bin/bash
-# Keeps VOLUME: bricks BRICKS in sets of REPLICA, with OPTIONS, lines of a name and a value; started, all bricks online.
-# A brick that comes to the settings is added; one that goes from them is refused, as it may hold the only good copy.
+# Keeps the volume VOLUME started, with the bricks BRICKS in sets of REPLICA, all of them online, and with OPTIONS:
+# lines of a name and a value. A brick that is new in the settings is added. A brick that has gone from the settings is
+# not removed, and the step fails, as that brick may hold the only good copy.
 set -euo pipefail
 
 gluster() {
     command gluster --mode=script "$@"
 }
 
-# gluster's XML on one line, without spaces between the tags
+# flat: gluster's XML from standard input as one line, without spaces between the tags.
 flat() {
     tr '\n' ' ' | sed 's/> *</></g'
 }
@@ -15,9 +16,9 @@ flat() {
 read -ra each <<<"$BRICKS"
 read -ra kind <<<"$REPLICA"
 
-# where there is none, it says so on standard error
+# without any volume, the list is a message on standard error
 if ! gluster volume list 2>/dev/null | grep -qxF "$VOLUME"; then
-    # without `force`, gluster refuses bricks that belong or belonged to a volume, on every node
+    # without `force`, every node refuses a brick that belongs or belonged to a volume
     gluster volume create "$VOLUME" "${kind[@]}" transport tcp "${each[@]}" >/dev/null
 fi
 
@@ -25,14 +26,11 @@ info=$(gluster --xml volume info "$VOLUME" | flat)
 present=$(grep -o '<brick uuid="[^"]*">[^<]*' <<<"$info" | sed 's/.*>//' | sort)
 wanted=$(printf '%s\n' "${each[@]}" | sort)
 gone=$(comm -23 <(echo "$present") <(echo "$wanted") | xargs)
-if [ -n "$gone" ]; then
-    echo "Volume $VOLUME has bricks that the settings do not name: $gone" >&2
-    echo "Nothing was changed. Replace or remove a brick by hand, when nothing is left to heal; see gluster(8)." >&2
-    exit 1
-fi
+[ -z "$gone" ] || fail "Volume $VOLUME has bricks that the settings do not name: $gone" \
+    "Nothing was changed. Replace or remove a brick by hand when nothing is left to heal; see gluster(8)."
 mapfile -t new < <(comm -13 <(echo "$present") <(echo "$wanted"))
 if [ "${#new[@]}" -gt 0 ]; then
-    # the others fill it, which is not waited for: it serves as soon as it is online
+    # not waited for: the others fill it, and it serves as soon as it is online
     gluster volume add-brick "$VOLUME" "${kind[@]}" "${new[@]}" >/dev/null
 fi
 
@@ -54,17 +52,11 @@ case $info in
 esac
 
 paths=$(printf '%s|' "${each[@]#*:}")
-online() {
-    gluster --xml volume status "$VOLUME" | flat | sed 's/<node>/\n&/g' |
-        grep -cE "<path>(${paths%|})</path>.*<status>1</status>" || true
+all_online() {
+    local count
+    count=$(gluster --xml volume status "$VOLUME" | flat | sed 's/<node>/\n&/g' |
+        grep -cE "<path>(${paths%|})</path>.*<status>1</status>")
+    [ "$count" -eq "${#each[@]}" ]
 }
-
-end=$((SECONDS + 90))
-until [ "$(online)" -eq "${#each[@]}" ]; do
-    if [ "$SECONDS" -ge "$end" ]; then
-        echo "Not all ${#each[@]} bricks of $VOLUME are online:" >&2
-        gluster volume status "$VOLUME" >&2
-        exit 1
-    fi
-    sleep 0.2
-done
+wait_until 90 all_online || fail "Not all ${#each[@]} bricks of $VOLUME are online after 90 s:" \
+    "$(gluster volume status "$VOLUME" 2>&1)"

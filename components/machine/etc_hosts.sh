@@ -1,23 +1,14 @@
 #!/bin/bash
-# Keeps one block of /etc/hosts: HOSTS, lines of an address and a name.
+# Keeps one block in /etc/hosts. HOSTS: its lines, each an address and a name.
 set -euo pipefail
 
 begin='# begin ha-wordpress'
 end='# end ha-wordpress'
-
-next=$(mktemp /etc/hosts.XXXXXX)
-trap 'rm -f "$next"' EXIT
-sed "/^$begin\$/,/^$end\$/d" /etc/hosts >"$next"
-printf '%s\n' "$begin" "$HOSTS" "$end" >>"$next"
-if ! cmp -s "$next" /etc/hosts; then
-    chmod 644 "$next"
-    mv "$next" /etc/hosts
-fi
+others=$(sed "/^$begin\$/,/^$end\$/d" /etc/hosts)
+write_if_changed /etc/hosts 644 "$(printf '%s\n' "$others" "$begin" "$HOSTS" "$end")"$'\n'
 
 while read -r address name; do
     found=$(getent ahostsv4 "$name" | awk 'NR == 1 { print $1 }')
-    if [ "$found" != "$address" ]; then
-        echo "$name is ${found:-unknown} on this machine, not $address: something else in /etc/hosts names it" >&2
-        exit 1
-    fi
+    [ "$found" = "$address" ] || fail "$name is ${found:-unknown} on this machine, not $address." \
+        "Remove the other line that names it from /etc/hosts, above '$begin', and run this again."
 done <<<"$HOSTS"

@@ -11,6 +11,9 @@ import pulumi
 from pulumi_command import remote
 
 HERE = Path(__file__).parent
+PRELUDE = HERE / "prelude.sh"
+"""Functions that every step may call; its text comes before that of the step's script."""
+
 END = "END_OF_STEP"
 """Line that ends a script in the command's text."""
 
@@ -139,8 +142,12 @@ class RemoteHost:
 
 
 def command_text(script: Path, params: Mapping[str, str], timeout: int) -> str:
-    """The command that runs a script as root, as previews show it. `timeout`: seconds."""
-    text = script.read_text()
+    """The command that runs the prelude and a script as root, readable in a preview.
+
+    `params`: environment variables. `timeout`: seconds until it is killed. Raises `ValueError` for a script with the
+    line `END_OF_STEP`.
+    """
+    text = PRELUDE.read_text() + script.read_text()
     if END in text.splitlines():
         raise ValueError(f"{script} has a line {END}, which would end it early")
     given = "".join(f" {name}={shlex.quote(value)}" for name, value in params.items())

@@ -1,33 +1,32 @@
 #!/bin/bash
 # Makes TARGET, a directory on a mounted volume, equal to the directory SOURCE, with owners, modes, times, links and
-# extended attributes. Prints what differs afterwards, compared by checksum, a path a line: what changed meanwhile.
-# CHECK, where it is set, even to nothing: of the files that an earlier run has copied, only these paths, one a line,
-# are compared by checksum, and the others by size and time.
-# It goes on where it was interrupted, and refuses a TARGET with files that it did not bring. What was changed on the
-# volume in between is not lost: files newer by 2 s or more stay and are printed, others are kept in
+# extended attributes. Then compares both by checksum, and prints the paths that differ, one a line: those that changed
+# meanwhile. If CHECK is set, even to nothing: of the files that an earlier run has copied, only these paths, one a
+# line, are compared by checksum, and the others by size and time.
+# It resumes a copy that was interrupted, and refuses a TARGET with files that it did not copy there. What was changed
+# on the volume in between is not lost: files newer by 2 s or more stay and are printed, others are kept in
 # .ha-wordpress/replaced.
 set -euo pipefail
 
-fail() {
-    echo "$1" >&2
-    exit 1
-}
-
-[ -d "$SOURCE" ] && [ ! -L "$SOURCE" ] || fail "$SOURCE is not a directory of this machine."
-[[ $TARGET/ != "$SOURCE"/* ]] || fail "$TARGET is inside of $SOURCE itself."
+[ -d "$SOURCE" ] && [ ! -L "$SOURCE" ] ||
+    fail "$SOURCE is not a directory of this machine. Correct the setting."
+[[ $TARGET/ != "$SOURCE"/* ]] ||
+    fail "$TARGET is inside of $SOURCE itself. Choose a directory outside of it."
 [ "$(findmnt --noheadings --output FSTYPE --target "$TARGET")" = fuse.glusterfs ] ||
-    fail "$TARGET is not on a GlusterFS volume."
+    fail "$TARGET is not on a GlusterFS volume. Mount one there, and run this again."
 
 state=$TARGET/.ha-wordpress
 origin="moved from $(hostname):$SOURCE"
 if [ "$(cat "$state/copying" 2>/dev/null || true)" != "$origin" ]; then
     found=$(find "$TARGET" -mindepth 1 -path "$state" -prune -o -print -quit)
-    [ -z "$found" ] || fail "The volume holds files that $SOURCE did not bring, such as $found. Nothing was changed."
+    [ -z "$found" ] ||
+        fail "The volume holds files that did not come from $SOURCE, such as $found. Nothing was changed." \
+            "Move them elsewhere, or choose another directory."
     mkdir -p "$state"
     echo "$origin" >"$state/copying"
 fi
 
-# Labels of SELinux and attributes of a brick are a machine's own. 24: a file went away before its turn.
+# Labels of SELinux and attributes of a brick belong to one machine. Status 24: a file vanished before it was copied.
 # -1 compares times by the nanosecond. By default rsync compares the seconds only, and takes a file for unchanged that
 # was written again within one second to the same size (rsync(1), --modify-window; since 3.1.3). GlusterFS keeps the
 # nanoseconds; on a TARGET that rounds them, every file would be printed.
@@ -39,10 +38,11 @@ tree() {
 # with that window, --update leaves a file on the volume only if it is newer by 2 s (generator.c of rsync 3.2.7)
 copy() {
     tree --update --partial-dir="$state/partial" --backup --backup-dir=.ha-wordpress/replaced "$@" ||
-        fail "$SOURCE was not copied. Where an operation is not supported: a volume takes access control lists only when
-it is mounted with acl, and file capabilities never; setfacl --remove-all and setcap -r take them off."
+        fail "$SOURCE was not copied. Correct the cause, and run this again: it resumes." \
+            "If an operation is not supported: a volume takes access control lists only when it is mounted with acl," \
+            "and file capabilities never; setfacl --remove-all and setcap -r take them off."
 }
-# a line is what differs (rsync(1), --itemize-changes), and the path
+# differing [OPTION...]: prints the paths that differ; rsync(1) prints the kind of each difference first.
 differing() {
     tree --dry-run --out-format='%i %n' "$@" | sed -E 's/^[^ ]+ +//'
 }

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Runs WordPress's timed work on this machine, by the systemd units SERVICE and TIMER.
+# Runs WordPress's scheduled tasks on this machine. SERVICE and TIMER: texts of the systemd units.
 set -euo pipefail
 
-printf '%s' "$SERVICE" >/etc/systemd/system/wordpress-cron.service
-printf '%s' "$TIMER" >/etc/systemd/system/wordpress-cron.timer
+write_if_changed /etc/systemd/system/wordpress-cron.service 644 "$SERVICE"
+write_if_changed /etc/systemd/system/wordpress-cron.timer 644 "$TIMER"
 systemctl daemon-reload
 systemctl enable --quiet --now wordpress-cron.timer
 systemctl is-active --quiet wordpress-cron.timer

@@ -385,7 +385,7 @@ def test_the_second_server_waits_for_the_first_ones_files(servers: Mapping[str, 
 
 
 PRECONDITIONS = {
-    "mkdir /var/www.orig": "/var/www.orig is there already",
+    "mkdir /var/www.orig": "/var/www.orig exists already",
     "systemctl stop apache2": "Apache does not answer at http://127.0.0.1/",
     "mkdir /srv/www; mount --bind /srv/www /var/www": "/var/www is a file system of its own",
     "gluster --mode=script volume stop var-www": "cannot be mounted. Nothing was changed",

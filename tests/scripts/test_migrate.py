@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from components.machine.remote import command_text
+from components.machine.remote import PRELUDE, command_text
 from tests.scripts import params
 from tests.scripts.node import COMPONENTS, Node
 
@@ -81,7 +81,7 @@ def listing(node: Node, tree: str) -> str:
 def copy(node: Node, *check: str) -> str:
     """Run copy.sh, with `CHECK=` by size and time; returns the paths that it prints."""
     environment = (f"SOURCE={SOURCE}", f"TARGET={TARGET}", *check)
-    return node.run("env", *environment, "bash", "-c", MIGRATE["COPY"])
+    return node.run("env", *environment, "bash", "-c", PRELUDE.read_text() + MIGRATE["COPY"])
 
 
 def aside(node: Node) -> list[str]:
@@ -136,7 +136,7 @@ def test_a_site_that_is_there_is_not_overwritten(node: Node) -> None:
     node.run("bash", "-c", f"mkdir {TARGET}; echo theirs >{TARGET}/index.php")
     before = told_files(node)
     output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
-    assert f"The volume holds files that {SOURCE} did not bring, such as {TARGET}/index.php" in output
+    assert f"The volume holds files that did not come from {SOURCE}, such as {TARGET}/index.php" in output
     assert told_files(node) == before
     node.run("test", "-d", SOURCE)
 

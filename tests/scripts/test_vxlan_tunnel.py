@@ -117,6 +117,6 @@ def test_a_link_that_somebody_took_down_stands_again(linked: Mapping[str, Node])
 
 def test_a_link_that_cannot_stand_says_why(linked: Mapping[str, Node]) -> None:
     output = linked["link3"].refuses(STEP, given("link3", linked, "link1") | {"ADDRESS": "198.19.0.300"})
-    assert "The link between the balancers does not stand:" in output
+    assert "The tunnel between the balancers is not up on this machine:" in output
     assert "198.19.0.300" in output
     linked["link3"].step(STEP, given("link3", linked, "link1", "link2"))

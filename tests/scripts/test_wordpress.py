@@ -217,7 +217,7 @@ def test_code_comes_from_an_archive_with_the_right_sum(node: Node) -> None:
     root = directory(node, "/srv/archive")
     source = f"file://{TARBALL}"
     output = node.refuses("wordpress/code.sh", params.code(root, archive=(source, "0" * 64)))
-    assert f"What {source} gives has not the sum {'0' * 64}" in output
+    assert f"The archive at {source} does not have the checksum {'0' * 64}" in output
     assert node.run("find", root, "-mindepth", "1") == ""
     given = params.code(root, archive=(source, sum_of(node, TARBALL)))
     node.step("wordpress/code.sh", given)

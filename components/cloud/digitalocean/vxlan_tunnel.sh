@@ -1,20 +1,19 @@
 #!/bin/bash
-# A link between the balancers alone, "balancers": VXLAN over UDP from LOCAL, this node's private address, to REMOTES,
-# the others', with ADDRESS of a /16 on it. It comes back at every boot, before keepalived, whose VRRP goes through it.
+# A VXLAN tunnel between the balancers: the interface "balancers" with ADDRESS, of a /16. It goes over UDP from LOCAL,
+# this node's private address, to REMOTES, those of the other balancers. It comes back at every boot, before keepalived,
+# which sends VRRP through it.
 set -euo pipefail
 
 unit=balancer-link.service
 file=/etc/systemd/system/$unit
 IFS=. read -ra part <<<"$LOCAL"
-# the same at every boot: the others would go on speaking to the old one for as long as they remember it
+# the same at every boot: the others would send to an old one until they forget it
 hardware=$(printf '02:00:%02x:%02x:%02x:%02x' "${part[@]}")
 flood=()
 for remote in $REMOTES; do
     flood+=("ExecStart=bridge fdb append 00:00:00:00:00:00 dev balancers dst $remote")
 done
-wanted=$(
-    cat <<UNIT
-[Unit]
+write_if_changed "$file" 644 "[Unit]
 Description=Link between the balancers
 Before=keepalived.service
 
@@ -30,22 +29,16 @@ ExecStop=ip link delete balancers
 
 [Install]
 WantedBy=multi-user.target
-UNIT
-)
+" restart
 
-stands() {
+is_up() {
     [ -n "$(ip -oneline -4 address show dev balancers to "$ADDRESS/32" up 2>/dev/null)" ]
 }
 
-if [ "$wanted" != "$(cat "$file" 2>/dev/null)" ]; then
-    printf '%s\n' "$wanted" >"$file"
+if [ -n "${restart-}" ]; then
     systemctl daemon-reload
-    systemctl enable --quiet "$unit"
     systemctl restart "$unit" || true
 fi
-stands || systemctl restart "$unit" || true
-stands || {
-    echo "The link between the balancers does not stand:" >&2
-    journalctl --no-pager --lines=10 --unit="$unit" >&2
-    exit 1
-}
+enable_units "$unit"
+is_up || systemctl restart "$unit" || true
+is_up || fail_with_journal "The tunnel between the balancers is not up on this machine:" "$unit"

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Installs PACKAGES, Debian's names, by the machine's own package manager, and writes FILES: texts with a line
-# `==> path` before each. Writes down in os.env what the other steps have to know about this family of systems.
+# Installs PACKAGES, Debian's names, by the machine's own package manager, and writes FILES: texts, each after a line
+# `==> path`. Writes os.env, which the other steps read about this family of systems.
 set -euo pipefail
 
-# ---- the families: all that differs between them is here ----
+# ---- the families of systems, and all that differs between them ----
 
 # shellcheck disable=SC1091 # a file of the machine
 . /etc/os-release
@@ -19,12 +19,11 @@ APACHE_CONF=/etc/apache2/conf-enabled'
 APACHE_CONF=/etc/httpd/conf.d'
         ;;
     *)
-        echo "${PRETTY_NAME-$ID} is of no family that this program knows: Debian and Ubuntu, or Fedora and the EL family." >&2
-        exit 1
+        fail "${PRETTY_NAME-$ID} is of no family that this program knows: use Debian, Ubuntu, Fedora or EL."
         ;;
 esac
 
-# el_name NAME: what the EL family calls a package of Debian's
+# el_name NAME: prints the EL family's name of a Debian package.
 el_name() {
     case $1 in
         apache2) echo httpd ;;
@@ -38,7 +37,7 @@ el_name() {
     esac
 }
 
-# missing_FAMILY NAME...: those that are not installed, in the family's own names
+# missing_FAMILY NAME...: prints those that are not installed, in the family's own names.
 missing_debian() {
     comm -23 <(printf '%s\n' "$@" | sort -u) \
         <(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
@@ -52,19 +51,19 @@ missing_el() {
     done
 }
 
-# install_FAMILY NAME...: configuration that somebody changed is kept, nothing is asked, and no service is restarted
+# install_FAMILY NAME...: installs without a question; keeps changed configuration, and restarts no service.
 install_debian() {
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-    # no new service runs before its own step has configured it: deb-systemd-invoke(1p) asks this file
+    # no new service starts before its own step has configured it: deb-systemd-invoke(1p) runs this file
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\n# of ha-wordpress, while it installs\nexit 101\n' >"$policy"
         chmod 755 "$policy"
     fi
-    # apt waits for dpkg's lock by itself, for that of its lists it does not
+    # apt waits for dpkg's lock by itself, but not for the lock of its lists
     until apt-get update --quiet=2; do
         [ "$SECONDS" -lt "$lock_limit" ] || return 1
-        grep -q 'Could not get lock' "$output" || return 1
-        : >"$output"
+        grep -q 'Could not get lock' "$log" || return 1
+        : >"$log"
         sleep 1
     done
     apt-get install --quiet=2 --no-install-recommends --option DPkg::Lock::Timeout="$lock_limit" \
@@ -78,52 +77,40 @@ install_el() {
     return 1
 }
 
-# ---- the same for all ----
+# ---- what is the same in all of them ----
 
 lock_limit=300
 policy=/usr/sbin/policy-rc.d
-output=$(mktemp)
+log=$(mktemp)
 files=$(mktemp --directory)
-tidy() {
-    rm -rf "$output" "$files"
+clean_up() {
+    rm -rf "$log" "$files"
     ! grep -qs '^# of ha-wordpress' "$policy" || rm "$policy"
 }
-trap tidy EXIT
+trap clean_up EXIT
 trap 'exit 143' HUP INT TERM
 
 # shellcheck disable=SC2153 # a parameter
 read -ra packages <<<"$PACKAGES"
 mapfile -t missing < <([ "${#packages[@]}" -eq 0 ] || "missing_$family" "${packages[@]}")
 
-# put TEXT-FILE PATH: only where it differs
-put() {
-    if ! cmp -s "$1" "$2"; then
-        mkdir -p "$(dirname "$2")"
-        install --mode 644 "$1" "$2.new"
-        mv "$2.new" "$2"
-    fi
-}
-printf '%s\n' "$os" >"$files/os.env"
-put "$files/os.env" /etc/ha-wordpress/os.env
+write_if_changed /etc/ha-wordpress/os.env 644 "$os"$'\n'
 # before the packages, as cloud-init does
 if [ -n "$FILES" ]; then
     awk -v to="$files" '/^==> / { print > (to "/paths"); n++; next } { print > (to "/" n) }' <<<"${FILES%$'\n'}"
     n=0
     while read -r _ path; do
         n=$((n + 1))
-        # the settings of a package manager that this machine has not
-        [[ $family != debian && $path = /etc/apt/* ]] || put "$files/$n" "$path"
+        text=$(cat "$files/$n")
+        # not the settings of apt where there is none
+        [[ $family != debian && $path = /etc/apt/* ]] || write_if_changed "$path" 644 "$text"$'\n'
     done <"$files/paths"
 fi
 
 [ "${#missing[@]}" -gt 0 ] || exit 0
-if ! "install_$family" "${missing[@]}" >"$output" 2>&1; then
-    echo "These packages could not be installed: ${missing[*]}" >&2
-    tail -n 20 "$output" >&2
-    exit 1
-fi
+"install_$family" "${missing[@]}" >"$log" 2>&1 ||
+    fail "These packages could not be installed: ${missing[*]}" "$(tail -n 20 "$log")"
 mapfile -t missing < <("missing_$family" "${packages[@]}")
-if [ "${#missing[@]}" -gt 0 ]; then
-    echo "The package manager is content, but these packages are not installed: ${missing[*]}" >&2
-    exit 1
-fi
+[ "${#missing[@]}" -eq 0 ] ||
+    fail "The package manager reports no error, but these packages are not installed: ${missing[*]}" \
+        "$(tail -n 20 "$log")"

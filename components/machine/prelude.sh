@@ -1,0 +1,119 @@
+#!/bin/bash
+# Functions for the steps: remote.py puts this text in front of every step's script. It does nothing by itself, and
+# leaves standard input, which carries a step's secrets, to the script.
+set -euo pipefail
+
+# what write_if_changed has replaced so far: path, mode and content of each file; no mode for a file that is new
+replaced=()
+
+# fail LINE...: prints the lines on standard error and ends the step as failed.
+fail() {
+    printf '%s\n' "$@" >&2
+    exit 1
+}
+
+# fail_with_journal MESSAGE UNIT...: fails with the message and the last 20 lines that the units have logged.
+fail_with_journal() {
+    local message=$1
+    shift
+    fail "$message" "$(journalctl --no-pager --lines=20 "${@/#/--unit=}" 2>&1)"
+}
+
+# wait_until SECONDS COMMAND...: repeats the command until it succeeds; returns 1 if it does not in that time.
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.2
+    done
+}
+
+# remember FILE: keeps the file's content and mode for run_or_undo.
+remember() {
+    if [ -e "$1" ]; then
+        local mode content
+        mode=$(stat --format=%a "$1")
+        # the full stop protects newlines at the end, which $() would cut off
+        content=$(cat "$1" && echo .)
+        replaced+=("$1" "$mode" "$content")
+    else
+        replaced+=("$1" "" "")
+    fi
+}
+
+# write_if_changed FILE MODE TEXT [VARIABLE]: writes the text unless the file holds it; sets VARIABLE to yes if it
+# wrote.
+write_if_changed() {
+    if printf '%s' "$3" | cmp -s - "$1"; then
+        return
+    fi
+    remember "$1"
+    mkdir -p "$(dirname "$1")"
+    printf '%s' "$3" | install --mode="$2" /dev/stdin "$1.new"
+    mv "$1.new" "$1"
+    [ -z "${4-}" ] || printf -v "$4" yes
+}
+
+# run_or_undo COMMAND...: runs a check of what this step wrote. If it fails, puts the files back, so that a service that
+# starts again later does not read what was refused, and fails with the command's output.
+run_or_undo() {
+    local output
+    if output=$("$@" 2>&1); then
+        return
+    fi
+    set -- "${replaced[@]}"
+    while [ $# -gt 0 ]; do
+        if [ -n "$2" ]; then
+            printf '%s' "${3%.}" | install --mode="$2" /dev/stdin "$1"
+        else
+            rm -f "$1"
+        fi
+        shift 3
+    done
+    fail "$output"
+}
+
+# enable_units UNIT...: enables each unit that is not enabled; it asks first, as enabling a service takes a second or
+# two on a system with SysV scripts.
+enable_units() {
+    local unit
+    for unit; do
+        systemctl is-enabled --quiet "$unit" || systemctl enable --quiet "$unit"
+    done
+}
+
+# set_fstab_line MOUNTPOINT LINE: makes LINE the only one for MOUNTPOINT in /etc/fstab, and MOUNTPOINT a directory in
+# which nothing can be written while nothing is mounted there.
+set_fstab_line() {
+    if grep -qxF "$2" /etc/fstab; then
+        return
+    fi
+    # before the line is written, as systemd may mount from then on
+    mkdir -p "$1"
+    mountpoint --quiet "$1" || chattr +i "$1"
+    # apart from the write, which would otherwise go on after an error of awk
+    local others
+    others=$(awk -v mount="$1" '$2 != mount' /etc/fstab)
+    write_if_changed /etc/fstab 644 "$others"$'\n'"$2"$'\n'
+}
+
+# is_glusterfs_mount PATH: whether a GlusterFS volume is mounted at PATH.
+is_glusterfs_mount() {
+    [ "$(findmnt --noheadings --output FSTYPE --mountpoint "$1")" = fuse.glusterfs ]
+}
+
+# as_www_data COMMAND...: runs the command as the web server's user.
+as_www_data() {
+    setpriv --reuid www-data --regid www-data --clear-groups "$@"
+}
+
+# http_status URL: prints the status of the answer, 000 where there is none within 5 s.
+http_status() {
+    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 "$1" || true
+}
+
+# run_script TEXT: runs another script in a shell of its own, which has the functions of this one.
+run_script() {
+    bash -c "$(declare -f)"$'\n'"$1"
+}
