@@ -1,11 +1,11 @@
 #!/bin/sh
-# POSIX. changed-stacks.sh BASE PATH...: prints as a JSON list the stacks that differ from the commit BASE: all of them
-# when something under a PATH has changed, else those whose own settings have.
+# POSIX. changed-stacks.sh BASE PATH...: prints as a JSON list the stacks that have changed since the commit BASE: all
+# of them if anything under a PATH has changed, otherwise those whose own settings have.
 set -eu
 base=$1
 shift
 git rev-parse --quiet --verify "$base^{commit}" >/dev/null || {
-    echo "there is no commit $base: fetch one more than the head" >&2
+    echo "the commit $base is not in this clone: fetch more of the history (fetch-depth)" >&2
     exit 1
 }
 if git diff --quiet "$base" HEAD -- "$@"; then

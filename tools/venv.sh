@@ -9,9 +9,10 @@ stop() {
     exit 1
 }
 
-command -v "$python" >/dev/null || stop "$python is missing: install Python 3.11 or later, or name one: make PYTHON=python3.12 …"
+command -v "$python" >/dev/null ||
+    stop "$python is missing: install Python 3.11 or later, or name another one: make PYTHON=python3.12 ..."
 
-# Debian keeps ensurepip, which venv needs, in a package of its own.
+# venv needs ensurepip, which Debian ships in a package of its own
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     [ "$(id -u)" -eq 0 ] || stop "$python cannot make virtual environments: run 'apt-get install python3-venv' as root"
     export DEBIAN_FRONTEND=noninteractive
@@ -19,7 +20,7 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     timeout 300 apt-get install -qq --no-install-recommends python3-venv >/dev/null
 fi
 
-# With a terminal pip shows its own progress.
+# on a terminal pip shows its progress
 quiet=
 [ -t 2 ] || quiet=--quiet
 

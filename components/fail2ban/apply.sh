@@ -1,8 +1,9 @@
 #!/bin/bash
-# Makes this machine refuse the addresses that are banned by the facts it knows, and no others: in a table of the packet
-# filter, for whoever connects to this machine itself; and as files, which nginx and Varnish look for, for visitors that
-# a balancer connects for. Tells fail2ban of unbans from elsewhere, as it would not ban an address that it takes for
-# banned. Does nothing while nothing has changed; sets right every minute what somebody else may have flushed.
+# Makes this machine refuse the addresses that its facts ban, and no others: by a table of the packet filter, for
+# clients that connect to this machine itself; and by files, which nginx and Varnish look for, for visitors who come
+# through a balancer. Passes unbans from other nodes on to fail2ban, which would not ban an address again that it counts
+# as banned. Does nothing while nothing has changed, but applies all anew every minute, in case another program has
+# flushed it.
 set -euo pipefail
 export LC_ALL=C
 known=/var/lib/ha-wordpress/bans
@@ -14,7 +15,7 @@ due=0 seen=
 
 now=$EPOCHSECONDS
 facts=$(find "$known" -type f -printf '%f\n' | awk -v now="$now" -f /usr/local/lib/ha-wordpress/bans-live.awk)
-# address and seconds left
+# lines of an address and the seconds that are left of its ban
 bans=$(awk -F, -v now="$now" '$1 == "banned" && $3 > end[$2] { end[$2] = $3 }
     END { for (address in end) print address, end[address] - now }' <<<"$facts")
 
@@ -32,7 +33,7 @@ add rule inet ha-wordpress input ip6 saddr @banned6 drop
 $(awk 'NF { print "add element inet ha-wordpress banned" ($1 ~ /:/ ? 6 : 4), "{", $1, "timeout", $2 "s }" }' <<<"$bans")
 RULES
 
-# an IPv4 address also as one of IPv6 that stands for it
+# each IPv4 address also in its IPv4-mapped IPv6 form
 has=$(find "$run/banned" -type f -printf '%f\n' | sort)
 wanted=$(awk 'NF { print $1; if ($1 !~ /:/) print "::ffff:" $1 }' <<<"$bans" | sort)
 cd "$run/banned"
@@ -41,13 +42,13 @@ comm -13 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty touch --
 
 unbanned=$(awk -F, '{ last[$2] = $1 } END { for (address in last) if (last[address] == "unbanned") print address }' \
     <<<"$facts" | sort)
-told=$(cat "$run/told" 2>/dev/null || true)
-if [ "$unbanned" != "$told" ]; then
-    # each once: by now fail2ban may have banned it again, and that fact comes after those that were read here
-    new=$(comm -23 <(echo "$unbanned") <(echo "$told"))
+passed_on=$(cat "$run/passed-on" 2>/dev/null || true)
+if [ "$unbanned" != "$passed_on" ]; then
+    # each unban once: fail2ban may have banned the address again by now, in a fact later than those read here
+    new=$(comm -23 <(echo "$unbanned") <(echo "$passed_on"))
     # shellcheck disable=SC2086 # a list of words
     [ -z "$new" ] || timeout 10 fail2ban-client unban $new >/dev/null 2>&1 || exit 0
-    echo "$unbanned" >"$run/told"
+    echo "$unbanned" >"$run/passed-on"
 fi
 
 due=$(awk -F, -v due="$((now + 60))" '$1 == "banned" && $3 < due { due = $3 } END { print due }' <<<"$facts")

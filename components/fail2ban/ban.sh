@@ -1,7 +1,7 @@
 #!/bin/bash
-# ban ADDRESS START SECONDS: bans an address on every node until SECONDS after START; given by fail2ban (action.conf).
-# The hit at START was counted on several nodes: they all state the same fact, which the volume then holds once. What is
-# banned after an unban is decided after it, whenever the hits were.
+# ban ADDRESS START SECONDS: bans an address on every node until SECONDS after START. Fail2ban runs it (action.conf).
+# Several nodes count the hit at START: they all record the same fact, which the volume then holds once. A ban that is
+# recorded after an unban counts as decided after it, whenever the hits were.
 set -euo pipefail
 shopt -s nullglob
 export LC_ALL=C

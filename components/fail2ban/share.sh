@@ -1,9 +1,9 @@
 #!/bin/bash
-# Makes the facts that this machine knows and those in SHARED, a directory of the volume that every node has, the same:
-# all that either holds, as far as it still says something (live.awk). So a node that was away learns what it missed,
-# whichever way the others went meanwhile, and while the volume is away each goes on with what it knows. Files on the
-# volume, as that is what the nodes agree by already: no service of our own, no port, nobody to elect.
-# Looks at no more than two directories' times while nothing has changed.
+# Exchanges facts about bans between this machine and SHARED, a directory of the volume that every node mounts:
+# afterwards both hold all facts of either that are still live (live.awk). So a node that was away gets the facts that
+# it missed, and while the volume is away each node works with the facts that it has. Files on the volume need no
+# service of their own, no port and no election: the volume already keeps the nodes consistent.
+# While nothing has changed it reads no more than the times of two directories.
 set -euo pipefail
 export LC_ALL=C
 known=/var/lib/ha-wordpress/bans
@@ -19,15 +19,17 @@ theirs=$(volume stat --format='%U %a %y' "$shared") ||
 due=0 seen=
 [ ! -e "$run/shared" ] || read -r due seen <"$run/shared"
 [ "$seen" != "$mine $theirs" ] || [ "$EPOCHSECONDS" -ge "$due" ] || exit 0
-# whoever else could write there could ban anybody
-[[ "$theirs" =~ ^(root 700 |away$) ]] || echo "$shared is not root's alone ($theirs): bans are not shared." >&2
+# another user who could write there could ban any address
+[[ "$theirs" =~ ^(root 700 |away$) ]] ||
+    echo "$shared is not root's alone ($theirs): bans are not shared. Make it root's, mode 700." >&2
 
 names() {
     volume find "$1" -type f -printf '%f\n' | sort
 }
-# become DIRECTORY HAS: from the facts that a directory has to those that are live; several at a time, as the volume
-# takes its time for each. None goes before what outlasts it has come: to a reader in between, nobody would be banned.
-become() {
+# replace_facts DIRECTORY PRESENT: makes the live facts the only ones in a directory that holds the facts PRESENT;
+# several at a time, as each takes a while on the volume. New facts come before old ones go, as a reader in between
+# would otherwise find that an address is not banned.
+replace_facts() {
     local each=(xargs --no-run-if-empty --max-procs=8 --max-args=20 timeout --signal=KILL 20)
     comm -13 <(echo "$2") <(echo "$live") | (cd "$1" && "${each[@]}" touch --)
     comm -23 <(echo "$2") <(echo "$live") | (cd "$1" && "${each[@]}" rm -f --)
@@ -37,11 +39,11 @@ there=
 [[ "$theirs" != "root 700 "* ]] || there=$(names "$shared")
 live=$(printf '%s\n' "$here" "$there" | awk -v now="$EPOCHSECONDS" -f /usr/local/lib/ha-wordpress/bans-live.awk | sort)
 if [ "$here" != "$live" ]; then
-    become "$known" "$here"
+    replace_facts "$known" "$here"
     systemctl start --no-block bans-apply.service
 fi
-[[ "$theirs" != "root 700 "* ]] || [ "$there" = "$live" ] || become "$shared" "$there"
+[[ "$theirs" != "root 700 "* ]] || [ "$there" = "$live" ] || replace_facts "$shared" "$there"
 
-# what was seen before the facts were read; with what has changed since, once more
+# the times from before the facts were read: a change since then makes the next run read them again
 due=$(awk -F, -v due="$((EPOCHSECONDS + 60))" 'NF && $3 < due { due = $3 } END { print due }' <<<"$live")
 echo "$due $mine $theirs" >"$run/shared"

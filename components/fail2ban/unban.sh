@@ -1,6 +1,6 @@
 #!/bin/bash
-# unban ADDRESS: lets a banned address go, on this node at once and on the site's other nodes within seconds. It may be
-# banned again by what it does next; one that never may stands among the settings.
+# unban ADDRESS: ends the ban of an address, on this node at once and on the site's other nodes within seconds. Its next
+# hits may ban it again; the settings name the addresses that are never banned.
 set -euo pipefail
 export LC_ALL=C
 known=/var/lib/ha-wordpress/bans
@@ -10,7 +10,7 @@ if [ $# -ne 1 ]; then
     echo "usage: unban ADDRESS" >&2
     exit 2
 fi
-# as fail2ban writes it
+# in the form that fail2ban uses
 if ! address=$(python3 -c 'import ipaddress, sys; print(ipaddress.ip_address(sys.argv[1]))' "$1" 2>/dev/null); then
     echo "$1 is not an address; write one such as 203.0.113.9 or 2001:db8::9" >&2
     exit 2
@@ -18,7 +18,7 @@ fi
 fact="unbanned,$address,$((EPOCHSECONDS + longest)),${EPOCHREALTIME/./}"
 : >"$known/$fact"
 end=$((SECONDS + 10))
-# again where it was under way already, and might have missed the fact
+# more than once: a run that was under way already may have missed the fact
 until timeout 10 systemctl start bans-apply.service && [ ! -e "/run/ha-wordpress/banned/$address" ]; do
     if [ "$SECONDS" -ge "$end" ]; then
         echo "$address is still banned here; see: journalctl --unit bans-apply" >&2
@@ -30,5 +30,5 @@ timeout 10 systemctl start bans-share.service || true
 if timeout --signal=KILL 3 test -e "$shared/$fact"; then
     echo "$address is not banned any more; the other nodes follow within 5 seconds."
 else
-    echo "$address is not banned on this node any more. The volume cannot be written: the others follow when it can."
+    echo "$address is not banned on this node any more. The volume cannot be written: other nodes follow once it can."
 fi

@@ -1,9 +1,10 @@
 #!/bin/bash
-# Removes the sessions that nobody has used for their lifetime.
+# Removes the sessions that have not been used for their lifetime.
 set -euo pipefail
 
-# Every server comes here every half an hour, so that it is done whichever of them are there. The lock is held for the
-# whole volume by one of them, and falls when that one is lost; the file's time tells the next that it was done.
+# Every server runs this every half an hour, so that it does not depend on any one of them. One server at a time holds
+# the lock, for the whole volume; the volume releases it when that server is lost. The file's time shows when it last
+# ran.
 exec 9>>@SESSIONS@/collected
 flock --nonblock 9 || exit 0
 [ ! -s @SESSIONS@/collected ] || [ -n "$(find @SESSIONS@/collected -mmin +20)" ] || exit 0

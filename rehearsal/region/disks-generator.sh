@@ -1,7 +1,7 @@
 #!/bin/sh
-# A systemd generator (systemd.generator(7)) for a machine of the rehearsal. In a container systemd leaves the
-# disks of fstab alone and no udev names them; a rented machine has both, so this does what they would:
-# the names under /dev/disk, and a mount unit for each fstab line that mounts a disk by UUID.
+# POSIX. A systemd generator (systemd.generator(7)) for a machine of the rehearsal. In a container systemd ignores the
+# disks in fstab and udev does not name them; a rented machine has both. So this makes the names under /dev/disk, and a
+# mount unit for each fstab line that mounts a disk by UUID.
 set -eu
 units=$1
 mkdir -p /dev/disk/by-id /dev/disk/by-uuid

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs a region in namespaces of its own and, however it ends, removes what the kernel does not remove by itself:
-# the empty control groups and the scratch directory.
-# Usage: sandbox.sh DIRECTORY CGROUP COMMAND...   (standard input is the pipe that holds the region up)
+# POSIX. sandbox.sh DIRECTORY CGROUP COMMAND...: runs a region in namespaces of its own and, however it ends, removes
+# what the kernel does not remove by itself: the empty control groups and the scratch directory. The region runs until
+# the other end of standard input, a pipe, is closed.
 set -u
 directory=$1 cgroup=$2
 shift 2
-# an interrupt is the region's end, not this script's: it has to outlive the region
+# an interrupt ends the region, but not this script, which cleans up afterwards
 trap : INT TERM HUP
-# bash is the first process: it reaps what loses its parent
+# bash is the first process: it reaps orphaned processes
 # shellcheck disable=SC2016
 unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '"$@"; exit $?' bash "$@"
 status=$?

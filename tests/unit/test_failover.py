@@ -140,7 +140,7 @@ def test_a_refused_token_is_reported_at_once(api: Api) -> None:
     done = failover(api)
     assert time.monotonic() - start < 5
     assert done.returncode == 1
-    assert f"DigitalOcean refuses to move {ADDRESS} to droplet {OURS}: 401" in done.stderr
+    assert f"DigitalOcean refuses to assign {ADDRESS} to droplet {OURS}; check the token: 401" in done.stderr
     assert TOKEN not in done.stderr
 
 
@@ -148,7 +148,7 @@ def test_an_api_that_never_answers_is_given_up(api: Api) -> None:
     api.silent = True
     done = failover(api, limit=2)
     assert done.returncode == 1
-    assert "did not come to droplet 41 within 2 s; DigitalOcean's last answer: 000" in done.stderr
+    assert "to droplet 41 within 2 s; its last answer: 000" in done.stderr
 
 
 def test_an_assignment_that_never_ends_is_given_up(api: Api) -> None:

@@ -212,4 +212,4 @@ def test_a_stack_that_is_gone_has_not_changed(repository: Path) -> None:
 def test_a_base_that_is_not_there_is_an_error(repository: Path) -> None:
     done = subprocess.run([CHANGED_STACKS, "HEAD^1"], cwd=repository, check=False, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "there is no commit HEAD^1" in done.stderr
+    assert "the commit HEAD^1 is not in this clone" in done.stderr
