@@ -1,34 +1,38 @@
 #!/bin/sh
-# POSIX. The hook of build.sh's mmdebstrap, with the new tree as $1, before mmdebstrap cleans up behind itself.
+# POSIX. customize.sh TREE: build.sh's hook of mmdebstrap, which runs it before it removes its own files from the new
+# tree.
 set -eu
 nodes=$1 directory=${1%/*}
 export DEBIAN_FRONTEND=noninteractive
 
 cp "$nodes"/var/lib/apt/lists/*InRelease "$nodes/etc/apt/sources.list" "$directory/archive"
-# systemd-resolved has put a link there that leads nowhere before it runs
+# systemd-resolved has put a link there, whose target does not exist before it runs
 cp --remove-destination /etc/resolv.conf "$nodes/etc/resolv.conf"
 
-enabled() { chroot "$nodes" systemctl list-unit-files --type=service --state=enabled --no-legend | cut -d' ' -f1 | sort; }
+# enabled: prints the services that are enabled in the tree.
+enabled() {
+    chroot "$nodes" systemctl list-unit-files --type=service --state=enabled --no-legend | cut -d' ' -f1 | sort
+}
 enabled >"$directory/enabled"
 
-echo "I: installing what machines install..." >&2
-# in one call and in the order of the parts, as cloud-init does: alternatives are met by what is named before
+echo "I: installing the machines' packages..." >&2
+# in one call and in the order of the parts, as cloud-init does: the packages named first decide between alternatives
 # shellcheck disable=SC2086 # a list of words
 chroot "$nodes" apt-get install -qq --no-install-recommends $PACKAGES >/dev/null
 
-echo "I: turning its services off..." >&2
+echo "I: disabling their services..." >&2
 mkdir "$nodes/usr/local/lib/rehearsal"
 enabled | comm -13 "$directory/enabled" - | while read -r unit; do
-  package=$(chroot "$nodes" dpkg-query --search "/lib/systemd/system/$unit" | cut -d: -f1)
-  echo "$package $unit"
-  # not systemctl: dpkg would take it for the will of whoever runs the machine, and leave the service off
-  chroot "$nodes" env DPKG_MAINTSCRIPT_PACKAGE="$package" deb-systemd-helper purge "$unit"
+    package=$(chroot "$nodes" dpkg-query --search "/lib/systemd/system/$unit" | cut -d: -f1)
+    echo "$package $unit"
+    # not by systemctl: dpkg would count that as the operator's choice, and leave the service off
+    chroot "$nodes" env DPKG_MAINTSCRIPT_PACKAGE="$package" deb-systemd-helper purge "$unit"
 done | sort >"$nodes/usr/local/lib/rehearsal/services"
 rm "$directory/enabled"
-# Apache's page, which no machine without Apache would have
+# Apache's page, which a machine without Apache does not have
 rm -f "$nodes/var/www/html/index.html"
 
-echo "I: installing the cloud's own services above it..." >&2
+echo "I: installing the packages of the cloud's services in a layer above..." >&2
 both=$directory/both
 mount -t overlay overlay -o "lowerdir=$nodes,upperdir=$directory/services,workdir=$directory/work" "$both"
 mount -t proc proc "$both/proc"
@@ -43,6 +47,6 @@ cp -RT --remove-destination "$FILES" "$nodes"
 # as in Debian's cloud images
 chroot "$nodes" systemctl --quiet enable systemd-networkd.service systemd-resolved.service
 ln -sf /run/systemd/resolve/resolv.conf "$nodes/etc/resolv.conf"
-# every machine makes or is given its own
+# every machine gets its own
 rm -f "$nodes"/etc/ssh/ssh_host_*
 rm -f "$nodes/etc/apt/apt.conf.d/99mmdebstrap" "$nodes/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
