@@ -9,32 +9,32 @@ LIMIT=64000 # characters that a comment may have, with room below GitHub's 65,53
 
 export HEAD_SHA
 pull_request=$(timeout 60 gh api --method GET "repos/$GITHUB_REPOSITORY/pulls" --field state=open \
-  --field "head=$HEAD_OWNER:$HEAD_BRANCH" --jq '[.[] | select(.head.sha == env.HEAD_SHA) | .number] | first // empty')
+    --field "head=$HEAD_OWNER:$HEAD_BRANCH" --jq '[.[] | select(.head.sha == env.HEAD_SHA) | .number] | first // empty')
 if [ -z "$pull_request" ]; then
-  echo "no open pull request has the head $HEAD_SHA: it was pushed again or closed; nothing to do"
-  exit 0
+    echo "no open pull request has the head $HEAD_SHA: it was pushed again or closed; nothing to do"
+    exit 0
 fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 timeout 120 gh run download "$RUN" --repo "$GITHUB_REPOSITORY" --pattern 'preview-*' --dir "$work" || {
-  echo "the run $RUN has stored no comment; nothing to do"
-  exit 0
+    echo "the run $RUN has stored no comment; nothing to do"
+    exit 0
 }
 for directory in "$work"/preview-*; do
-  file=$directory/comment.md stack=${directory##*/preview-}
-  if [ -L "$file" ] || [ ! -f "$file" ]; then
-    echo "$stack: there is no file comment.md; passed over" >&2
-    continue
-  fi
-  # the first line says which comment is written over: it must be one of these previews', and this stack's
-  if [ "$(head -n 1 "$file")" != "#### What this change does to \`$stack\`, on stand-ins" ]; then
-    echo "$stack: comment.md begins with another line than a preview does; passed over" >&2
-    continue
-  fi
-  if [ "$(wc -m <"$file")" -gt "$LIMIT" ]; then
-    echo "$stack: comment.md is longer than $LIMIT characters; passed over" >&2
-    continue
-  fi
-  "$here/comment.sh" "$pull_request" "$file"
+    file=$directory/comment.md stack=${directory##*/preview-}
+    if [ -L "$file" ] || [ ! -f "$file" ]; then
+        echo "$stack: there is no file comment.md; passed over" >&2
+        continue
+    fi
+    # the first line says which comment is written over: it must be one of these previews', and this stack's
+    if [ "$(head -n 1 "$file")" != "#### What this change does to \`$stack\`, on stand-ins" ]; then
+        echo "$stack: comment.md begins with another line than a preview does; passed over" >&2
+        continue
+    fi
+    if [ "$(wc -m <"$file")" -gt "$LIMIT" ]; then
+        echo "$stack: comment.md is longer than $LIMIT characters; passed over" >&2
+        continue
+    fi
+    "$here/comment.sh" "$pull_request" "$file"
 done
