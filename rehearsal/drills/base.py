@@ -50,9 +50,9 @@ class Drill:
         """New visitors, at work, for one fault."""
         raise NotImplementedError
 
-    def check(self, name: str, held: bool, measured: str, limit: str, *, fault: str | None = None) -> None:
+    def check(self, name: str, passed: bool, measured: str, limit: str, *, fault: str | None = None) -> None:
         """Add a check to the report; `fault`: the name of the fault that it belongs to."""
-        self.checks.append(Check(fault=fault, name=name, held=held, measured=measured, limit=limit))
+        self.checks.append(Check(fault=fault, name=name, passed=passed, measured=measured, limit=limit))
 
     def check_outage(self, fault: FaultResult, name: str, seconds: float | None, limit: float) -> None:
         """Check one of a fault's outages against a limit; an outage of None was not measured, which breaks the check.
@@ -60,8 +60,8 @@ class Drill:
         Both times are in seconds.
         """
         measured = "not measured" if seconds is None else f"{seconds:.1f} s"
-        held = seconds is not None and seconds <= limit
-        self.check(name, held, measured, f"<= {limit:.0f} s", fault=fault.name)
+        passed = seconds is not None and seconds <= limit
+        self.check(name, passed, measured, f"<= {limit:.0f} s", fault=fault.name)
 
     def check_ports(self, inner: Sequence[PortCheck], outer: Sequence[PortCheck]) -> None:
         """Check that ports are open to the hosts that need them, and closed to all others."""

@@ -44,7 +44,7 @@ class MigrationProbe:
             Check(
                 fault=name,
                 name="page outage",
-                held=outage <= MIGRATION_OUTAGE,
+                passed=outage <= MIGRATION_OUTAGE,
                 measured=f"{outage:.1f} s",
                 limit=f"<= {MIGRATION_OUTAGE:.0f} s",
             )

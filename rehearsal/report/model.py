@@ -107,7 +107,7 @@ class Check(BaseModel):
 
     fault: str | None = None
     name: str
-    held: bool
+    passed: bool
     measured: str
     limit: str
 
@@ -154,7 +154,7 @@ class Report(BaseModel):
 
     @property
     def failed(self) -> list[Check]:
-        return [check for check in self.checks if not check.held]
+        return [check for check in self.checks if not check.passed]
 
     @property
     def ok(self) -> bool:
@@ -169,6 +169,6 @@ class Report(BaseModel):
     def checks_by_fault(self) -> dict[str | None, list[Check]]:
         """The checks of each fault, in the order of the rehearsal, but failed ones first; None: of no fault."""
         groups: dict[str | None, list[Check]] = {check.fault: [] for check in self.checks}
-        for check in sorted(self.checks, key=lambda check: check.held):
+        for check in sorted(self.checks, key=lambda check: check.passed):
             groups[check.fault].append(check)
         return groups

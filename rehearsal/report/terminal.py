@@ -80,10 +80,10 @@ def figure_table(faults: list[FaultResult]) -> Table:
 def check_table(groups: dict[str | None, list[Check]]) -> Table:
     """The checks of each fault under its name; faults with a failed check come first."""
     rows = table("result", "check", "measured", "limit")
-    for fault, checks in sorted(groups.items(), key=lambda group: all(check.held for check in group[1])):
+    for fault, checks in sorted(groups.items(), key=lambda group: all(check.passed for check in group[1])):
         rows.add_row()
         rows.add_row("", Text(f"{fault or 'without a fault'}:", style="bold"))
         for check in checks:
-            result = Text("passed", style="green") if check.held else Text("FAILED", style="bold red")
+            result = Text("passed", style="green") if check.passed else Text("FAILED", style="bold red")
             rows.add_row(result, Text(check.name), Text(check.measured), Text(check.limit))
     return rows

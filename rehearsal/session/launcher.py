@@ -83,7 +83,7 @@ def leak_check(sandbox: Sandbox) -> Check:
     left = leaks(sandbox)
     return Check(
         name="left on this host after the rehearsal",
-        held=not left,
+        passed=not left,
         measured=", ".join(left) or "nothing",
         limit="nothing",
     )

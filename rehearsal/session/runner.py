@@ -120,7 +120,7 @@ def second_up_check(second: OperationResult) -> Check:
         if step.operation not in UNCHANGED
     ]
     return Check(
-        name="resources changed by a second up", held=not changed, measured=", ".join(changed) or "0", limit="0"
+        name="resources changed by a second up", passed=not changed, measured=", ".join(changed) or "0", limit="0"
     )
 
 

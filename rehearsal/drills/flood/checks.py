@@ -123,5 +123,5 @@ def _cached_ratio(result: FloodResult) -> float | None:
     return result.cached_pages_per_second / uncached if uncached else None
 
 
-def _check(name: str, held: bool, measured: str, limit: str) -> Check:
-    return Check(fault=FLOOD, name=name, held=held, measured=measured, limit=limit)
+def _check(name: str, passed: bool, measured: str, limit: str) -> Check:
+    return Check(fault=FLOOD, name=name, passed=passed, measured=measured, limit=limit)

@@ -58,9 +58,9 @@ def test_the_graph_has_only_resources_that_the_engine_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "held", "measured"),
+    ("operation", "passed", "measured"),
     [("same", True, "0"), ("read", True, "0"), ("update", False, "Vpc main (update)")],
 )
-def test_a_second_up_may_change_no_resource(operation: str, held: bool, measured: str) -> None:
+def test_a_second_up_may_change_no_resource(operation: str, passed: bool, measured: str) -> None:
     check = second_up_check(result((NETWORK, operation, 0, 1)))
-    assert (check.held, check.measured, check.limit) == (held, measured, "0")
+    assert (check.passed, check.measured, check.limit) == (passed, measured, "0")

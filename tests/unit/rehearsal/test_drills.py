@@ -41,17 +41,19 @@ def drill(monkeypatch: pytest.MonkeyPatch) -> Drill:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "held", "measured"), [(8.0, True, "8.0 s"), (8.1, False, "8.1 s"), (None, False, "not measured")]
+    ("seconds", "passed", "measured"), [(8.0, True, "8.0 s"), (8.1, False, "8.1 s"), (None, False, "not measured")]
 )
-def test_an_outage_is_checked_against_its_limit(drill: Drill, seconds: float | None, held: bool, measured: str) -> None:
+def test_an_outage_is_checked_against_its_limit(
+    drill: Drill, seconds: float | None, passed: bool, measured: str
+) -> None:
     drill.check_outage(FaultResult(name="gfs1 loses power"), "write outage", seconds, 8)
     assert drill.checks == [
-        Check(fault="gfs1 loses power", name="write outage", held=held, measured=measured, limit="<= 8 s")
+        Check(fault="gfs1 loses power", name="write outage", passed=passed, measured=measured, limit="<= 8 s")
     ]
 
 
 def measured(drill: Drill) -> list[tuple[bool, str]]:
-    return [(check.held, check.measured) for check in drill.checks]
+    return [(check.passed, check.measured) for check in drill.checks]
 
 
 def test_a_refused_destroy_leaves_a_healthy_site(drill: Drill) -> None:

@@ -203,7 +203,7 @@ GOOD = FloodResult(
 def figures(result: FloodResult, legitimate: int = 1138, refused: int = 9999) -> dict[str, tuple[bool, str]]:
     found = checks.figures(result, hits=20, legitimate=legitimate, refused=refused)
     assert {check.fault for check in found} == {"flood"}
-    return {check.name: (check.held, check.measured) for check in found}
+    return {check.name: (check.passed, check.measured) for check in found}
 
 
 def test_a_good_flood_holds_every_check() -> None:
@@ -237,11 +237,11 @@ def test_each_figure_over_its_limit_breaks_its_own_check(
     figure: str, value: float | None, check: str, measured: str
 ) -> None:
     found = figures(GOOD.model_copy(update={figure: value}))
-    assert {name: measured for name, (held, measured) in found.items() if not held} == {check: measured}
+    assert {name: measured for name, (passed, measured) in found.items() if not passed} == {check: measured}
 
 
 def test_a_flood_without_clients_or_refusals_holds_no_check_of_them() -> None:
-    broken = [name for name, (held, _) in figures(GOOD, legitimate=0, refused=0).items() if not held]
+    broken = [name for name, (passed, _) in figures(GOOD, legitimate=0, refused=0).items() if not passed]
     assert broken == [
         "legitimate clients served", "legitimate requests slower than 2 s", "banned requests that reached PHP",
     ]  # fmt: skip
@@ -252,7 +252,7 @@ def test_a_check_of_bans_after_a_reboot_wants_all_of_them_and_refusals_only() ->
     lost = checks.bans_after_reboot(["a", "b"], ["a"], [429])
     served = checks.bans_after_reboot(["a"], ["a"], [429, 200])
     silent = checks.bans_after_reboot(["a"], ["a"], [])
-    assert [check.held for check in (kept, lost, served, silent)] == [True, False, False, False]
+    assert [check.passed for check in (kept, lost, served, silent)] == [True, False, False, False]
     assert [check.measured for check in (lost, served, silent)] == [
         "1 of 2, attackers get 429", "1 of 1, attackers get 200, 429", "1 of 1, attackers get no answer",
     ]  # fmt: skip
@@ -260,11 +260,11 @@ def test_a_check_of_bans_after_a_reboot_wants_all_of_them_and_refusals_only() ->
 
 def test_a_check_of_an_unban_wants_it_in_time_and_the_address_served() -> None:
     in_time, late, unserved = checks.unban(0.4, None), checks.unban(5.1, None), checks.unban(0.4, "status 429")
-    assert [(check.held, check.measured) for check in (in_time, late, unserved)] == [
+    assert [(check.passed, check.measured) for check in (in_time, late, unserved)] == [
         (True, "0.4 s"), (False, "5.1 s"), (False, "0.4 s, then status 429"),
     ]  # fmt: skip
 
 
 def test_a_check_of_the_restart_of_fail2ban_breaks_when_it_stays_down() -> None:
     back, down = checks.fail2ban_restart(3.2), checks.fail2ban_restart(None)
-    assert [(check.held, check.measured) for check in (back, down)] == [(True, "yes, after 3.2 s"), (False, "no")]
+    assert [(check.passed, check.measured) for check in (back, down)] == [(True, "yes, after 3.2 s"), (False, "no")]

@@ -75,9 +75,9 @@ def report() -> Report:
             FloodResult(name="flood", ban_seconds=3.25, wrong_bans=0, cached_p99_ms=3.1),
         ],
         checks=[
-            Check(name="a second up changes nothing", held=True, measured="yes", limit="yes"),
-            Check(fault="gfs1 loses power", name="write outage", held=True, measured="4.2 s", limit="<= 8 s"),
-            Check(fault="gfs1 loses power", name="page outage", held=False, measured="12.0 s", limit="<= 12 s"),
+            Check(name="a second up changes nothing", passed=True, measured="yes", limit="yes"),
+            Check(fault="gfs1 loses power", name="write outage", passed=True, measured="4.2 s", limit="<= 8 s"),
+            Check(fault="gfs1 loses power", name="page outage", passed=False, measured="12.0 s", limit="<= 12 s"),
         ],
         graph=[
             GraphNode(resource="Vpc network", type="aws:ec2/vpc:Vpc", start=0.5, end=3, waits_for=[]),
@@ -97,7 +97,7 @@ def test_report_json_has_the_fields_that_its_readers_use(report: Report, tmp_pat
     assert written["critical_path"][0] == {"resource": "Vpc network", "seconds": 3}
     assert written["checks"][0]["fault"] is None
     assert written["checks"][2] == {
-        "fault": "gfs1 loses power", "name": "page outage", "held": False, "measured": "12.0 s", "limit": "<= 12 s",
+        "fault": "gfs1 loses power", "name": "page outage", "passed": False, "measured": "12.0 s", "limit": "<= 12 s",
     }  # fmt: skip
     fields = {name: value for name, value in written["faults"][0].items() if name not in ("marks", "timeline")}
     assert fields == {
