@@ -67,6 +67,9 @@ class LegitimateClient(PageProbe):
         return None if logged_in else f"login refused: status {answer.status_code}"
 
     def _read_as_user(self) -> str | None:
-        answer = self._browser.get(self._url)
-        self._browser.cookies.clear()
+        try:
+            answer = self._browser.get(self._url)
+        finally:
+            # with its cookies left, a client whose request timed out would pass the cache for the rest of the flood
+            self._browser.cookies.clear()
         return None if 'id="wpadminbar"' in answer.text else f"logged out: status {answer.status_code}"
