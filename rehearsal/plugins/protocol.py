@@ -57,7 +57,7 @@ class ResourceType(Generic[InputsT]):
     def __init_subclass__(cls) -> None:
         """Keep the model that the class is parametrized with, to parse inputs with it."""
         super().__init_subclass__()
-        for base in getattr(cls, "__orig_bases__", ()):
+        for base in cls.__dict__.get("__orig_bases__", ()):
             for argument in get_args(base):
                 if isinstance(argument, type):
                     cls.Inputs = argument

@@ -151,3 +151,16 @@ def test_an_unsupported_resource_type_is_refused_by_name(provider: Provider) -> 
     request = provider_pb2.CheckRequest(urn=URN.replace("disk:Disk", "tape:Tape"), news=to_wire({}))
     with pytest.raises(Aborted, match="test:index/tape:Tape is not supported by"):
         provider.Check(request, context())
+
+
+def test_a_subclass_keeps_the_inputs_it_names_or_inherits() -> None:
+    class FastDiskInputs(DiskInputs):
+        iops: int
+
+    class FastDisk(Disk):
+        Inputs = FastDiskInputs
+
+    class SameDisk(Disk): ...
+
+    assert FastDisk().names() == {"name", "zone", "sizeGb", "iops"}
+    assert SameDisk().names() == {"name", "zone", "sizeGb"}
