@@ -1,64 +1,81 @@
-STACK ?= aws-wordpress
-BASE ?= main
-ARGS ?=
 PYTHON ?= python3.11
 export PYTHON
+BASE ?= main
+ARGS ?=
 
+STACKS := $(patsubst stacks/Pulumi.%.yaml,%,$(wildcard stacks/Pulumi.*.yaml))
 SCRIPTS := $(shell find . -name .venv -prune -o -name "*.sh" -print) .ci/run
 
-# The longest first, so that none is left over at the end.
+UNIT := tests/unit
+PREVIEW := tests/preview
+# The longest file first, so that none is left over at the end.
 STEPS := $(shell ls -S tests/scripts/test_*.py)
 COMMAND := tests/rehearsal/test_command.py
-# Alone, as they load their machines and measure what comes of it; the others only wait.
+# One at a time: they load their machines and measure what comes of it. The light ones mostly wait.
 LOADED_DRILLS := tests/rehearsal/test_aws_wordpress.py tests/rehearsal/test_digitalocean_wordpress.py
-DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apache.py
-MACHINE_TESTS := $(STEPS) $(COMMAND) $(LOADED_DRILLS) $(DRILLS)
-SIDE_BY_SIDE := $(MAKE) --keep-going --output-sync
+LIGHT_DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apache.py
+TEST_FILES := $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW) $(LOADED_DRILLS) $(LIGHT_DRILLS)
 
-.PHONY: docs rehearse preview test test-unit test-preview test-scripts lint $(MACHINE_TESTS)
+RUN_TESTS := .venv/bin/python tools/run_tests.py
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --keep-going --output-sync
 
-# The whole stack on machines booted here, with a drill: `make rehearse STACK=… ARGS=…`; `.venv/bin/rehearse --help` is the rest.
-rehearse: .venv/installed
-	@.venv/bin/rehearse drill $(STACK) $(ARGS)
+.PHONY: help rehearse preview drill test test-unit test-preview test-scripts lint docs report-picture bench \
+	bench-filters $(TEST_FILES) $(STACKS:%=drill-%)
 
-preview: .venv/installed ## Show what this tree changes of a stack that a commit deployed: make preview STACK=… BASE=…
-	@.venv/bin/rehearse preview $(STACK) --base $(BASE) $(ARGS)
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: lint
-	$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) test-unit test-preview
-	$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
-	$(SIDE_BY_SIDE) --jobs=2 $(DRILLS)
+rehearse: .venv/installed ## rehearse one stack on machines booted here: STACK=aws-wordpress ARGS=…
+	@.venv/bin/rehearse drill $(or $(STACK),aws-wordpress) $(ARGS)
 
-# What needs neither root nor Linux.
-test-unit: .venv/installed
-	.venv/bin/pytest tests/unit
+preview: .venv/installed ## show what this tree changes of a stack that a commit deployed: STACK=… BASE=main
+	@.venv/bin/rehearse preview $(or $(STACK),aws-wordpress) --base $(BASE) $(ARGS)
 
-# Through the real engine, which is built once; needs no root either.
-test-preview: .venv/installed
-	.venv/bin/pytest tests/preview
+drill: ## rehearse every stack, one after another, or only STACK=…; fails if a limit is exceeded
+	@$(MAKE) --no-print-directory --keep-going --jobs=1 $(addprefix drill-,$(or $(STACK),$(STACKS)))
 
-test-scripts: .venv/installed
-	$(SIDE_BY_SIDE) --jobs=3 $(STEPS)
+$(STACKS:%=drill-%): drill-%: .venv/installed
+	@.venv/bin/rehearse drill $* $(ARGS)
 
-# On machines booted here. One that others use as well is noisy: what fails is tried once more, and what fails twice has
-# failed. The whole file, on new machines: what failed may have stood on what came before it.
-$(MACHINE_TESTS): PYTEST = .venv/bin/pytest -p no:cacheprovider $@
-$(MACHINE_TESTS): .venv/installed
-	$(PYTEST) || $(PYTEST)
+# Each of the three groups runs to its end, whatever fails; the last line of the recipe judges all of them.
+test: lint ## lint, types, unit tests, every step on a machine, every stack's drill: 45 minutes, as root
+	@$(RUN_TESTS) begin
+	-@$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW)
+	-@$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
+	-@$(SIDE_BY_SIDE) --jobs=2 $(LIGHT_DRILLS)
+	@$(RUN_TESTS) end $(TEST_FILES)
 
-lint: .venv/installed
+test-unit: .venv/installed ## the tests that need neither root nor Linux
+	.venv/bin/pytest $(UNIT)
+
+test-preview: .venv/installed ## previews through the real engine, which is built once; no root
+	.venv/bin/pytest $(PREVIEW)
+
+test-scripts: .venv/installed ## every step on machines booted here, as root
+	@$(RUN_TESTS) begin
+	-@$(SIDE_BY_SIDE) --jobs=3 $(STEPS)
+	@$(RUN_TESTS) end $(STEPS)
+
+$(TEST_FILES): .venv/installed
+	@$(RUN_TESTS) run $@
+
+lint: .venv/installed ## style, types, shell
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/shellcheck $(SCRIPTS)
 	.venv/bin/shfmt --diff $(SCRIPTS)
 
-docs: .venv/installed ## Write docs/settings.md and stacks/schema.json from the models of the settings
+docs: .venv/installed ## write docs/settings.md and stacks/schema.json from the models of the settings
 	.venv/bin/python -m tools.settings_docs
+
+report-picture: .venv/installed ## take docs/report.png from the last report of STACK=aws-wordpress; needs chromium
+	.venv/bin/python tools/report_picture.py reports/$(or $(STACK),aws-wordpress)/report.html docs/report.png
+
+bench: bench-filters ## measure what the documents claim
+
+bench-filters: .venv/installed ## compare the fail2ban filter with the published one, on this machine's processors
+	.venv/bin/python bench/filters.py components/fail2ban/filter.conf
 
 .venv/installed: requirements-dev.txt tools/venv.sh
 	@tools/venv.sh
-
-.PHONY: report-picture
-report-picture: .venv/installed ## take docs/report.png from the last report of STACK=aws-wordpress; needs chromium
-	.venv/bin/python tools/report_picture.py reports/$(or $(STACK),aws-wordpress)/report.html docs/report.png
