@@ -1,4 +1,4 @@
-"""What the tests of the program share: its graph, made once."""
+"""The graph that the unit tests share, made once."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.unit.graph import Graph, build
 
 @pytest.fixture(scope="session")
 def aws_wordpress() -> Graph:
-    """The stack aws-wordpress as it is committed; not to be changed."""
+    """The graph of the committed stack aws-wordpress; tests must not change it."""
     return build()

@@ -1,4 +1,4 @@
-"""The program's graph as the engine would get it: every request to register a resource, kept for tests to look at."""
+"""Records the program's graph for tests: every request to register a resource, as the engine receives it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 ROOT = Path(__file__).parents[2]
 PROJECT = "ha-wordpress"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""Under this key the engine's protocol says what kind of wrapped value an object is."""
+"""The key under which the engine's protocol marks a wrapped value; a secret has SECRET there."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
@@ -43,7 +43,7 @@ class Resource:
     parent: str
     inputs: dict[str, Any]
     waits_for: frozenset[str]
-    """Keys of resources, direct ones only."""
+    """Keys of the direct dependencies."""
     protect: bool
     retain_on_delete: bool
     delete_before_replace: bool
@@ -68,7 +68,7 @@ def key(type_: str, name: str) -> str:
 
 
 class Log(logging.Logger):
-    """What the program told its operator."""
+    """The program's messages to the operator."""
 
     def __init__(self) -> None:
         super().__init__("engine")
@@ -92,11 +92,11 @@ class Graph:
         return self.resources[key]
 
     def of_type(self, type_: str) -> Iterator[Resource]:
-        """All whose key starts with a type such as `remote.Command`."""
+        """The resources of a type such as `remote.Command`."""
         return (resource for resource in self.resources.values() if resource.key.startswith(f"{type_} "))
 
     def after(self, key: str) -> set[str]:
-        """Everything that must be there before a resource is made, directly or not."""
+        """The keys of all dependencies of a resource, direct or not."""
         found: set[str] = set()
         open_ = {key}
         while open_:
@@ -105,7 +105,7 @@ class Graph:
         return found
 
     def waits(self, key: str) -> set[str]:
-        """What a resource waits for, without what those wait for themselves."""
+        """The direct dependencies of a resource that none of its other dependencies has."""
         depends_on = {need for need in self.resources[key].waits_for if need in self.resources}
         return depends_on - {further for need in depends_on for further in self.after(need)}
 
@@ -117,7 +117,7 @@ def build(stack: str = "aws-wordpress", **changes: Any) -> Graph:
 
 
 def committed(stack: str) -> dict[str, Any]:
-    """A stack's settings as they stand in stacks/, with the secret that its operator adds."""
+    """A stack's settings from stacks/, with the secret that its operator adds."""
     configured: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
     if configured.get(f"{PROJECT}:cloud") == "existing":
         configured[f"{PROJECT}:ssh_private_key"] = "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRET\n"
@@ -125,12 +125,12 @@ def committed(stack: str) -> dict[str, Any]:
 
 
 def text(value: Any) -> str:
-    """A setting in the form that the engine hands it to the program."""
+    """A setting as the engine passes it to the program."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def run(config: Mapping[str, str], stack: str) -> Graph:
-    """Run the program with a configuration as the engine hands it over."""
+    """Run the program with the configuration that the engine passes."""
     graph = Graph()
 
     def program() -> None:
@@ -153,12 +153,12 @@ def run(config: Mapping[str, str], stack: str) -> Graph:
 
 
 def private_address(node: str) -> str:
-    """What a node of that name gets: the program takes some of them apart."""
+    """A valid address for a node, as the program parses some; always the same for the same name."""
     return str(IPv4Address(int(IPv4Address("10.20.0.0")) + zlib.crc32(node.encode()) % 65536))
 
 
 class Outputs(mocks.Mocks):
-    """What a cloud would answer, made up from the resource's name; private parts are called SECRET."""
+    """A cloud's answers, made from the resource's name; every secret part contains SECRET."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         name = args.name
@@ -210,7 +210,7 @@ class Outputs(mocks.Mocks):
 
 
 class Recorder(mocks.MockMonitor):
-    """Pulumi's mock of the engine, which also keeps what it is asked."""
+    """Pulumi's mock of the engine, which also records each request."""
 
     def __init__(self, outputs: Outputs, graph: Graph) -> None:
         super().__init__(outputs)
@@ -248,7 +248,7 @@ def called(urn: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value of the protocol as the program gave it, secrets as `Secret`."""
+    """A value of the protocol as a Python value, secrets as `Secret`."""
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
             return Secret(plain(value["value"]))

@@ -1,4 +1,4 @@
-"""What is made, and what waits for what."""
+"""The resources of each stack, and their dependencies."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ class AsText(SingleFileSnapshotExtension):
 
 
 def drawn(graph: Graph) -> Iterator[str]:
-    """One line a resource, under the component that it is a part of."""
+    """The graph as text, for a diff to read: one line a resource, one a dependency (`<-`), one an option (`*`).
+
+    A resource is indented under the component that it belongs to.
+    """
 
     def below(parent: str, indent: str) -> Iterator[str]:
         for resource in sorted(graph.resources.values(), key=lambda one: one.key):
             if resource.parent == parent:
-                yield f"{indent}{resource.key}{waiting(resource)}{options(resource)}"
+                yield f"{indent}{resource.key}"
+                yield from (f"{indent}    <- {dependency}" for dependency in sorted(graph.waits(resource.key)))
+                yield from (f"{indent}    * {option}" for option in options(resource))
                 yield from below(resource.key, f"{indent}  ")
 
-    def waiting(resource: Resource) -> str:
-        depends_on = sorted(graph.waits(resource.key))
-        return f" <- {', '.join(depends_on)}" if depends_on else ""
-
-    def options(resource: Resource) -> str:
-        output = [
-            "protected" * resource.protect,
-            "kept when deleted" * resource.retain_on_delete,
-            "old one goes first" * resource.delete_before_replace,
-            f"goes with {resource.deleted_with}" * bool(resource.deleted_with),
-            f"a change of {', '.join(resource.ignore_changes)} is ignored" * bool(resource.ignore_changes),
-        ]
-        return f" [{'; '.join(filter(None, output))}]" if any(output) else ""
+    def options(resource: Resource) -> Iterator[str]:
+        if resource.protect:
+            yield "protected"
+        if resource.retain_on_delete:
+            yield "kept when deleted"
+        if resource.delete_before_replace:
+            yield "deleted before it is replaced"
+        if resource.deleted_with:
+            yield f"deleted with {resource.deleted_with}"
+        yield from (f"ignores changes of {name}" for name in resource.ignore_changes)
 
     yield from below("", "")
     yield from (f"output {name}" for name in sorted(graph.outputs))
@@ -122,7 +124,7 @@ def test_the_installation_waits_for_code_php_database_and_address(aws_wordpress:
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_a_machine_boots_only_once_it_has_its_way_out(aws_wordpress: Graph, node: str) -> None:
+def test_a_machine_boots_only_once_it_has_egress(aws_wordpress: Graph, node: str) -> None:
     zone = {"gfs1": "us-east-1b", "gfs2": "us-east-1c", "gfs3": "us-east-1d"}[node]
     assert aws_wordpress.waits(f"ec2.Instance {node}") >= {
         f"ec2.RouteTableAssociation {zone}",
@@ -141,7 +143,7 @@ def test_every_step_of_a_machine_waits_until_it_is_ready_and_goes_with_it(aws_wo
             assert f"remote.Command {node}-ready" in aws_wordpress.after(step.key)
 
 
-def test_a_machine_is_reached_only_once_every_door_that_it_needs_is_open(aws_wordpress: Graph) -> None:
+def test_a_machine_is_reached_only_once_every_port_that_it_needs_is_open(aws_wordpress: Graph) -> None:
     rules = {
         rule.key for rule in aws_wordpress.of_type("vpc.SecurityGroupIngressRule") if rule.name.startswith("node-")
     }
@@ -149,7 +151,7 @@ def test_a_machine_is_reached_only_once_every_door_that_it_needs_is_open(aws_wor
     assert rules <= aws_wordpress.waits("remote.Command gfs1-ready")
 
 
-def test_the_outputs_tell_an_operator_how_to_go_on(aws_wordpress: Graph) -> None:
+def test_the_outputs_name_addresses_and_logins(aws_wordpress: Graph) -> None:
     assert aws_wordpress.outputs["url"] == "http://balancer.example"
     assert aws_wordpress.outputs["nodes"]["gfs2"] == {
         "private": private_address("gfs2"),
@@ -182,7 +184,7 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
         "remote.Command gfs1-peers",
         "remote.Command gfs2-peers",
         "remote.Command gfs1-volume-wp",
-        # who a mount may turn to, whose nginx is a fallback, and who is told of hits
+        # the mount's servers, the fallback web nodes, the receivers of hits
         *(f"remote.Command {node}-{step}" for node in NODES for step in ("mount", "varnish", "fail2ban")),
     }
 
@@ -213,7 +215,7 @@ def test_an_existing_vpc_is_used_and_none_is_made() -> None:
     assert "172.16.0.0/16" in command(graph, "gfs1-web")
 
 
-def test_a_site_that_is_moved_in_is_copied_to_the_first_node_before_it_is_loaded(
+def test_an_imported_site_is_copied_to_the_first_node_before_it_is_loaded(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     files, dump = (tmp_path_factory.mktemp("site") / name for name in ("site.tar", "dump.sql"))
@@ -234,5 +236,5 @@ def test_an_archive_replaces_debians_package_as_the_source() -> None:
 
 def command(graph: Graph, step: str) -> str:
     text = graph[f"remote.Command {step}"].inputs["create"]
-    assert isinstance(text, str), f"{step} shows its text to nobody"
+    assert isinstance(text, str), f"the text of {step} is a secret"
     return text
