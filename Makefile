@@ -11,7 +11,7 @@ PREVIEW := tests/preview
 # The longest file first, so that none is left over at the end.
 STEPS := $(shell ls -S tests/scripts/test_*.py)
 COMMAND := tests/rehearsal/test_command.py
-# One at a time: they load their machines and measure what comes of it. The light ones mostly wait.
+# One at a time: they load their machines and measure the outage. The light ones mostly wait.
 LOADED_DRILLS := tests/rehearsal/test_aws_wordpress.py tests/rehearsal/test_digitalocean_wordpress.py
 LIGHT_DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apache.py
 TEST_FILES := $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW) $(LOADED_DRILLS) $(LIGHT_DRILLS)
@@ -72,9 +72,9 @@ docs: .venv/installed ## write docs/settings.md and stacks/schema.json from the 
 report-picture: .venv/installed ## take docs/report.png from the last report of STACK=aws-wordpress; needs chromium
 	.venv/bin/python tools/report_picture.py reports/$(or $(STACK),aws-wordpress)/report.html docs/report.png
 
-bench: bench-filters ## measure what the documents claim
+bench: bench-filters ## run every benchmark
 
-bench-filters: .venv/installed ## compare the fail2ban filter with the published one, on this machine's processors
+bench-filters: .venv/installed ## compare the fail2ban filter with the published one, by processor time
 	.venv/bin/python bench/filters.py components/fail2ban/filter.conf
 
 .venv/installed: requirements-dev.txt tools/venv.sh

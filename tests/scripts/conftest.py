@@ -1,7 +1,11 @@
-"""Real machines for the steps to run on, shared by the tests of a file.
+"""Machines booted here for the steps to run on, and the stages of a site on them, shared by the tests of a file.
 
-Each file's tests run inside namespaces of their own: pytest starts itself again there, so that
-`pytest tests/scripts/test_gluster.py` is all, and two files at once do not meet.
+Each file's tests run inside namespaces of their own: pytest starts itself again there. So
+`pytest tests/scripts/test_gluster.py` and `pytest tests/scripts/test_gluster.py::test_…` need nothing else, and two
+files at once do not meet.
+
+A test takes the stage that it needs as a fixture (machines, nodes, glusterd, bricks, pool, volume, mounted) and leaves
+it as it was, so that the tests of a file run in any order, and each of them alone.
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ from tests.scripts.node import Node
 
 HERE = Path(__file__).parent
 INSIDE = "HA_WORDPRESS_SCRIPTS"
-"""Set inside: the scratch directory and the two trees of the image, colon between."""
+"""Set inside: the scratch directory and the two trees of the image, separated by colons."""
 
 NODES = ("gfs1", "gfs2", "gfs3")
 SPARE = "spare"
@@ -45,16 +49,16 @@ PASSWORD = "x7Kq4mBt9ZLw2vRd"
 FOREIGN_CA = "impostor"
 NO_TLS = "plain"
 
-# no mirror has such a package: cloud-init meets an error, and goes on to its end
+# no mirror has such a package: cloud-init reports an error and goes on to its end
 UNLUCKY = b"#cloud-config\npackages: [no-such-package]\n"
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if INSIDE in os.environ or (os.geteuid() and "CI" not in os.environ):
         return None
-    files = {Path(given.split("::")[0]).resolve() for given in config.args}
+    files = {Path(argument.split("::")[0]).resolve() for argument in config.args}
     if len(files) > 1 or not all(file.parent == HERE for file in files):
-        raise pytest.UsageError("each file of tests/scripts has machines of its own: `make test-scripts`, or one file")
+        raise pytest.UsageError("each file here has its own machines: run `make test-scripts`, or one file")
     try:
         host.ensure()
     except host.HostError as error:
@@ -63,7 +67,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     (cache.DIRECTORY / "run").mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="scripts-", dir=cache.DIRECTORY / "run"))
     directory.chmod(0o755)
-    # an interrupt is for the tests inside: they end, and sandbox.sh cleans up behind them
+    # the tests inside receive an interrupt too: they end, and sandbox.sh cleans up after them
     signal.signal(signal.SIGINT, lambda *_: None)
     return subprocess.run(
         [
@@ -77,7 +81,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.fixture(scope="session")
 def region() -> Iterator[Region]:
-    """A region with one security group that lets everything through, and no TLS authority but its own."""
+    """A region with one security group, which lets everything through, and one certificate authority."""
     if INSIDE not in os.environ:
         pytest.skip("the steps are tested on machines booted here: run `pytest tests/scripts` as root")
     mount_own_run()
@@ -100,9 +104,9 @@ def region() -> Iterator[Region]:
 
 @pytest.fixture(scope="session")
 def machines(region: Region) -> dict[str, Node]:
-    """Four machines, switched on side by side: three nodes with an empty data disk each, and a spare.
+    """Four machines, booted side by side: three nodes with an empty data disk each, and a spare.
 
-    The spare's first boot meets an error; its disk is small, as it is read byte by byte.
+    The spare's first boot reports an error. Its disk is small: a test reads all of it.
     """
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
@@ -125,14 +129,14 @@ def machines(region: Region) -> dict[str, Node]:
         machine.attach(Attachment(region.disks[f"vol-{name}"], "nvme1n1", Path(made[name].disk).name))
         machine.power_on()
     for node in made.values():
-        # a step comes by SSH: not before there is a server for it
+        # a step comes by SSH, so none runs before the server is up
         node.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
     return made
 
 
 @pytest.fixture(scope="session")
 def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
-    """gfs1 to gfs3: ready, each in a zone of its own, and known to each other by name."""
+    """gfs1 to gfs3, ready, each in a zone of its own; they know each other's names."""
     nodes = {name: machines[name] for name in NODES}
     named = params.hosts(nodes)
     with ThreadPoolExecutor() as pool:
@@ -143,7 +147,7 @@ def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
 
 @pytest.fixture(scope="session")
 def spare(machines: Mapping[str, Node], nodes: Mapping[str, Node]) -> Node:
-    """The machine for what must fail: no part of the pool, but it knows the nodes' names."""
+    """A machine outside the pool, for steps that must fail; it knows the nodes' names."""
     spare = machines[SPARE]
     spare.refuses("machine/ready.sh")
     spare.step("machine/etc_hosts.sh", params.hosts(nodes))
@@ -151,23 +155,49 @@ def spare(machines: Mapping[str, Node], nodes: Mapping[str, Node]) -> Node:
 
 
 @pytest.fixture(scope="session")
-def mounted(nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """The nodes with the volume `wp` mounted at the document root, as all steps of gluster/ make it."""
+def glusterd(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+    """The nodes with glusterd running."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda node: node.step("gluster/glusterd.sh", params.GLUSTERD), nodes.values()))
+    return nodes
+
+
+@pytest.fixture(scope="session")
+def bricks(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+    """The nodes with a brick each."""
+    with ThreadPoolExecutor() as pool:
         list(pool.map(lambda node: node.step("gluster/brick.sh", params.brick(node.disk)), nodes.values()))
+    return nodes
+
+
+@pytest.fixture(scope="session")
+def pool(glusterd: Mapping[str, Node]) -> Mapping[str, Node]:
+    """The nodes as peers of one pool."""
     first, second, third = params.PEERS
-    nodes["gfs1"].step("gluster/peers.sh", params.peers(second, third))
-    nodes["gfs2"].step("gluster/peers.sh", params.peers(first))
-    nodes["gfs1"].step("gluster/volume.sh", params.VOLUME)
-    for name, node in nodes.items():
+    glusterd["gfs1"].step("gluster/peers.sh", params.peers(second, third))
+    glusterd["gfs2"].step("gluster/peers.sh", params.peers(first))
+    return glusterd
+
+
+@pytest.fixture(scope="session")
+def volume(pool: Mapping[str, Node], bricks: Mapping[str, Node]) -> Mapping[str, Node]:
+    """The nodes with the volume `wp` started on their bricks."""
+    assert pool is bricks
+    pool["gfs1"].step("gluster/volume.sh", params.VOLUME)
+    return pool
+
+
+@pytest.fixture(scope="session")
+def mounted(volume: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes with the volume `wp` mounted at the document root."""
+    for name, node in volume.items():
         node.step("gluster/mount.sh", params.mount(f"node-{name}"))
-    return dict(nodes)
+    return dict(volume)
 
 
 @pytest.fixture(scope="session")
 def databases(region: Region) -> dict[str, str]:
-    """Host names of database servers: `wordpress`, one of another authority, and one without TLS."""
+    """Database servers' host names: `wordpress`, one with another certificate authority, and one without TLS."""
     own = region.ca
     for name, settings in {
         NAME: {"require_secure_transport": "1"},

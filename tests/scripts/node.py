@@ -20,11 +20,11 @@ findmnt --noheadings --list --output TARGET,SOURCE --types xfs,fuse.glusterfs
 ps -ww -eo pid,lstart,args | grep -E ' (/usr/s?bin/(gluster|varnish)|nginx: |php-fpm: (m|pool h))' | grep -v grep | sort
 systemctl list-unit-files --state=enabled --no-legend
 """
-"""What a second run of a step must leave: files, those of the site not even written anew; mounts; running services."""
+"""Prints what a second run of a step must leave unchanged: files and their times, mounts, services."""
 
 
 class Node:
-    """A machine, by the name that the operator calls it."""
+    """A machine under the operator's name for it."""
 
     def __init__(self, name: str, machine: Machine) -> None:
         self.name, self.machine = name, machine
@@ -36,13 +36,13 @@ class Node:
         return self.machine.enter(*command, stdin=stdin, timeout=120)
 
     def state(self) -> list[str]:
-        """What a second run of a step must leave as it is, one thing a line."""
+        """Everything that a second run of a step must leave unchanged, one thing a line."""
         return self.run("sh", "-c", STATE).splitlines()
 
     def step(
         self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
     ) -> None:
-        """Run a script of components/ (its path there), which must succeed, and without a word."""
+        """Run a script of components/ (its path there), which must succeed and print nothing."""
         done = self._attempt(script, params, secrets)
         output = done.stdout + done.stderr
         assert done.returncode == 0, f"{script} on {self.name}: exit status {done.returncode}: {output}"
@@ -51,7 +51,7 @@ class Node:
     def again(
         self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
     ) -> None:
-        """Run a step that has run before: nothing may be written, mounted, or started anew."""
+        """Run a step that has run before: it must write, mount and restart nothing."""
         before = self.state()
         self.step(script, params, secrets)
         changed = sorted(set(before) ^ set(self.state()))
@@ -60,13 +60,13 @@ class Node:
     def refuses(
         self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
     ) -> str:
-        """Run a step that must fail by itself, and not by its time limit; returns what it said."""
+        """Run a step that must fail before its time limit; returns its output."""
         done = self._attempt(script, params, secrets)
         assert done.returncode not in (0, 124, 137), f"{script} on {self.name}: exit status {done.returncode}"
         return done.stdout + done.stderr
 
     def eventually(self, *command: str, within: float = 30) -> None:
-        """Wait until a command inside succeeds."""
+        """Wait at most `within` seconds until a command inside succeeds."""
         end = time.monotonic() + within
         while self._inside(*command).returncode:
             assert time.monotonic() < end, f"{self.name}: not within {within} s: {' '.join(command)}"

@@ -1,4 +1,4 @@
-"""The steps' parameters, as the components put them together."""
+"""The steps' parameters, as the components make them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BRICK = Gluster().brick
 BRICK_MOUNT = BRICK.rsplit("/", 1)[0]
 
 GLUSTERD = {"BASE_PORT": str(PORTS.first), "MAX_PORT": str(PORTS.last)}
-"""Of gluster/glusterd.sh."""
+"""Parameters of gluster/glusterd.sh."""
 
 VOLUME = {
     "VOLUME": "wp",
@@ -33,10 +33,10 @@ VOLUME = {
     "BRICKS": " ".join(f"{peer}:{BRICK}" for peer in PEERS),
     "OPTIONS": "\n".join(f"{name} {value}" for name, value in volume_options(Gluster(), USER_ID, NETWORK).items()),
 }
-"""Of gluster/volume.sh."""
+"""Parameters of gluster/volume.sh."""
 
 TITLE = 'It\'s a "site" of $5'
-"""With what a shell, PHP or SQL would trip over."""
+"""Holds characters that shell, PHP and SQL must quote."""
 
 ADMIN_PASSWORD = "correct horse $battery 'staple'"
 
@@ -84,7 +84,7 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
 
 
 def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict[str, str]:
-    """`own`: the node's name; `addresses`: all nodes', by name."""
+    """`own`: the node's name; `addresses`: all nodes' addresses by name."""
     neighbours = {name: address for name, address in addresses.items() if name != own}
     return {
         "SITE": text("varnish/site.vcl"),
@@ -97,7 +97,7 @@ def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict
 
 
 def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[str, str] = ("", "")) -> dict[str, str]:
-    """`moved`: a tar archive on the node to import, and its sum; `archive`: a URL, and the sum of what it gives."""
+    """`moved`: a tar archive on the node to import, and its checksum; `archive`: a URL and its content's checksum."""
     return {
         "ROOT": root,
         "IMPORT": moved[0],
@@ -110,7 +110,7 @@ def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[
 def site(
     host: str, root: str = ROOT, *, name: str = database.NAME, moved: tuple[str, str] = ("", "")
 ) -> dict[str, str]:
-    """`host`: the database's; `name`: the database's; `moved`: an SQL dump on the node to import, and its sum."""
+    """`host`, `name`: the database's; `moved`: an SQL dump on the node to import, and its checksum."""
     return {
         "ROOT": root,
         "URL": "http://www.example.com",

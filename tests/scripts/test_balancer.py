@@ -1,6 +1,6 @@
-"""The steps of balancer/, on two balancers with a public and a private interface each, both on plain networks.
+"""haproxy/haproxy.sh and keepalived/keepalived.sh, on two balancers with a public and a private interface each.
 
-Stand-ins in this process: the web nodes, and DigitalOcean's interface.
+The web nodes are stand-ins in this process. The stages are `balancers`, `webs`, `haproxies` and `holder`.
 """
 
 from __future__ import annotations
@@ -30,20 +30,22 @@ VISITORS = Lan("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
 STORAGE = Lan("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
 VIRTUAL_IP = "198.18.1.100"
 WEB_PORT = 8080
+OUTAGE_LIMIT = 5.0
+"""Seconds for which the address may not answer in a rehearsal. A busy machine gets three times that here."""
 STATS = f"http://127.0.0.1:{haproxy.OWN_PORT}/;csv"
 
 
 @dataclass
 class Web(ThreadingHTTPServer):
-    """Stand-in for a web node: it answers with its name and the headers that it was sent."""
+    """Stand-in for a web node: it answers with its name and the headers of the request."""
 
     name: str
     address: str
     healthy: bool = True
     silent: bool = False
-    """Visitors' requests are read, and the connection then closed."""
+    """Whether a visitor's request is read and its connection then closed without an answer."""
     asked: list[str] = field(default_factory=list)
-    """The requests, health checks not among them."""
+    """The requests without health checks."""
 
     daemon_threads = True
 
@@ -52,7 +54,7 @@ class Web(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def handle_error(self, *_: object) -> None:
-        """A health check that goes away."""
+        """Ignore a health check that closes its connection early."""
 
     __hash__ = ThreadingHTTPServer.__hash__
 
@@ -70,7 +72,7 @@ class WebHandler(BaseHTTPRequestHandler):
         if self.server.silent:
             self.close_connection = True
         elif self.path == "/slow":
-            # answered in ten parts over two seconds
+            # ten parts over two seconds
             self.send_response(200)
             self.send_header("Content-Length", "10")
             self.end_headers()
@@ -90,11 +92,11 @@ class WebHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the test tells what it saw."""
+        """Print nothing."""
 
 
 def ask(address: str, path: str = "/", method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, str]:
-    """The status and the body of an answer, on a connection of its own."""
+    """The status and the body of an answer, on a new connection."""
     connection = HTTPConnection(address, timeout=5)
     try:
         connection.request(method, path, body, {key.replace("_", "-"): value for key, value in headers.items()})
@@ -105,7 +107,7 @@ def ask(address: str, path: str = "/", method: str = "GET", body: str | None = N
 
 
 def eventually(holds: Callable[[], bool], within: float) -> float:
-    """Wait until something holds; returns after how many seconds it did."""
+    """Wait at most `within` seconds until something holds; returns the seconds that it took."""
     start = time.monotonic()
     while not holds():
         assert time.monotonic() < start + within, f"not within {within} s"
@@ -158,9 +160,17 @@ def webs(balancers: Mapping[str, Node]) -> Iterator[dict[str, Web]]:
         web.server_close()
 
 
+@pytest.fixture(scope="module")
+def haproxies(balancers: dict[str, Node], webs: Mapping[str, Web]) -> dict[str, Node]:
+    """The balancers with HAProxy in front of web1 and web2."""
+    for name, node in balancers.items():
+        node.step("haproxy/haproxy.sh", balancing(name, balancers, webs))
+    return balancers
+
+
 @pytest.fixture(autouse=True)
-def all_well(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
-    """Every web node is healthy, and where HAProxy runs it has seen it."""
+def healthy_webs(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    """Set every web node healthy and, where HAProxy runs, wait until it has noticed."""
     for web in webs.values():
         web.healthy, web.silent = True, False
     for node in balancers.values():
@@ -171,7 +181,7 @@ def all_well(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
 
 
 def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], *names: str) -> dict[str, str]:
-    """Of haproxy/haproxy.sh on the balancer `own`, in front of the web nodes of these names."""
+    """Parameters of haproxy/haproxy.sh on the balancer `own`; `names`: the web nodes, web1 and web2 by default."""
     others = {name: node.address for name, node in balancers.items() if name != own}
     targets = {name: webs[name].address for name in names or ("web1", "web2")}
     return {
@@ -181,29 +191,27 @@ def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], 
 
 
 def processes(node: Node, name: str) -> list[str]:
-    """A service's processes with their times of start."""
+    """A service's processes with their start times."""
     return node.run("sh", "-c", f"ps -o pid,lstart,args -C {name} || true").splitlines()[1:]
 
 
-def again(node: Node, script: str, given: Mapping[str, str], secrets: Mapping[str, str] | None = None) -> None:
-    """Run a step that has run before: nothing may be written, and HAProxy and keepalived go on."""
+def again(node: Node, script: str, settings: Mapping[str, str], secrets: Mapping[str, str] | None = None) -> None:
+    """Run a step that has run before: it must write nothing and leave HAProxy and keepalived running."""
     before = [processes(node, name) for name in ("haproxy", "keepalived")]
-    node.again(script, given, secrets)
+    node.again(script, settings, secrets)
     assert [processes(node, name) for name in ("haproxy", "keepalived")] == before
 
 
-def test_haproxy_sends_visitors_to_the_web_nodes(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
-    for name, node in balancers.items():
-        node.step("haproxy/haproxy.sh", balancing(name, balancers, webs))
-    node = balancers["lb1"]
+def test_haproxy_sends_visitors_to_the_web_nodes(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    node = haproxies["lb1"]
     public = node.machine.endpoint.ports[0].address
     answers = [json.loads(ask(public)[1])["name"] for _ in range(10)]
     assert Counter(answers) == {"web1": 5, "web2": 5}
-    again(node, "haproxy/haproxy.sh", balancing("lb1", balancers, webs))
+    again(node, "haproxy/haproxy.sh", balancing("lb1", haproxies, webs))
 
 
-def test_haproxy_believes_nothing_that_a_visitor_says_of_himself(balancers: Mapping[str, Node]) -> None:
-    public = balancers["lb1"].machine.endpoint.ports[0].address
+def test_haproxy_replaces_the_headers_that_a_visitor_forges(haproxies: Mapping[str, Node]) -> None:
+    public = haproxies["lb1"].machine.endpoint.ports[0].address
     lies = {
         "X_Forwarded_For": "1.2.3.4",
         "X_Forwarded_Proto": "https",
@@ -216,37 +224,37 @@ def test_haproxy_believes_nothing_that_a_visitor_says_of_himself(balancers: Mapp
     assert not {"x-real-ip", "forwarded"} & set(got)
 
 
-def test_haproxy_tells_of_itself_on_its_own_machine_only(balancers: Mapping[str, Node]) -> None:
-    node = balancers["lb1"]
+def test_haproxys_own_port_is_open_on_its_machine_only(haproxies: Mapping[str, Node]) -> None:
+    node = haproxies["lb1"]
     node.run("curl", "--fail", "--silent", f"http://127.0.0.1:{haproxy.OWN_PORT}/health")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((node.address, haproxy.OWN_PORT), timeout=5)
 
 
-def test_haproxy_takes_an_ill_web_node_out_and_back_in(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
-    public = balancers["lb1"].machine.endpoint.ports[0].address
+def test_haproxy_removes_an_unhealthy_web_node_and_takes_it_back(
+    haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    public = haproxies["lb1"].machine.endpoint.ports[0].address
 
     def answering() -> set[str]:
         return {json.loads(ask(public)[1])["name"] for _ in range(4)}
 
     webs["web1"].healthy = False
-    eventually(lambda: answering() == {"web2"}, within=5)
+    eventually(lambda: answering() == {"web2"}, within=15)
     webs["web1"].healthy = True
-    eventually(lambda: answering() == {"web1", "web2"}, within=5)
+    eventually(lambda: answering() == {"web1", "web2"}, within=15)
     for name in ("web1", "web2"):
         webs[name].healthy = False
-    eventually(lambda: ask(public)[0] == 503, within=5)
-    # an illness of the web nodes is no reason to give the address away
-    balancers["lb1"].run("curl", "--fail", "--silent", f"http://127.0.0.1:{haproxy.OWN_PORT}/health")
+    eventually(lambda: ask(public)[0] == 503, within=15)
+    # HAProxy stays healthy without a healthy web node, so that the address does not move
+    haproxies["lb1"].run("curl", "--fail", "--silent", f"http://127.0.0.1:{haproxy.OWN_PORT}/health")
     for name in ("web1", "web2"):
         webs[name].healthy = True
-    eventually(lambda: ask(public)[0] == 200, within=5)
+    eventually(lambda: ask(public)[0] == 200, within=15)
 
 
-def test_haproxy_sends_nothing_twice_that_may_have_changed_something(
-    balancers: Mapping[str, Node], webs: Mapping[str, Web]
-) -> None:
-    public = balancers["lb1"].machine.endpoint.ports[0].address
+def test_haproxy_sends_no_post_twice(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    public = haproxies["lb1"].machine.endpoint.ports[0].address
     webs["web1"].silent = True
     for _ in range(4):
         assert ask(public, "/page")[0] == 200
@@ -258,10 +266,10 @@ def test_haproxy_sends_nothing_twice_that_may_have_changed_something(
 
 
 def test_haproxy_tries_another_when_a_web_node_takes_no_connection(
-    balancers: Mapping[str, Node], webs: Mapping[str, Web]
+    haproxies: Mapping[str, Node], webs: Mapping[str, Web]
 ) -> None:
-    """Nothing was sent: also a POST is tried again."""
-    public = balancers["lb1"].machine.endpoint.ports[0].address
+    """Nothing was sent, so a POST is tried again as well."""
+    public = haproxies["lb1"].machine.endpoint.ports[0].address
     refuse = f"add rule inet refusing input ip daddr {webs['web1'].address} reject with tcp reset"
     hook = "add chain inet refusing input { type filter hook input priority 0; }"
     run("nft", "-f", "-", stdin=f"add table inet refusing\n{hook}\n{refuse}\n")
@@ -272,9 +280,9 @@ def test_haproxy_tries_another_when_a_web_node_takes_no_connection(
 
 
 def test_haproxy_takes_a_new_web_node_without_dropping_a_connection(
-    balancers: Mapping[str, Node], webs: Mapping[str, Web]
+    haproxies: Mapping[str, Node], webs: Mapping[str, Web]
 ) -> None:
-    node = balancers["lb1"]
+    node = haproxies["lb1"]
     public = node.machine.endpoint.ports[0].address
     main = node.run("systemctl", "show", "--property", "MainPID", "haproxy")
     failed: list[object] = []
@@ -295,9 +303,9 @@ def test_haproxy_takes_a_new_web_node_without_dropping_a_connection(
     for visitor in visitors:
         visitor.start()
     try:
-        eventually(lambda: any("GET /slow" in web.asked for web in webs.values()), within=5)
-        node.step("haproxy/haproxy.sh", balancing("lb1", balancers, webs, "web1", "web2", "web3"))
-        eventually(lambda: bool(webs["web3"].asked), within=5)
+        eventually(lambda: any("GET /slow" in web.asked for web in webs.values()), within=15)
+        node.step("haproxy/haproxy.sh", balancing("lb1", haproxies, webs, "web1", "web2", "web3"))
+        eventually(lambda: bool(webs["web3"].asked), within=15)
     finally:
         end.set()
         for visitor in visitors:
@@ -305,34 +313,34 @@ def test_haproxy_takes_a_new_web_node_without_dropping_a_connection(
     assert not failed
     assert slow == [(200, "." * 10)]
     assert node.run("systemctl", "show", "--property", "MainPID", "haproxy") == main
-    node.step("haproxy/haproxy.sh", balancing("lb1", balancers, webs))
+    node.step("haproxy/haproxy.sh", balancing("lb1", haproxies, webs))
 
 
 def test_haproxy_goes_on_as_it_was_when_the_configuration_is_wrong(
-    balancers: Mapping[str, Node], webs: Mapping[str, Web]
+    haproxies: Mapping[str, Node], webs: Mapping[str, Web]
 ) -> None:
-    node = balancers["lb1"]
-    given = balancing("lb1", balancers, webs)
+    node = haproxies["lb1"]
+    settings = balancing("lb1", haproxies, webs)
     output = node.refuses(
-        "haproxy/haproxy.sh", given | {"CONFIG": given["CONFIG"].replace(f"{webs['web1'].address}:", "nowhere:")}
+        "haproxy/haproxy.sh", settings | {"CONFIG": settings["CONFIG"].replace(f"{webs['web1'].address}:", "nowhere:")}
     )
     assert "could not resolve address 'nowhere'" in output
-    again(node, "haproxy/haproxy.sh", given)
+    again(node, "haproxy/haproxy.sh", settings)
 
 
-def test_haproxy_names_who_has_its_port(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
-    node = balancers["lb2"]
+def test_haproxy_names_the_process_that_has_its_port(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+    node = haproxies["lb2"]
     node.run("systemctl", "stop", "haproxy")
     node.run("systemctl", "start", "nginx")
     try:
-        assert '"nginx"' in node.refuses("haproxy/haproxy.sh", balancing("lb2", balancers, webs))
+        assert '"nginx"' in node.refuses("haproxy/haproxy.sh", balancing("lb2", haproxies, webs))
     finally:
         node.run("systemctl", "stop", "nginx")
-    node.step("haproxy/haproxy.sh", balancing("lb2", balancers, webs))
+    node.step("haproxy/haproxy.sh", balancing("lb2", haproxies, webs))
 
 
 def failing_over(own: str, balancers: Mapping[str, Node], *, virtual_ip: str = VIRTUAL_IP) -> dict[str, str]:
-    """Of keepalived/keepalived.sh on the balancer `own`, where it holds the address itself."""
+    """Parameters of keepalived/keepalived.sh on the balancer `own`, for an address that keepalived itself sets."""
     address = balancers[own].address
     peers = [node.address for name, node in balancers.items() if name != own]
     return {
@@ -352,9 +360,10 @@ def holders(balancers: Mapping[str, Node]) -> list[str]:
 
 
 def silence(region: Region, during: Callable[[], object], within: float) -> float:
-    """Do something, and wait until the address is answered again; returns for how many seconds it was not.
+    """Call `during` and wait until the address answers again; returns the seconds of the longest gap.
 
-    Asked by one connection after another, of 100 ms at most, until five in a row were answered after a failure.
+    Opens one connection after another, each for at most 100 ms, until five in a row succeed after a failure. Fails
+    after `within` seconds.
     """
     answered = time.monotonic()
     gap, since, in_a_row = 0.0, time.monotonic(), 0
@@ -381,29 +390,38 @@ def silence(region: Region, during: Callable[[], object], within: float) -> floa
 
 
 @pytest.fixture
-def holder(balancers: Mapping[str, Node]) -> tuple[Node, Node]:
-    """The balancer that has the address, and the other one, which could take it over."""
-    for name, node in balancers.items():
-        node.step("keepalived/keepalived.sh", failing_over(name, balancers))
-    (name,) = holders(balancers)
-    (other,) = set(balancers) - {name}
-    return balancers[name], balancers[other]
+def holder(haproxies: Mapping[str, Node]) -> tuple[Node, Node]:
+    """The balancer that has the address, and the other one, which can take it over."""
+    for name, node in haproxies.items():
+        node.step("keepalived/keepalived.sh", failing_over(name, haproxies))
+    for node in haproxies.values():
+        node.eventually("curl", "--fail", "--silent", f"http://127.0.0.1:{haproxy.OWN_PORT}/health")
+    eventually(lambda: len(holders(haproxies)) == 1 and answers(VIRTUAL_IP), within=30)
+    (name,) = holders(haproxies)
+    (other,) = set(haproxies) - {name}
+    return haproxies[name], haproxies[other]
 
 
-def test_keepalived_gives_the_address_to_one_balancer(balancers: Mapping[str, Node]) -> None:
-    for name, node in balancers.items():
-        node.step("keepalived/keepalived.sh", failing_over(name, balancers))
-    eventually(lambda: len(holders(balancers)) == 1, within=10)
-    assert ask(VIRTUAL_IP)[0] == 200
-    for name, node in balancers.items():
-        again(node, "keepalived/keepalived.sh", failing_over(name, balancers))
+def answers(address: str) -> bool:
+    """Whether a page comes from an address."""
+    try:
+        return ask(address)[0] == 200
+    except (OSError, HTTPException):
+        return False
 
 
-def test_keepalived_tells_every_mistake_at_once(balancers: Mapping[str, Node]) -> None:
+@pytest.mark.usefixtures("holder")
+def test_keepalived_gives_the_address_to_one_balancer(haproxies: Mapping[str, Node]) -> None:
+    assert len(holders(haproxies)) == 1
+    for name, node in haproxies.items():
+        again(node, "keepalived/keepalived.sh", failing_over(name, haproxies))
+
+
+def test_keepalived_reports_every_mistake_at_once(balancers: Mapping[str, Node]) -> None:
     node = balancers["lb1"]
     before = node.state()
-    given = failing_over("lb1", balancers, virtual_ip="192.0.2.77")
-    output = node.refuses("keepalived/keepalived.sh", given | {"ADDRESS": "10.99.0.1"})
+    settings = failing_over("lb1", balancers, virtual_ip="192.0.2.77")
+    output = node.refuses("keepalived/keepalived.sh", settings | {"ADDRESS": "10.99.0.1"})
     assert "does not have the address 10.99.0.1" in output
     assert "192.0.2.77, which is to fail over, is in no network" in output
     own = node.machine.endpoint.ports[0].address
@@ -413,15 +431,22 @@ def test_keepalived_tells_every_mistake_at_once(balancers: Mapping[str, Node]) -
     assert node.state() == before
 
 
+def became_backup(node: Node, since: int) -> None:
+    """Wait until keepalived has entered its backup state; `since`: Unix time in seconds."""
+    journal = f"journalctl --unit keepalived --since @{since}"
+    node.eventually("sh", "-c", f"{journal} | grep 'Entering BACKUP STATE'", within=120)
+
+
 def test_address_leaves_a_balancer_whose_haproxy_is_gone(
     region: Region, balancers: Mapping[str, Node], holder: tuple[Node, Node]
 ) -> None:
     node, other = holder
-    gap = silence(region, lambda: node.run("systemctl", "stop", "haproxy"), within=20)
-    assert gap < 5, f"HAProxy stopped: {gap:.1f} s"
+    gap = silence(region, lambda: node.run("systemctl", "stop", "haproxy"), within=60)
+    assert gap < 3 * OUTAGE_LIMIT, f"HAProxy stopped: {gap:.1f} s"
     assert holders(balancers) == [other.name]
+    since = int(time.time())
     node.run("systemctl", "start", "haproxy")
-    node.eventually("sh", "-c", "journalctl --unit keepalived --lines 20 | grep 'Entering BACKUP STATE'", within=10)
+    became_backup(node, since)
     assert holders(balancers) == [other.name]
 
 
@@ -429,11 +454,12 @@ def test_address_leaves_a_balancer_that_loses_power_and_does_not_come_back_with_
     region: Region, balancers: Mapping[str, Node], holder: tuple[Node, Node]
 ) -> None:
     node, other = holder
-    gap = silence(region, node.machine.power_off, within=30)
-    assert gap < 5, f"power lost: {gap:.1f} s"
+    gap = silence(region, node.machine.power_off, within=90)
+    assert gap < 3 * OUTAGE_LIMIT, f"power lost: {gap:.1f} s"
     assert holders(balancers) == [other.name]
+    since = int(time.time())
     node.machine.power_on()
-    node.eventually("sh", "-c", "journalctl --boot --unit keepalived | grep 'Entering BACKUP STATE'", within=120)
+    became_backup(node, since)
     assert holders(balancers) == [other.name]
 
 
@@ -451,9 +477,9 @@ def test_address_moves_once_when_a_link_flaps(
             region.network.restore(port)
             threading.Event().wait(0.4)
 
-    gap = silence(region, flap, within=40)
-    assert gap < 5, f"{interface} flapped: {gap:.1f} s"
-    eventually(lambda: holders(balancers) == [other.name], within=10)
+    gap = silence(region, flap, within=90)
+    assert gap < 3 * OUTAGE_LIMIT, f"{interface} flapped: {gap:.1f} s"
+    eventually(lambda: holders(balancers) == [other.name], within=30)
 
 
 def test_address_is_given_back_when_keepalived_is_killed(
@@ -461,5 +487,5 @@ def test_address_is_given_back_when_keepalived_is_killed(
 ) -> None:
     node, _ = holder
     node.run("systemctl", "kill", "--signal", "KILL", "keepalived")
-    node.eventually("systemctl", "is-active", "--quiet", "keepalived", within=10)
-    eventually(lambda: len(holders(balancers)) == 1 and ask(VIRTUAL_IP)[0] == 200, within=15)
+    node.eventually("systemctl", "is-active", "--quiet", "keepalived", within=30)
+    eventually(lambda: len(holders(balancers)) == 1 and answers(VIRTUAL_IP), within=45)

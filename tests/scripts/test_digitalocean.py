@@ -1,4 +1,4 @@
-"""DigitalOcean's stand-ins on real machines: who reaches whom, what a droplet finds, what the services do."""
+"""DigitalOcean's stand-ins on machines: reachability, a droplet's interfaces and disks, the services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.stand_in import Engine, Rejected, Resource
 
 SERVE = """
 systemctl disable --now nginx apache2 2>/dev/null || true
-mkdir /srv/site
+mkdir -p /srv/site
 hostname >/srv/site/name
 touch /srv/site/healthz
 systemd-run --quiet --unit=site python3 -m http.server 80 --directory /srv/site
@@ -33,7 +33,7 @@ systemd-run --quiet --unit=site python3 -m http.server 80 --directory /srv/site
 
 @dataclass
 class Site:
-    """Two droplets with the tags of a site and one without any, a load balancer, and a database."""
+    """Two droplets with the tags of a site and one without tags, a load balancer, and a database."""
 
     engine: Engine
     region: Region
@@ -130,6 +130,7 @@ def site(region: Region) -> Iterator[Site]:
             partial(site.machine(name).enter, "cloud-init", "status", "--wait", "--long", timeout=120), within=120
         )
         site.machine(name).enter("sh", "-c", SERVE)
+    eventually(lambda: {served_by(site) for _ in range(8)} == {"app1", "app2"})
     yield site
     for name in reversed(made):
         engine.delete(made[name])
@@ -137,7 +138,7 @@ def site(region: Region) -> Iterator[Site]:
 
 
 def eventually(attempt: Callable[[], object], within: float = 30) -> None:
-    """Wait until something no longer raises, nor answers False."""
+    """Wait until a call neither raises nor returns False."""
     end = time.monotonic() + within
     while True:
         try:
@@ -151,7 +152,7 @@ def eventually(attempt: Callable[[], object], within: float = 30) -> None:
 
 
 def served_by(site: Site) -> str:
-    """The droplet that the load balancer sends a visitor to, or the status that it answers with itself."""
+    """The name of the droplet that answers through the load balancer, or the status of an error."""
     answer = httpx.get(f"http://{site.made['balancer'].outputs['ip']}/name", timeout=15)
     return answer.text.strip() if answer.status_code == 200 else str(answer.status_code)
 
@@ -173,7 +174,7 @@ def test_the_public_address_is_on_the_first_interface_and_the_private_one_on_the
     assert " dev eth0 " in site.machine("app1").enter("ip", "route", "show", "default")
 
 
-def test_a_firewall_lets_in_what_its_rules_name_and_nothing_else(site: Site) -> None:
+def test_a_firewall_admits_only_what_its_rules_name(site: Site) -> None:
     public, private = site.public("app1"), site.private("app1")
     assert reaches(OPERATOR, public, 22)
     assert not reaches(STRANGER, public, 22)
@@ -181,32 +182,31 @@ def test_a_firewall_lets_in_what_its_rules_name_and_nothing_else(site: Site) -> 
     assert not reaches(OPERATOR, public, 80)
     assert not site.connects("app2", private, 80)
     assert not site.connects("lone", private, 80)
-    # the operator's own network says nothing of what comes from the VPC
+    # a rule for the VPC does not open the port to the operator's network
     for droplet in ("app1", "app2"):
         site.machine(droplet).enter("systemd-run", "--quiet", "python3", "-m", "http.server", "24007")
         site.machine(droplet).enter("systemd-run", "--quiet", "python3", "-m", "http.server", "7000")
     eventually(lambda: site.connects("app2", private, 24007))
     assert site.connects("lone", private, 24007)
     assert not reaches(OPERATOR, public, 24007)
-    # and a tag stands for its droplets, whichever address they come by or are called at
+    # a tag stands for its droplets, at their public and their private addresses
     eventually(lambda: site.connects("app2", private, 7000))
     assert site.connects("app2", public, 7000)
     assert not site.connects("lone", private, 7000)
 
 
-def test_nothing_leaves_a_droplet_but_what_a_rule_lets_out(site: Site) -> None:
+def test_only_what_a_rule_allows_leaves_a_droplet(site: Site) -> None:
     ping = ("ping", "-c", "1", "-W", "2", site.private("lone"))
     with pytest.raises(ToolError):
         site.machine("app1").enter(*ping)
     assert site.connects("app1", site.private("lone"), 22)
+    before = site.made["nodes"].inputs["outboundRules"]
     site.made["nodes"] = site.engine.update(
         site.made["nodes"],
-        outboundRules=[
-            *site.made["nodes"].inputs["outboundRules"],
-            {"protocol": "icmp", "destinationAddresses": ["10.30.0.0/16"]},
-        ],
+        outboundRules=[*before, {"protocol": "icmp", "destinationAddresses": ["10.30.0.0/16"]}],
     )
     site.machine("app1").enter(*ping)
+    site.made["nodes"] = site.engine.update(site.made["nodes"], outboundRules=before)
 
 
 def test_a_droplet_without_a_firewall_is_open(site: Site) -> None:
@@ -229,7 +229,7 @@ def test_a_volume_shows_under_its_name_while_the_droplet_runs_and_goes_by_itself
     site.engine.delete(volume)
 
 
-def test_visitors_go_to_the_droplets_that_are_healthy_and_to_none_when_none_is(site: Site) -> None:
+def test_visitors_go_to_healthy_droplets_only(site: Site) -> None:
     eventually(lambda: {served_by(site) for _ in range(8)} == {"app1", "app2"})
     site.machine("app1").enter("rm", "/srv/site/healthz")
     eventually(lambda: {served_by(site) for _ in range(8)} == {"app2"})
@@ -240,7 +240,7 @@ def test_visitors_go_to_the_droplets_that_are_healthy_and_to_none_when_none_is(s
     eventually(lambda: {served_by(site) for _ in range(8)} == {"app1", "app2"})
 
 
-def test_a_droplet_that_gets_the_tag_gets_visitors_and_with_it_a_firewall(site: Site) -> None:
+def test_a_droplet_that_gets_the_tag_gets_visitors_and_a_firewall(site: Site) -> None:
     site.made["lone"] = site.engine.update(site.made["lone"], tags=["web"])
     try:
         eventually(lambda: "lone" in {served_by(site) for _ in range(9)})
@@ -264,7 +264,7 @@ def query(site: Site, droplet: str, statement: str, *options: str) -> str:
     )  # fmt: skip
 
 
-def test_the_database_lets_trusted_droplets_in_over_tls(site: Site) -> None:
+def test_the_database_admits_trusted_droplets_over_tls(site: Site) -> None:
     assert query(site, "app1", "SELECT 1") == "1\n"
     with pytest.raises(ToolError, match="Access denied"):
         query(site, "app1", "SELECT 1", "--skip-ssl")
@@ -296,3 +296,5 @@ def test_a_droplet_that_is_lost_comes_back_with_its_addresses(site: Site) -> Non
     site.machine("app2").power_on()
     eventually(lambda: reaches(OPERATOR, site.public("app2"), 22), within=60)
     assert f" {site.private('app2')}/" in site.machine("app2").enter("ip", "-4", "-oneline", "address", "show", "eth1")
+    site.machine("app2").enter("sh", "-c", SERVE)
+    eventually(lambda: {served_by(site) for _ in range(8)} == {"app1", "app2"})

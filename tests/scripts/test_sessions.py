@@ -23,13 +23,13 @@ SETTINGS = sessions.params(MOUNT)
 
 
 class Visitor:
-    """A browser: it keeps its cookies, and asks whichever server it is told to."""
+    """A browser that keeps its cookies and may ask any server."""
 
     def __init__(self) -> None:
         self.cookies: dict[str, str] = {}
 
     def ask(self, node: Node, path: str = "/", **form: str) -> httpx.Response:
-        """A page, or a form that is sent."""
+        """Get a page, or post a form."""
         answer = httpx.request(
             "POST" if form else "GET",
             f"http://{node.machine.endpoint.public}{path}",
@@ -42,14 +42,13 @@ class Visitor:
 
 
 def mount(node: Node) -> dict[str, str]:
-    """Of gluster/mount.sh; options of the mount follow the backup servers in its line of fstab."""
-    given = params.mount(f"node-{node.name}", MOUNT)
-    return given | {"OPTIONS": ",".join(sessions.MOUNT_OPTIONS)}
+    """Parameters of gluster/mount.sh with the mount options of sessions."""
+    return params.mount(f"node-{node.name}", MOUNT) | {"OPTIONS": ",".join(sessions.MOUNT_OPTIONS)}
 
 
 @pytest.fixture(scope="module")
 def servers(mounted: Mapping[str, Node]) -> Iterator[tuple[Node, Node]]:
-    """Two PHP servers with the application and the mount, and afterwards as they were."""
+    """Two PHP servers with the application and the mount; both are removed afterwards."""
     made = mounted["gfs2"], mounted["gfs3"]
     for option, value in sessions.VOLUME_OPTIONS.items():
         made[0].run("gluster", "--mode=script", "volume", "set", "wp", option, value)
@@ -137,12 +136,12 @@ def test_only_php_reads_the_sessions(pair: tuple[Node, Node]) -> None:
     assert node.run("cat", file) == "counter|i:1;\n"
     refused = node.run("sh", "-c", f"runuser --user nobody -- cat {file} 2>&1 || true")
     assert "Permission denied" in refused
-    # the command line, cron and the pool of /healthz have what Debian gives them
+    # the command line, cron and the pool of /healthz keep Debian's setting
     assert "/var/lib/php/sessions" in node.run("php", "-r", "phpinfo();")
 
 
 def change(node: Node, visitor: Visitor, change: str, *limit: str) -> None:
-    """Have a page that is none of the application's change a session; `limit`: words that run it with less."""
+    """Change a session by a script outside the application; `limit`: words before its command, such as prlimit."""
     page = "/tmp/change.php"
     begin = f"session_id('{visitor.cookies['PHPSESSID']}'); session_start();"
     node.run("tee", page, stdin=f"<?php {begin} {change}")
@@ -179,7 +178,7 @@ def test_debians_own_clean_up_does_not_come_here(pair: tuple[Node, Node]) -> Non
     assert MOUNT not in visited
 
 
-def test_old_sessions_are_removed_once_by_whichever_server(pair: tuple[Node, Node]) -> None:
+def test_old_sessions_are_removed_once_by_one_server(pair: tuple[Node, Node]) -> None:
     node, other = pair
     old, used = (Visitor() for _ in range(2))
     files = {}
@@ -187,9 +186,9 @@ def test_old_sessions_are_removed_once_by_whichever_server(pair: tuple[Node, Nod
         visitor.ask(node)
         files[visitor] = f"{DIRECTORY}/sess_{visitor.cookies['PHPSESSID']}"
         node.run("touch", "--date", f"{sessions.LIFETIME + 60} seconds ago", files[visitor])
-    # unchanged, and still in use: PHP sets its time
+    # unchanged but in use: PHP sets its time
     used.ask(other, "/cart.php")
-    # while one server has the lock, the other leaves it to it
+    # while one server has the lock, the other removes nothing
     lock = f"{DIRECTORY}/collected"
     other.run("systemd-run", "--quiet", "--uid=www-data", "--unit=holder", "flock", lock, "sleep", "infinity")
     other.eventually("sh", "-c", f"[ -e {lock} ] && ! flock --nonblock {lock} true")
@@ -199,7 +198,7 @@ def test_old_sessions_are_removed_once_by_whichever_server(pair: tuple[Node, Nod
     node.run("systemctl", "start", "sessions-collect.service")
     assert "No such file" in node.run("sh", "-c", f"ls {files[old]} 2>&1 || true")
     assert node.run("ls", files[used])
-    # it was just done: the other server has nothing to do
+    # it was just done, so the other server does nothing
     done = other.run("cat", f"{DIRECTORY}/collected")
     other.run("systemctl", "start", "sessions-collect.service")
     assert other.run("cat", f"{DIRECTORY}/collected") == done

@@ -1,5 +1,6 @@
-"""The step cloud/digitalocean/vxlan_tunnel.sh, on three machines of a private network that lets VRRP through as little
-as DigitalOcean's firewalls do.
+"""The step cloud/digitalocean/vxlan_tunnel.sh, on three machines of a private network.
+
+The network drops VRRP, as DigitalOcean's firewalls do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ print("listens", flush=True)
 try:
     print("heard", listener.recvfrom(100)[1][0])
 except TimeoutError:
-    print("heard nobody")
+    print("heard nothing")
 """
 
 
@@ -57,7 +58,17 @@ def linked(region: Region) -> Iterator[dict[str, Node]]:
         node.machine.power_off()
 
 
-def given(name: str, linked: Mapping[str, Node], *others: str) -> dict[str, str]:
+@pytest.fixture
+def tunnels(linked: dict[str, Node]) -> dict[str, Node]:
+    """The machines, each linked with both others, whatever an earlier test did to the links."""
+    for name, node in linked.items():
+        node.step(STEP, link(name, linked))
+    return linked
+
+
+def link(name: str, linked: Mapping[str, Node], *others: str) -> dict[str, str]:
+    """The step's parameters on a machine that is linked with `others`, or with all others."""
+    others = others or tuple(other for other in linked if other != name)
     return {
         "LOCAL": linked[name].address,
         "REMOTES": " ".join(linked[other].address for other in others),
@@ -66,7 +77,7 @@ def given(name: str, linked: Mapping[str, Node], *others: str) -> dict[str, str]
 
 
 def heard(by: Node, sender: Node, address: str) -> str:
-    """Who `by` hears VRRP from, when `sender` sends it to an address of his."""
+    """The last line that the receiver on `by` prints while `sender` sends VRRP to `address`."""
     with ThreadPoolExecutor() as pool:
         listening = pool.submit(by.run, "python3", "-c", RECEIVE)
         while not listening.done():
@@ -74,49 +85,48 @@ def heard(by: Node, sender: Node, address: str) -> str:
         return listening.result().splitlines()[-1]
 
 
-def test_vrrp_comes_through_the_link_and_not_beside_it(linked: Mapping[str, Node]) -> None:
-    first, second = linked["link1"], linked["link2"]
-    first.step(STEP, given("link1", linked, "link2"))
-    second.step(STEP, given("link2", linked, "link1"))
-    assert heard(second, first, second.address) == "heard nobody"
+def test_vrrp_comes_through_the_link_and_not_beside_it(tunnels: Mapping[str, Node]) -> None:
+    first, second = tunnels["link1"], tunnels["link2"]
+    assert heard(second, first, second.address) == "heard nothing"
     assert heard(second, first, tunnel_address(second.address)) == f"heard {tunnel_address(first.address)}"
 
 
-def test_a_second_run_leaves_the_link_as_it_is(linked: Mapping[str, Node]) -> None:
-    first = linked["link1"]
+def test_a_second_run_leaves_the_link_as_it_is(tunnels: Mapping[str, Node]) -> None:
+    first = tunnels["link1"]
     before = first.run("cat", "/sys/class/net/balancers/ifindex")
-    first.again(STEP, given("link1", linked, "link2"))
+    first.again(STEP, link("link1", tunnels))
     assert first.run("cat", "/sys/class/net/balancers/ifindex") == before
 
 
 def test_a_third_balancer_is_linked_with_both(linked: Mapping[str, Node]) -> None:
-    for name in linked:
-        linked[name].step(STEP, given(name, linked, *(other for other in linked if other != name)))
+    linked["link1"].step(STEP, link("link1", linked, "link2"))
+    linked["link2"].step(STEP, link("link2", linked, "link1"))
+    for name, node in linked.items():
+        node.step(STEP, link(name, linked))
     for node in linked.values():
         for other in linked.values():
-            node.eventually("ping", "-c", "1", "-W", "1", tunnel_address(other.address), within=10)
+            node.eventually("ping", "-c", "1", "-W", "1", tunnel_address(other.address))
 
 
-def test_the_link_comes_back_with_its_machine_and_is_known_at_once(linked: Mapping[str, Node]) -> None:
-    first, second = linked["link1"], linked["link2"]
+def test_the_link_comes_back_with_its_machine_and_is_known_at_once(tunnels: Mapping[str, Node]) -> None:
+    first, second = tunnels["link1"], tunnels["link2"]
     first.run("ping", "-c", "1", "-W", "1", tunnel_address(second.address))
     hardware = second.run("cat", "/sys/class/net/balancers/address")
     second.machine.power_off()
     second.machine.power_on()
     second.eventually("systemctl", "is-active", "--quiet", "balancer-link", within=120)
     assert second.run("cat", "/sys/class/net/balancers/address") == hardware
-    first.eventually("ping", "-c", "1", "-W", "1", tunnel_address(second.address), within=5)
+    first.eventually("ping", "-c", "1", "-W", "1", tunnel_address(second.address), within=15)
 
 
-def test_a_link_that_somebody_took_down_stands_again(linked: Mapping[str, Node]) -> None:
-    first = linked["link1"]
+def test_a_link_that_was_deleted_is_made_again(tunnels: Mapping[str, Node]) -> None:
+    first = tunnels["link1"]
     first.run("ip", "link", "delete", "balancers")
-    first.step(STEP, given("link1", linked, "link2", "link3"))
-    first.run("ping", "-c", "1", "-W", "1", tunnel_address(linked["link2"].address))
+    first.step(STEP, link("link1", tunnels))
+    first.run("ping", "-c", "1", "-W", "1", tunnel_address(tunnels["link2"].address))
 
 
-def test_a_link_that_cannot_stand_says_why(linked: Mapping[str, Node]) -> None:
-    output = linked["link3"].refuses(STEP, given("link3", linked, "link1") | {"ADDRESS": "198.19.0.300"})
+def test_a_link_that_cannot_be_made_is_reported(tunnels: Mapping[str, Node]) -> None:
+    output = tunnels["link3"].refuses(STEP, link("link3", tunnels) | {"ADDRESS": "198.19.0.300"})
     assert "The tunnel between the balancers is not up on this machine:" in output
     assert "198.19.0.300" in output
-    linked["link3"].step(STEP, given("link3", linked, "link1", "link2"))

@@ -14,38 +14,39 @@ from tests.scripts.node import Node
 
 @pytest.fixture(scope="module")
 def node(mounted: Mapping[str, Node]) -> Node:
+    """A node with nginx and PHP that serve the volume."""
+    mounted["gfs1"].step("web/web.sh", params.web())
     return mounted["gfs1"]
 
 
 def ask(node: Node, path: str) -> str:
-    """What a node answers to somebody outside of it: head and body."""
-    words = ["curl", "--silent", "--include", "--max-time", "10", f"http://{node.machine.endpoint.public}{path}"]
+    """A node's answer to a client outside it: head and body."""
+    words = ["curl", "--silent", "--include", "--max-time", "30", f"http://{node.machine.endpoint.public}{path}"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
 def reload(node: Node, service: str, worker: str) -> None:
-    """Reload a service, to the end of the last of the workers it had."""
+    """Reload a service and wait until the last of its old workers has ended."""
     workers = node.run("pgrep", "-f", f"^{worker}").splitlines()
     node.run("systemctl", "reload", service)
     node.eventually("sh", "-c", f"! ps -p {','.join(workers)}")
 
 
-def test_web_serves_php_and_tells_its_health(node: Node) -> None:
-    node.step("web/web.sh", params.web())
+def test_web_serves_php_and_reports_its_health(node: Node) -> None:
     health = ask(node, "/healthz")
     assert "200 OK" in health.splitlines()[0]
     assert health.endswith("\n\nok\n")
     node.run("sh", "-c", f"echo '<?php echo ini_get(\"opcache.revalidate_freq\");' >{params.ROOT}/probe.php")
     assert ask(node, "/probe.php").endswith("\n\n10")
     node.run("rm", f"{params.ROOT}/probe.php")
-    # PHP trusts the database's authority: each of its certificates, by its own line
+    # PHP trusts the database's certificate authority
     bundle = node.run("cat", "/etc/ssl/certs/ca-certificates.crt")
     first = params.web()["TRUSTED_CA"].split("-----BEGIN CERTIFICATE-----")[1].split("-----END")[0]
     assert first in bundle
     node.again("web/web.sh", params.web())
 
 
-def test_web_tells_that_the_mount_is_gone(node: Node) -> None:
+def test_web_reports_that_the_mount_is_gone(node: Node) -> None:
     node.run("systemctl", "stop", "gluster-mount@var-www-html.service")
     health = ask(node, "/healthz")
     assert "503" in health.splitlines()[0]
@@ -62,7 +63,7 @@ def test_web_takes_over_a_changed_file(node: Node) -> None:
     node.eventually("sh", "-c", asked)
     node.step("web/web.sh", params.web())
     node.eventually("sh", "-c", f"! {asked}")
-    # the workers of before end when their last connection does
+    # an old worker ends with its last connection
     node.eventually("sh", "-c", "! pgrep -f '^nginx: worker process is shutting down'")
 
 
@@ -76,7 +77,7 @@ def test_web_reloads_php_under_a_visitor(node: Node) -> None:
     node.run("rm", f"{params.ROOT}/slow.php")
 
 
-def test_web_reads_what_others_say_of_the_site(node: Node) -> None:
+def test_web_includes_the_files_of_other_components(node: Node) -> None:
     node.run("mkdir", "-p", "/etc/nginx/ha-wordpress.d")
     node.run("sh", "-c", "echo 'add_header X-Tested included always;' >/etc/nginx/ha-wordpress.d/tested.conf")
     node.run("systemctl", "reload", "nginx")
@@ -86,7 +87,7 @@ def test_web_reads_what_others_say_of_the_site(node: Node) -> None:
     reload(node, "nginx", "nginx: worker")
 
 
-def test_web_sends_to_a_directory_by_no_port_of_its_own(node: Node) -> None:
+def test_web_redirects_to_a_directory_without_its_own_port(node: Node) -> None:
     node.run("mkdir", f"{params.ROOT}/directory")
     assert "\nLocation: /directory/\n" in ask(node, "/directory")
     node.run("rmdir", f"{params.ROOT}/directory")

@@ -1,6 +1,7 @@
-"""The steps of wordpress/, on a node with the volume and PHP: each test needs the ones before it.
+"""The steps of wordpress/, on a node with the volume and PHP.
 
-Sites beside the first one are on the node's own disk, which the steps cannot tell from a mount.
+The stages are `node`, `code`, `site` and `old_site`. Further sites are on the node's own disk, which the steps cannot
+tell from a mount.
 """
 
 from __future__ import annotations
@@ -25,14 +26,44 @@ DUMP = "/srv/site.sql"
 
 @pytest.fixture(scope="module")
 def node(mounted: Mapping[str, Node]) -> Node:
+    """A node with nginx and PHP that serve the volume."""
     node = mounted["gfs1"]
     node.step("web/web.sh", params.web())
     return node
 
 
 @pytest.fixture(scope="module")
+def code(node: Node) -> Node:
+    """The node with WordPress's code on the volume."""
+    node.step("wordpress/code.sh", params.code())
+    return node
+
+
+@pytest.fixture(scope="module")
+def site(code: Node, databases: Mapping[str, str]) -> Node:
+    """The node with WordPress installed."""
+    code.step("wordpress/site.sh", params.site(databases[NAME]), params.site_secrets(PASSWORD))
+    return code
+
+
+@pytest.fixture(scope="module")
+def old_site(site: Node, databases: Mapping[str, str]) -> Node:
+    """The node with a site to import: its files in /srv/old and TARBALL, its database in DUMP."""
+    site.run("sh", "-c", f"""
+        cp -rL /usr/share/wordpress /srv/old && cd /srv/old && cp {params.ROOT}/wp-config.php .
+        find . -type f ! -name '*.php' -delete
+        mkdir -p {PHOTO.rpartition("/")[0]} && head -c 100000 /dev/urandom >{PHOTO}
+        chmod 640 {PHOTO} && touch --date=2020-02-02 {PHOTO} && ln -s photo.jpg {PHOTO}.link
+        tar -czf {TARBALL} -C /srv old
+        mariadb-dump --ssl --host={databases[NAME]} --user={NAME} --password={PASSWORD} {NAME} |
+            sed 's/`wp_/`blog_/g; s/wp_user_roles/blog_user_roles/' >{DUMP}
+    """)  # fmt: skip
+    return site
+
+
+@pytest.fixture(scope="module")
 def refused(node: Node, databases: Mapping[str, str]) -> Iterator[dict[str, Future[str]]]:
-    """What site.sh says of databases that do not let it in: each takes it a minute, and the tests go on meanwhile."""
+    """The output of site.sh for databases that reject it. Each takes a minute; other tests run meanwhile."""
     good = databases[NAME]
     attempts = {
         "wrong password": (good, PASSWORD[::-1]),
@@ -50,7 +81,7 @@ def refused(node: Node, databases: Mapping[str, str]) -> Iterator[dict[str, Futu
 
 
 def sql(node: Node, host: str, statement: str, name: str = NAME, *options: str) -> str:
-    """What the database answers to a statement."""
+    """The database's answer to a statement."""
     words = ["mariadb", f"--host={host}", f"--user={NAME}", f"--password={PASSWORD}", "--batch", "--skip-column-names"]
     return node.run(*words, "--ssl", *options, f"--execute={statement}", name).strip()
 
@@ -66,17 +97,22 @@ def sum_of(node: Node, file: str) -> str:
 
 
 @pytest.mark.usefixtures("refused")
-def test_code_is_debians_and_belongs_to_the_web_server(node: Node) -> None:
-    node.step("wordpress/code.sh", params.code())
+def test_code_is_debians_and_belongs_to_the_web_server(code: Node) -> None:
     version = "sed -n \"s/^.wp_version = '\\(.*\\)';/\\1/p\""
-    ours = node.run("sh", "-c", f"{version} {params.ROOT}/wp-includes/version.php").strip()
+    ours = code.run("sh", "-c", f"{version} {params.ROOT}/wp-includes/version.php").strip()
     assert ours
-    assert node.run("dpkg-query", "--show", "--showformat=${Version}", "wordpress").startswith(ours)
-    assert node.run("find", params.ROOT, "!", "-user", "www-data") == ""
-    assert node.run("find", params.ROOT, "-type", "l") == ""
+    assert code.run("dpkg-query", "--show", "--showformat=${Version}", "wordpress").startswith(ours)
+    assert code.run("find", params.ROOT, "!", "-user", "www-data") == ""
+    assert code.run("find", params.ROOT, "-type", "l") == ""
+    code.again("wordpress/code.sh", params.code())
+
+
+def test_code_is_all_of_debians_and_nothing_else(node: Node) -> None:
+    root = directory(node, "/srv/code")
+    node.step("wordpress/code.sh", params.code(root))
     packaged = node.run("sh", "-c", "find -L /usr/share/wordpress -type f ! -name wp-config.php | wc -l")
-    assert node.run("sh", "-c", f"find {params.ROOT} -type f ! -path '*/{STATE}/*' | wc -l") == packaged
-    node.again("wordpress/code.sh", params.code())
+    assert node.run("sh", "-c", f"find {root} -type f ! -path '*/{STATE}/*' | wc -l") == packaged
+    node.run("rm", "-r", root)
 
 
 def test_code_goes_on_where_it_was_interrupted(node: Node) -> None:
@@ -88,75 +124,76 @@ def test_code_goes_on_where_it_was_interrupted(node: Node) -> None:
     node.run("rm", "-r", root)
 
 
-def test_site_is_installed_once_and_answers(node: Node, databases: Mapping[str, str]) -> None:
-    given, secrets = params.site(databases[NAME]), params.site_secrets(PASSWORD)
-    node.step("wordpress/site.sh", given, secrets)
-    page = ask(node, "/")
+def test_site_is_installed_once_and_answers(site: Node, databases: Mapping[str, str]) -> None:
+    page = ask(site, "/")
     assert "200 OK" in page.splitlines()[0]
     assert "<title>It&#039;s a &quot;site&quot; of $5</title>" in page
-    assert "200 OK" in ask(node, "/hello-world/").splitlines()[0]
-    users = sql(node, databases[NAME], "SELECT user_login, user_email FROM wp_users")
+    assert "200 OK" in ask(site, "/hello-world/").splitlines()[0]
+    users = sql(site, databases[NAME], "SELECT user_login, user_email FROM wp_users")
     assert users.split() == ["admin", "admin@example.com"]
     check = f"require '{params.ROOT}/wp-load.php'; exit(is_wp_error(wp_authenticate('admin', $argv[1])) ? 1 : 0);"
-    node.run("setpriv", "--reuid=www-data", "--clear-groups", "php", "-r", check, params.ADMIN_PASSWORD)
+    site.run("setpriv", "--reuid=www-data", "--clear-groups", "php", "-r", check, params.ADMIN_PASSWORD)
     config = f"{params.ROOT}/wp-config.php"
-    assert node.run("stat", "--format=%U %a", config) == "www-data 640\n"
-    assert all(salt in node.run("cat", config) for salt in params.SALTS_GIVEN.values())
-    sql(node, databases[NAME], "UPDATE wp_options SET option_value = 'Changed' WHERE option_name = 'blogname'")
-    node.again("wordpress/site.sh", given, secrets)
-    assert "<title>Changed</title>" in ask(node, "/")
+    assert site.run("stat", "--format=%U %a", config) == "www-data 640\n"
+    assert all(salt in site.run("cat", config) for salt in params.SALTS_GIVEN.values())
 
 
-def test_site_takes_a_changed_setting(node: Node, databases: Mapping[str, str]) -> None:
-    given, secrets = params.site(databases[NAME]), params.site_secrets(PASSWORD)
-    node.step("wordpress/site.sh", given | {"URL": "https://www.example.org"}, secrets)
-    assert "https://www.example.org" in node.run("cat", f"{params.ROOT}/wp-config.php")
-    node.step("wordpress/site.sh", given, secrets)
+def test_a_second_run_keeps_what_the_site_has_become(site: Node, databases: Mapping[str, str]) -> None:
+    rename = "UPDATE wp_options SET option_value = REPLACE(option_value, '{}', '{}') WHERE option_name = 'blogname'"
+    sql(site, databases[NAME], rename.format("site", "shop"))
+    try:
+        site.again("wordpress/site.sh", params.site(databases[NAME]), params.site_secrets(PASSWORD))
+        assert "<title>It&#039;s a &quot;shop&quot; of $5</title>" in ask(site, "/")
+    finally:
+        sql(site, databases[NAME], rename.format("shop", "site"))
 
 
-def test_the_database_lets_nobody_in_without_tls(node: Node, databases: Mapping[str, str]) -> None:
+def test_site_takes_a_changed_setting(site: Node, databases: Mapping[str, str]) -> None:
+    settings, secrets = params.site(databases[NAME]), params.site_secrets(PASSWORD)
+    try:
+        site.step("wordpress/site.sh", settings | {"URL": "https://www.example.org"}, secrets)
+        assert "https://www.example.org" in site.run("cat", f"{params.ROOT}/wp-config.php")
+    finally:
+        site.step("wordpress/site.sh", settings, secrets)
+
+
+def test_the_database_accepts_no_client_without_tls(node: Node, databases: Mapping[str, str]) -> None:
     assert sql(node, databases[NAME], "SELECT 1") == "1"
     with pytest.raises(ToolError, match="Access denied"):
         sql(node, databases[NAME], "SELECT 1", NAME, "--skip-ssl")
 
 
-def test_visitors_see_503_while_the_database_is_away(node: Node) -> None:
+def test_visitors_see_503_while_the_database_is_away(site: Node) -> None:
     config = f"{params.ROOT}/wp-config.php"
-    node.run("cp", "--preserve", config, "/srv/kept.php")
-    node.run("sed", "-i", f"s/'{PASSWORD}'/'wrong'/", config)
-    node.run("systemctl", "reload", "php8.2-fpm")
-    page = ask(node, "/")
-    node.run("cp", "--preserve", "/srv/kept.php", config)
-    node.run("rm", "/srv/kept.php")
-    node.run("systemctl", "reload", "php8.2-fpm")
+    site.run("cp", "--preserve", config, "/srv/kept.php")
+    site.run("sed", "-i", f"s/'{PASSWORD}'/'wrong'/", config)
+    site.run("systemctl", "reload", "php8.2-fpm")
+    try:
+        page = ask(site, "/")
+    finally:
+        site.run("cp", "--preserve", "/srv/kept.php", config)
+        site.run("rm", "/srv/kept.php")
+        site.run("systemctl", "reload", "php8.2-fpm")
     assert "503" in page.splitlines()[0]
     assert "Retry-After: 30" in page
 
 
-def test_cron_runs_on_a_timer(node: Node) -> None:
-    node.step("wordpress/cron.sh", params.cron())
-    assert node.run("systemctl", "is-enabled", "wordpress-cron.timer") == "enabled\n"
-    node.run("systemctl", "start", "wordpress-cron.service")
-    node.again("wordpress/cron.sh", params.cron())
+def test_cron_runs_on_a_timer(site: Node) -> None:
+    site.step("wordpress/cron.sh", params.cron())
+    assert site.run("systemctl", "is-enabled", "wordpress-cron.timer") == "enabled\n"
+    site.run("systemctl", "start", "wordpress-cron.service")
+    site.again("wordpress/cron.sh", params.cron())
 
 
-def test_cron_refuses_a_timer_that_systemd_does_not_understand(node: Node) -> None:
-    output = node.refuses("wordpress/cron.sh", params.cron() | {"TIMER": "[Timer]\n"})
+def test_cron_refuses_a_timer_that_systemd_does_not_understand(site: Node) -> None:
+    output = site.refuses("wordpress/cron.sh", params.cron() | {"TIMER": "[Timer]\n"})
     assert "wordpress-cron.timer" in output
-    node.step("wordpress/cron.sh", params.cron())
+    site.step("wordpress/cron.sh", params.cron())
 
 
-def test_import_loads_files_and_database_once(node: Node, databases: Mapping[str, str]) -> None:
+def test_import_loads_files_and_database_once(old_site: Node, databases: Mapping[str, str]) -> None:
+    node = old_site
     host = databases[NAME]
-    node.run("sh", "-c", f"""
-        cp -rL /usr/share/wordpress /srv/old && cd /srv/old && cp {params.ROOT}/wp-config.php .
-        find . -type f ! -name '*.php' -delete
-        mkdir -p {PHOTO.rpartition("/")[0]} && head -c 100000 /dev/urandom >{PHOTO}
-        chmod 640 {PHOTO} && touch --date=2020-02-02 {PHOTO} && ln -s photo.jpg {PHOTO}.link
-        tar -czf {TARBALL} -C /srv old
-        mariadb-dump --ssl --host={host} --user={NAME} --password={PASSWORD} {NAME} |
-            sed 's/`wp_/`blog_/g; s/wp_user_roles/blog_user_roles/' >{DUMP}
-    """)  # fmt: skip
     sql(node, host, "CREATE DATABASE moved")
     root = directory(node, "/srv/moved")
     code = params.code(root, moved=("/srv/import-files", sum_of(node, TARBALL)))
@@ -172,14 +209,14 @@ def test_import_loads_files_and_database_once(node: Node, databases: Mapping[str
     assert node.run("readlink", f"{root}/{PHOTO}.link") == "photo.jpg\n"
     assert node.run("find", root, "!", "-user", "www-data") == ""
     blogname = "SELECT option_value FROM blog_options WHERE option_name = 'blogname'"
-    assert sql(node, host, blogname, "moved") == "Changed"
+    assert sql(node, host, blogname, "moved") == sql(node, host, blogname.replace("blog_", "wp_"))
     assert sql(node, host, "SHOW TABLES LIKE 'wp%'", "moved") == ""
     assert "define('DB_NAME', 'moved');" in node.run("cat", f"{root}/wp-config.php")
 
-    # what happens on the new site from now on stays
+    # changes on the new site stay
     sql(node, host, "UPDATE blog_options SET option_value = 'Moved' WHERE option_name = 'blogname'", "moved")
     node.run("rm", f"{root}/{PHOTO}", f"{root}/{PHOTO}.link")
-    # with the uploads gone, as the first run leaves them; and with them there again, as a new machine has them
+    # without the two uploads, as the first run leaves the machine, and with them, as a new machine has them
     node.again("wordpress/code.sh", code)
     node.again("wordpress/site.sh", site, secrets)
     node.run("cp", TARBALL, "/srv/import-files")
@@ -190,8 +227,8 @@ def test_import_loads_files_and_database_once(node: Node, databases: Mapping[str
     assert node.run("find", root, "-name", "photo.jpg") == ""
 
 
-def test_import_is_refused_over_a_site_that_is_there(node: Node, databases: Mapping[str, str]) -> None:
-    host = databases[NAME]
+def test_import_is_refused_over_an_existing_site(old_site: Node, databases: Mapping[str, str]) -> None:
+    node, host = old_site, databases[NAME]
     before, tables = node.state(), sql(node, host, "CHECKSUM TABLE wp_posts, wp_users, wp_options")
     output = node.refuses("wordpress/code.sh", params.code(moved=(TARBALL, sum_of(node, TARBALL))))
     assert "holds a site already" in output
@@ -204,7 +241,8 @@ def test_import_is_refused_over_a_site_that_is_there(node: Node, databases: Mapp
     assert sql(node, host, "SHOW TABLES LIKE 'blog%'") == ""
 
 
-def test_code_leaves_a_site_alone_that_somebody_else_made(node: Node) -> None:
+def test_code_leaves_a_foreign_site_alone(old_site: Node) -> None:
+    node = old_site
     node.run("chown", "-R", "www-data:", "/srv/old")
     before = node.state()
     assert "holds a site that this program did not put there" in node.refuses(
@@ -213,24 +251,25 @@ def test_code_leaves_a_site_alone_that_somebody_else_made(node: Node) -> None:
     assert node.state() == before
 
 
-def test_code_comes_from_an_archive_with_the_right_sum(node: Node) -> None:
+def test_code_comes_from_an_archive_with_the_right_sum(old_site: Node) -> None:
+    node = old_site
     root = directory(node, "/srv/archive")
     source = f"file://{TARBALL}"
     output = node.refuses("wordpress/code.sh", params.code(root, archive=(source, "0" * 64)))
     assert f"The archive at {source} does not have the checksum {'0' * 64}" in output
     assert node.run("find", root, "-mindepth", "1") == ""
-    given = params.code(root, archive=(source, sum_of(node, TARBALL)))
-    node.step("wordpress/code.sh", given)
+    settings = params.code(root, archive=(source, sum_of(node, TARBALL)))
+    node.step("wordpress/code.sh", settings)
     node.run("cmp", f"{root}/wp-load.php", "/usr/share/wordpress/wp-load.php")
     assert PASSWORD not in node.run("sh", "-c", f"cat {root}/wp-config.php 2>&1 || true")
-    node.again("wordpress/code.sh", given)
+    node.again("wordpress/code.sh", settings)
 
 
 def test_code_refuses_what_is_not_wordpress(node: Node) -> None:
     root = directory(node, "/srv/else")
     node.run("tar", "-czf", "/srv/else.tar.gz", "-C", "/etc", "hosts")
-    given = params.code(root, archive=("file:///srv/else.tar.gz", sum_of(node, "/srv/else.tar.gz")))
-    assert "has no wp-load.php" in node.refuses("wordpress/code.sh", given)
+    settings = params.code(root, archive=("file:///srv/else.tar.gz", sum_of(node, "/srv/else.tar.gz")))
+    assert "has no wp-load.php" in node.refuses("wordpress/code.sh", settings)
     assert node.run("find", root, "-mindepth", "1") == ""
 
 
