@@ -25,20 +25,20 @@ SIDE_BY_SIDE := $(MAKE) --no-print-directory --keep-going --output-sync
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-rehearse: .venv/installed ## rehearse one stack on machines booted here: STACK=aws-wordpress ARGS=…
+rehearse: .venv/installed ## rehearse one stack: STACK=aws-wordpress ARGS=…
 	@.venv/bin/rehearse drill $(or $(STACK),aws-wordpress) $(ARGS)
 
-preview: .venv/installed ## show what this tree changes of a stack that a commit deployed: STACK=… BASE=main
+preview: .venv/installed ## show what this tree changes in a stack: STACK=… BASE=main
 	@.venv/bin/rehearse preview $(or $(STACK),aws-wordpress) --base $(BASE) $(ARGS)
 
-drill: ## rehearse every stack, one after another, or only STACK=…; fails if a limit is exceeded
+drill: ## rehearse every stack, or only STACK=…
 	@$(MAKE) --no-print-directory --keep-going --jobs=1 $(addprefix drill-,$(or $(STACK),$(STACKS)))
 
 $(STACKS:%=drill-%): drill-%: .venv/installed
 	@.venv/bin/rehearse drill $* $(ARGS)
 
 # Each of the three groups runs to its end, whatever fails; the last line of the recipe judges all of them.
-test: lint ## lint, types, unit tests, every step on a machine, every stack's drill: 45 minutes, as root
+test: lint ## lint, unit tests, steps, drills: 45 minutes, as root
 	@$(RUN_TESTS) begin
 	-@$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW)
 	-@$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
@@ -48,7 +48,7 @@ test: lint ## lint, types, unit tests, every step on a machine, every stack's dr
 test-unit: .venv/installed ## the tests that need neither root nor Linux
 	.venv/bin/pytest $(UNIT)
 
-test-preview: .venv/installed ## previews through the real engine, which is built once; no root
+test-preview: .venv/installed ## previews through the real engine, without root
 	.venv/bin/pytest $(PREVIEW)
 
 test-scripts: .venv/installed ## every step on machines booted here, as root
@@ -66,15 +66,15 @@ lint: .venv/installed ## style, types, shell
 	.venv/bin/shellcheck $(SCRIPTS)
 	.venv/bin/shfmt --diff $(SCRIPTS)
 
-docs: .venv/installed ## write docs/settings.md and stacks/schema.json from the models of the settings
+docs: .venv/installed ## write docs/settings.md and stacks/schema.json
 	.venv/bin/python -m tools.settings_docs
 
-report-picture: .venv/installed ## take docs/report.png from the last report of STACK=aws-wordpress; needs chromium
+report-picture: .venv/installed ## take docs/report.png from a report; needs chromium
 	.venv/bin/python tools/report_picture.py reports/$(or $(STACK),aws-wordpress)/report.html docs/report.png
 
 bench: bench-filters ## run every benchmark
 
-bench-filters: .venv/installed ## compare the fail2ban filter with the published one, by processor time
+bench-filters: .venv/installed ## compare our fail2ban filter with the published one
 	.venv/bin/python bench/filters.py components/fail2ban/filter.conf
 
 .venv/installed: requirements-dev.txt tools/venv.sh
