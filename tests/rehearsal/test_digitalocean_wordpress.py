@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.rehearsal.drill import assert_that_a_brick_was_lost, assert_that_a_flood_was_survived, drilled
+from tests.rehearsal.drill import PING_TIMEOUT, assert_that_a_brick_was_lost, assert_that_a_flood_was_survived, drilled
 
 STORAGE = ("gfs1", "gfs2", "gfs3")
 
@@ -18,6 +18,6 @@ def test_digitalocean_wordpress(tmp_path: Path) -> None:
     for node in STORAGE:
         assert_that_a_brick_was_lost(faults[f"{node} loses power"])
     # app1 has no brick, so its loss stops no write
-    assert faults["app1 loses power"]["write_outage_seconds"] < 2
-    assert faults["the database fails over"]["write_outage_seconds"] < 2
+    assert faults["app1 loses power"]["write_outage_seconds"] < PING_TIMEOUT
+    assert faults["the database fails over"]["write_outage_seconds"] < PING_TIMEOUT
     assert faults["all nodes reboot at once"]["page_outage_seconds"] > 1
