@@ -16,7 +16,7 @@ from tests.rehearsal.command import rehearse
 FaultResult = dict[str, Any]
 
 TOLERANCE = 3
-"""How many times its limit a time may take here, on a loaded machine. The rehearsal's own exit status judges the limit."""
+"""How many times its limit a time may take here, on a loaded machine; a rehearsal's exit status judges the limit."""
 PING_TIMEOUT = 3
 """Seconds until a client gives a silent brick up: an outage that a lost brick causes takes at least that long."""
 MEASURED = re.compile(r"([\d.]+) ?(s|ms|x)")
