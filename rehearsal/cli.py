@@ -32,10 +32,8 @@ app = typer.Typer(
 INTERRUPTED = 130
 """The exit status after an interrupt."""
 
-Stack = Annotated[
-    str, typer.Argument(help="The name of a stack in stacks/, such as aws-wordpress.", show_default=False)
-]
-Keep = Annotated[bool, typer.Option("--keep", help="Leave the stack up; `rehearse down` takes it down.")]
+Stack = Annotated[str, typer.Argument(help="A stack in stacks/, such as aws-wordpress.", show_default=False)]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the stack up, until `rehearse down`.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Copy report.json to this path.", show_default=False)]
 
 
@@ -52,9 +50,7 @@ def drill(stack: Stack, keep: Keep = False, json: Json = None) -> None:
 
 
 @app.command()
-def shell(
-    stack: Stack, node: Annotated[str, typer.Argument(help="The name of a node, such as gfs1.", show_default=False)]
-) -> None:
+def shell(stack: Stack, node: Annotated[str, typer.Argument(help="A node, such as gfs1.", show_default=False)]) -> None:
     """Open a root shell on a node of a stack that is up."""
     sandbox = ready_sandbox(stack)
     command = [*sandbox.exec_prefix(), sys.executable, "-m", "rehearsal.session.enter", str(sandbox.directory), node]
@@ -63,7 +59,7 @@ def shell(
 
 @app.command()
 def status(
-    stack: Annotated[str | None, typer.Argument(help="The name of a stack; all stacks without it.")] = None,
+    stack: Annotated[str | None, typer.Argument(help="A stack; omit it to list all.")] = None,
 ) -> None:
     """List the stacks that are up, and their machines."""
     running = [sandbox for sandbox in map(sandbox_of, [stack] if stack else stacks()) if sandbox.running]
@@ -93,10 +89,12 @@ def down(stack: Stack) -> None:
 @app.command()
 def preview(
     stack: Stack,
-    base: Annotated[str, typer.Option("--base", help="The commit that the stack is deployed from.")] = "main",
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write it there as a comment as well.")] = None,
+    base: Annotated[str, typer.Option("--base", help="The commit that deployed the stack.")] = "main",
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Also write a pull request comment to this path.")
+    ] = None,
 ) -> None:
-    """Show what this tree changes of a stack that a commit deployed; needs no root, no machines and no credentials."""
+    """Show what this tree would change in a stack that a commit deployed; needs no root, machines or credentials."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
         shown = comparison.preview(stack, base, engine.ensure())
