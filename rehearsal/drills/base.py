@@ -47,7 +47,7 @@ class Drill:
         raise NotImplementedError
 
     def visitors(self) -> Sequence[Probe]:
-        """New visitors, at work, for one fault."""
+        """New visitors for one fault, at work from their construction."""
         raise NotImplementedError
 
     def check(self, name: str, passed: bool, measured: str, limit: str, *, fault: str | None = None) -> None:
@@ -55,7 +55,7 @@ class Drill:
         self.checks.append(Check(fault=fault, name=name, passed=passed, measured=measured, limit=limit))
 
     def check_outage(self, fault: FaultResult, name: str, seconds: float | None, limit: float) -> None:
-        """Check one of a fault's outages against a limit; an outage of None was not measured, which breaks the check.
+        """Check one of a fault's outages against a limit; an outage of None was not measured, so the check fails.
 
         Both times are in seconds.
         """
@@ -167,7 +167,7 @@ class Drill:
         if window.heal_seconds is not None:
             unhealed = "a brick does not answer" if window.pending is None else f"{window.pending:,} entries pending"
             self.check(
-                "all bricks healed",
+                "heal of all bricks",
                 window.pending == 0,
                 f"{window.heal_seconds:.1f} s" if window.pending == 0 else unhealed,
                 f"<= {HEAL_LIMIT:.0f} s",

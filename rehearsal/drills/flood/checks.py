@@ -84,9 +84,9 @@ def figures(result: FloodResult, *, hits: int, legitimate: int, refused: int) ->
             f"<= {BAN_LIMIT:.0f} s",
         ),
         _check(
-            "legitimate clients served",
+            "legitimate requests failed",
             bool(legitimate) and not result.legitimate_failures,
-            f"failed {result.legitimate_failures:,} of {legitimate:,}",
+            f"{result.legitimate_failures:,} of {legitimate:,}",
             "0",
         ),
         _check(

@@ -209,7 +209,7 @@ def figures(result: FloodResult, legitimate: int = 1138, refused: int = 9999) ->
 def test_a_good_flood_holds_every_check() -> None:
     assert figures(GOOD) == {
         "ban on every node after 20 hits": (True, "3.2 s"),
-        "legitimate clients served": (True, "failed 0 of 1,138"),
+        "legitimate requests failed": (True, "0 of 1,138"),
         "legitimate requests slower than 2 s": (True, "0 of 1,138"),
         "banned requests that reached PHP": (True, "0 (9,999 refused)"),
         "legitimate addresses banned": (True, "0"),
@@ -223,7 +223,7 @@ def test_a_good_flood_holds_every_check() -> None:
     [
         ("ban_seconds", 5.1, "ban on every node after 20 hits", "5.1 s"),
         ("ban_seconds", None, "ban on every node after 20 hits", "not every attacker banned"),
-        ("legitimate_failures", 1, "legitimate clients served", "failed 1 of 1,138"),
+        ("legitimate_failures", 1, "legitimate requests failed", "1 of 1,138"),
         ("slow_legitimate_requests", 3, "legitimate requests slower than 2 s", "3 of 1,138"),
         ("php_hits_after_ban", 2, "banned requests that reached PHP", "2 (9,999 refused)"),
         ("wrong_bans", 1, "legitimate addresses banned", "1"),
@@ -243,7 +243,7 @@ def test_each_figure_over_its_limit_breaks_its_own_check(
 def test_a_flood_without_clients_or_refusals_holds_no_check_of_them() -> None:
     broken = [name for name, (passed, _) in figures(GOOD, legitimate=0, refused=0).items() if not passed]
     assert broken == [
-        "legitimate clients served", "legitimate requests slower than 2 s", "banned requests that reached PHP",
+        "legitimate requests failed", "legitimate requests slower than 2 s", "banned requests that reached PHP",
     ]  # fmt: skip
 
 
