@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def mount_own_run() -> None:
-    """Cover the host's /run, which these namespaces still show: the names of network namespaces are there."""
+    """Mount an empty /run over the host's, because ip-netns(8) keeps the names of network namespaces there."""
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
     Path("/run/netns").mkdir()
 

@@ -1,1 +1,1 @@
-"""Drills: the faults that a running site must survive, in order, and the limits it must hold; one per kind of site."""
+"""Drills, one for each kind of site: the faults that it must survive, in order, and the limits of their effects."""

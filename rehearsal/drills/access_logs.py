@@ -14,7 +14,9 @@ NGINX_CONFIG = f"""\
 log_format rehearsal '$msec $request_time $remote_addr $status $upstream_addr';
 access_log {LOG} rehearsal;
 """
-"""A second log, because nginx's own has end times in whole seconds. $upstream_addr is the address of PHP."""
+"""A second log, because nginx's own has end times in whole seconds. $upstream_addr is the address of PHP, or `-` for a
+request that nginx answered itself.
+"""
 NGINX_FILE = "/etc/nginx/conf.d/rehearsal.conf"
 
 BANNED = "/run/ha-wordpress/banned"
@@ -42,7 +44,10 @@ class Visit(NamedTuple):
 
 @contextmanager
 def logged(site: Site) -> Iterator[None]:
-    """Log requests on every web node during the block, for `visits`. A node that is down at its end keeps logging."""
+    """Log requests on every web node during the block, for `visits`.
+
+    Raises one of `NODE_DOWN_ERRORS` when a node is down; one that is down at the end of the block keeps its log.
+    """
     for node in site.roles.web:
         site.on(node, "sh", "-c", f"cat >{NGINX_FILE} && nginx -tq && systemctl reload nginx", stdin=NGINX_CONFIG)
     try:

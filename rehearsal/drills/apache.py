@@ -59,7 +59,7 @@ class ApacheDrill(ExistingDrill):
 
     @contextmanager
     def captured(self, nodes: Sequence[str]) -> Iterator[None]:
-        """Capture packets on both interfaces of these nodes during the block; the nodes must keep their power."""
+        """Capture packets on both interfaces of these nodes during the block; none of them may lose power."""
         for node in nodes:
             for interface in (PUBLIC, PRIVATE):
                 self.control.start_capture(node, interface)

@@ -12,7 +12,7 @@ from rehearsal.system.shell import ToolError, run
 class Load(NamedTuple):
     """Result of a load test. `per_second`: answers in a second. `p99_seconds`: 99th percentile of the answer time.
 
-    A load test without any answer in its time has 0 answers in a second, and None.
+    Without any answer in time, `per_second` is 0 and `p99_seconds` is None.
     """
 
     per_second: float

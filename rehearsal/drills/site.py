@@ -14,7 +14,7 @@ from rehearsal.system.shell import ToolError, run
 
 CURL = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")
 NODE_DOWN_ERRORS = (ToolError, LookupError, ProcessLookupError)
-"""What a command on a machine raises while the machine is off or booting."""
+"""Exceptions that a command on a machine raises while the machine is off or booting."""
 
 
 class Site:

@@ -119,6 +119,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.server.stop(None)
 
     def resource_type(self, urn: str) -> ResourceType[Any]:
+        """The type of the resource with this URN. Raises `Refused` when the stand-in does not have the type."""
         token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
         if token not in self.resource_types:
             raise Refused(f"{token} is not supported by the rehearsal")
@@ -230,7 +231,7 @@ class Answering:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, resource_type: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
             return
         # an uncaught exception would leave a pending operation in the stack's state

@@ -1,4 +1,4 @@
-"""Stand-in for pulumi-random: passwords from this machine's random numbers."""
+"""Stand-in for pulumi-random: passwords from the host's random numbers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Preview of a change without credentials: the real engine, the programs of two commits, stand-ins without machines."""
+"""Preview of a change without credentials or machines: the real engine compares the programs of two commits."""

@@ -1,4 +1,4 @@
-"""Comparison of two commits' programs: the one is deployed on a paper region, the other is previewed against it."""
+"""Comparison of two commits' programs: one is deployed on a paper region, the other is previewed against it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DATABASES = {"aws:rds/instance:Instance", "digitalocean:index/databaseCluster:Da
 CALLED_OUT = {
     **dict.fromkeys(DATABASES, "database"), **dict.fromkeys(DISKS, "disk"), **dict.fromkeys(MACHINES, "machine"),
 }  # fmt: skip
-"""What is called out when it is replaced or deleted, most precious first: the word for each type token."""
+"""The type tokens whose replacement or deletion is called out, most precious first, and the word for each."""
 
 
 class PreviewFailed(RuntimeError):
@@ -44,7 +44,7 @@ class PreviewFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Preview:
-    """What a change does to a stack.
+    """The effect of a change on a stack.
 
     `kind`: whether the stack is in both trees, only in the new one or only in the old one; `counts`: resources by the
     engine's operation; `text`: what Pulumi prints; `seconds`: the time it took. A removed stack is not previewed.
@@ -118,7 +118,7 @@ def served(region: paper.PaperRegion) -> Iterator[dict[str, int]]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where both programs run: one state in a scratch directory, one engine, one set of stand-ins."""
+    """The place that both programs run in: one state in a scratch directory, one engine, one set of stand-ins."""
 
     stack: str
     engine: Path

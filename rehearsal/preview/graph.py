@@ -23,7 +23,7 @@ COLOURS = {
     "change": "fill:#fff1cc,stroke:#9a6700,color:#4d3300",
     "delete": "fill:#ffdcd9,stroke:#b3261e,color:#5c100b",
 }
-"""Each has its own background, so that it is legible on a light page and on a dark one."""
+"""Styles of boxes; each sets its own background, so that it is legible on a light page and on a dark one."""
 
 
 def comment(stack: str, steps: Iterable[Mapping[str, Any]]) -> str:

@@ -80,9 +80,9 @@ class PaperBalancer(LoadBalancer):
 
 
 class PaperRegion(Region):
-    """`name`: the cloud's region, which ARNs and host names contain.
+    """A region that keeps records only. `name`: the cloud's region, which ARNs and host names contain.
 
-    Only what an `up` needs is there: a preview deletes nothing.
+    It supports an `up` and no deletion, because a preview deletes nothing.
     """
 
     def __init__(self, name: str) -> None:

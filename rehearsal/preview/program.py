@@ -20,7 +20,7 @@ from pulumi.automation import EngineEvent
 
 
 class Request(TypedDict):
-    """What to run. Every path is absolute."""
+    """An operation of the engine and its inputs. Every path is absolute."""
 
     operation: Literal["up", "preview"]
     project: str
@@ -50,7 +50,7 @@ class State(TypedDict):
 
 
 class Step(TypedDict):
-    """What the engine would do to one resource."""
+    """The engine's operation on one resource."""
 
     op: str
     urn: str
@@ -70,7 +70,7 @@ class Result(TypedDict):
     errors: list[str]
     """Errors of resources and of the program; empty when the operation succeeded."""
     text: str
-    """What Pulumi printed."""
+    """The output of `pulumi preview`; empty after an `up`."""
 
 
 def run(request: Request) -> Result:

@@ -22,7 +22,7 @@ def title(stack: str) -> str:
 
 
 def terminal(preview: Preview) -> str:
-    """What replaces or deletes data and machines, what Pulumi prints, a summary, and the graph's change."""
+    """Warnings of replaced or deleted data and machines, Pulumi's output, a summary, and the graph's change."""
     if not preview.changes:
         return f"{summary(preview)}\n"
     chart = graph.mermaid(preview.steps).strip()
@@ -31,7 +31,7 @@ def terminal(preview: Preview) -> str:
 
 
 def markdown(preview: Preview) -> str:
-    """The same as a comment of at most `COMMENT_LIMIT` characters; of a longer one the end of Pulumi's text is cut."""
+    """The same as a comment of at most `COMMENT_LIMIT` characters; Pulumi's text is cut at its end to fit."""
     if not preview.changes:
         return f"{title(preview.stack)}\n\n{summary(preview)}\n"
     warnings = "\n".join(f"> - {sentence}" for sentence in called_out(preview.steps))

@@ -15,7 +15,7 @@ from rehearsal.region.region import Region
 class RegionControl(FaultInjector):
     """Everything that a drill may do to a running region. Other processes call it through `control_socket`.
 
-    A method that names an endpoint takes a machine's name, `balancer` or `database`.
+    An endpoint's name is a machine's name, `balancer` or `database`.
     """
 
     def __init__(self, region: Region) -> None:

@@ -25,7 +25,7 @@ START_LIMIT = 60
 
 @dataclass(frozen=True)
 class Account:
-    """The first database of a server, and the user who may do everything in it."""
+    """The first database of a server, and its administrator, which has every right on the server."""
 
     database: str
     user: str
@@ -34,7 +34,7 @@ class Account:
 
 @dataclass(frozen=True)
 class DatabaseSpec:
-    """What a cloud's API asks for when it makes a database server."""
+    """The parameters with which a cloud's API makes a database server."""
 
     name: str
     """DNS name that clients connect to."""

@@ -9,9 +9,9 @@ from rehearsal.region.region import Region
 
 
 class FaultInjector:
-    """Injects faults into a running region. Machines are called by the names that the operator gave them.
+    """Injects faults into a running region. A machine is named as in the stack.
 
-    A method that names a machine raises `KeyError` when there is none of that name.
+    A method that takes a machine's name raises `KeyError` when no machine has it.
     """
 
     def __init__(self, region: Region) -> None:

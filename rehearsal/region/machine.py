@@ -24,7 +24,7 @@ REBOOT = 133
 """Exit status of systemd-nspawn --keep-unit when the machine asked for a reboot (systemd's nspawn.c)."""
 
 BOOT_LIMIT = 60
-"""Seconds until a machine has an init; it takes a fraction of one on a host that is not overloaded."""
+"""Seconds within which a machine must have an init; a host that is not overloaded needs a fraction of one."""
 
 SHUTDOWN_LIMIT = 30
 """Seconds that a machine may take for an orderly shutdown."""

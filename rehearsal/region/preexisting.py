@@ -60,7 +60,7 @@ class Networks(BaseModel):
 
 @dataclass(frozen=True)
 class SshKeys:
-    """Keys with which the operator logs in to the machines."""
+    """Keys with which the operator logs in to the machines and verifies them."""
 
     private_key: str
     """Private key of the login user of every machine."""

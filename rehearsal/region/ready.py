@@ -1,4 +1,4 @@
-"""What a region's server publishes when it has started: the file `ready.json`."""
+"""The file `ready.json`, which a region's server publishes when it has started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FILE = "ready.json"
 
 
 class Ready(BaseModel, frozen=True):
-    """How the other processes of the rehearsal reach the stand-ins and the control."""
+    """Ports and key with which the other processes of the rehearsal reach the stand-ins and the control."""
 
     providers: dict[str, int]
     """TCP ports of the stand-ins, by the provider's name."""
@@ -18,7 +18,7 @@ class Ready(BaseModel, frozen=True):
     """Key of the control's socket, in hexadecimal."""
 
     def write(self, directory: Path) -> None:
-        """Write the file at once as a whole, readable by its owner only."""
+        """Write the file atomically, readable by its owner only."""
         part = directory / f"{FILE}.part"
         part.touch(mode=0o600)
         part.write_text(self.model_dump_json())

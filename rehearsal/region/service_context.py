@@ -1,4 +1,4 @@
-"""What the region gives to each of its databases and load balancers."""
+"""Context of the region's managed services: its databases and load balancers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of a region: the file `region.json`, written by the session that starts the region's server."""
+"""Settings of a region: the file `region.json`, written by the process that starts the region's server."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from rehearsal.report.timeline import merge_attempts
 
 
 def write(report: Report, directory: Path) -> None:
-    """Write `report.json` and `report.html` into a directory; a file that cannot be made leaves the old ones alone.
+    """Write `report.json` and `report.html` into a directory; when one cannot be made, the old files stay.
 
     In `report.json` the attempts of each lane are merged; the page is made from every single attempt.
     """

@@ -28,7 +28,7 @@ def page(report: Report) -> str:
 
 
 def drawn(report: Report) -> list[GraphNode]:
-    """The resources worth a line in the figure: the critical path, and all that took a hundredth of the first `up`."""
+    """The resources in the figure: the critical path, and all that took at least a hundredth of the first `up`."""
     critical = {step.resource for step in report.critical_path}
     return [
         node for node in report.graph if node.resource in critical or node.end - node.start >= report.up_seconds / 100

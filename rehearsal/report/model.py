@@ -10,14 +10,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializeAsAny
 
 PAUSE = 0.5
-"""Seconds: an attempt that takes longer is slow, and clients whose attempts are further apart were idle in between."""
+"""Seconds. A longer attempt is slow; a client was idle between two attempts that are further apart."""
 
 Seconds = Annotated[float, PlainSerializer(lambda seconds: round(seconds, 3), return_type=float)]
 """A time in seconds, written to the millisecond: the clients' clocks are no more exact."""
 
 
 class Attempt(BaseModel):
-    """One request of a client, or `count` of them in a row that went alike (see `merge_attempts`).
+    """One request of a client, or `count` consecutive ones with the same result (see `merge_attempts`).
 
     `at` is the start in seconds after the fault began, `seconds` the duration, `error` the reason of a failure.
     """
@@ -60,7 +60,7 @@ class Lane(BaseModel):
     def outage(self) -> tuple[float, float]:
         """Start and end, in seconds, of the longest time without a good answer between the fault and the last attempt.
 
-        Attempts that were merged were answered all along: the outage lies before or after them.
+        Merged attempts count as served without a gap: the outage lies before or after them.
         """
         served = [attempt for attempt in self.attempts if attempt.ok and attempt.end >= 0]
         spans = sorted((attempt.at if attempt.count > 1 else attempt.end, attempt.end) for attempt in served)
@@ -167,7 +167,7 @@ class Report(BaseModel):
 
     @property
     def checks_by_fault(self) -> dict[str | None, list[Check]]:
-        """The checks of each fault, in the order of the rehearsal, but failed ones first; None: of no fault."""
+        """The checks of each fault, in the order of the rehearsal, but failed ones first; None: checks of no fault."""
         groups: dict[str | None, list[Check]] = {check.fault: [] for check in self.checks}
         for check in sorted(self.checks, key=lambda check: check.passed):
             groups[check.fault].append(check)

@@ -58,7 +58,7 @@ def time_axis(fault: FaultResult) -> TimeAxis:
 
 
 def merge_attempts(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Merge neighbours that went alike, without a pause between them, into one attempt with their count.
+    """Merge consecutive attempts with the same result and no pause between them into one attempt with their count.
 
     A slow attempt stays alone, because it may be the outage itself.
     """

@@ -60,7 +60,7 @@ def rehearse(stack: str, mode: Mode, *, keep: bool) -> Report:
 
 @contextmanager
 def running_region(sandbox: Sandbox, machines: image.Image, settings: dict[str, Any], *, keep: bool) -> Iterator[None]:
-    """Run a region during the block. It outlives the block when it was kept before, or with `keep`."""
+    """Run a region during the block. It outlives the block when an earlier rehearsal kept it, or with `keep`."""
     if sandbox.kept:
         yield
         return

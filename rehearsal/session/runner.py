@@ -32,7 +32,7 @@ from rehearsal.report.model import Check, Report
 from rehearsal.system.shell import ToolError
 
 Mode = Literal["up", "drill", "drill-and-destroy"]
-"""How far a rehearsal goes: `up` only, then the stack's drill, then the destroy of the stack."""
+"""The end of a rehearsal: after `up`, after the stack's drill, or after the drill and the destroy of the stack."""
 RESULT = "result.json"
 """The report's file in the rehearsal's directory."""
 
@@ -52,13 +52,13 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
     control = connect(directory)
     booted = boot_existing(stack, deployment, control)
     settings = deployment.settings()
-    kind = drill_of(settings)
-    if kind is None and mode != "up":
+    drill_type = drill_of(settings)
+    if drill_type is None and mode != "up":
         raise DeploymentFailed(
             f"{stack}: no drill exists for web: {settings.web} with topology: {settings.topology}; "
             f"add one to rehearsal/drills/factory.py, or use `rehearse up {stack}`"
         )
-    migration = MigrationProbe(kind.migration_visitors(settings) if kind else [])
+    migration = MigrationProbe(drill_type.migration_visitors(settings) if drill_type else [])
     with progress.step(f"pulumi up, stack {stack}") as shown, migration:
         first = deployment.up(shown)
     with progress.step("pulumi up again, which must change nothing") as shown:
@@ -81,8 +81,8 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
     print_outputs(first)
     if settings.site and settings.site.domain:
         control.point_domain(settings.site.domain)
-    if kind and mode != "up":
-        drill = kind(deployment, control)
+    if drill_type and mode != "up":
+        drill = drill_type(deployment, control)
         drill.run()
         if mode == "drill-and-destroy":
             drill.destroy()

@@ -1,4 +1,4 @@
-"""Cache of what takes minutes to make: the engine and the machine image."""
+"""Cache of the engine and the machine image, which take minutes to make."""
 
 from __future__ import annotations
 

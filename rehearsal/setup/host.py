@@ -43,7 +43,7 @@ boot stops halfway when none is left. The kernel's default is 128.
 
 
 class HostError(RuntimeError):
-    """The host cannot rehearse; the message is one line with the reason and the remedy."""
+    """The host cannot run a rehearsal; the message is one line with the reason and the remedy."""
 
 
 def ensure() -> None:

@@ -39,7 +39,7 @@ def outside_attackers(addresses: Sequence[str], url: str, node: str, period: flo
 
 
 def forwarded_attackers(addresses: Sequence[str], url: str, node: str) -> list[Attacker]:
-    """The same attackers as a balancer forwards them: all requests go to one node, with the headers it would add."""
+    """The same attackers as a balancer forwards them: all requests go to one node, with a balancer's headers."""
     attackers = []
     for number, (address, headers) in enumerate(zip(addresses, forged_headers(node), strict=False)):
         chain = ", ".join(filter(None, [headers.get("X-Forwarded-For"), address]))

@@ -70,6 +70,6 @@ class LegitimateClient(PageProbe):
         try:
             answer = self._browser.get(self._url)
         finally:
-            # with its cookies left, a client whose request timed out would pass the cache for the rest of the flood
+            # with cookies left after a timeout, the client would bypass the cache for the rest of the flood
             self._browser.cookies.clear()
         return None if 'id="wpadminbar"' in answer.text else f"logged out: status {answer.status_code}"

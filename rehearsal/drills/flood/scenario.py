@@ -153,7 +153,7 @@ class Flood:
         return self._site.on(self._observer, "systemctl", "show", "--property=MainPID", "--value", "fail2ban").strip()
 
     def _late_attacker_in_jail(self) -> bool:
-        """Whether the observer's own jail has the late attacker, which a ban made on another node does not cause."""
+        """Whether the observer's own jail has banned the late attacker; it does not list bans of other nodes."""
         try:
             jailed = self._site.on(self._observer, "fail2ban-client", "get", "wordpress", "banip").split()
         except NODE_DOWN_ERRORS:

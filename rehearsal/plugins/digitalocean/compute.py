@@ -50,10 +50,10 @@ class SshKey(DigitalOceanResourceType[SshKeyInputs]):
         return str(next(self.numbers))
 
     def on_create(self, resource_id: str, inputs: SshKeyInputs) -> Properties:
-        print_ = fingerprint(inputs.public_key)
-        if any(fingerprint(other.public_key) == print_ for other in self.existing(SshKey).values()):
+        own = fingerprint(inputs.public_key)
+        if any(fingerprint(other.public_key) == own for other in self.existing(SshKey).values()):
             raise Refused(f"{self.token}: 422 SSH Key is already in use on your account")
-        return {"fingerprint": print_}
+        return {"fingerprint": own}
 
 
 def fingerprint(public_key: str) -> str:

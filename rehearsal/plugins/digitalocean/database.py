@@ -33,6 +33,7 @@ SETTINGS = {
     "innodb_force_primary_key": "1",
 }
 NO_STANDBY = "db-s-1vcpu-1gb"
+"""The size of which a cluster has one node only."""
 
 Identifier = Annotated[str, matching(r"[a-zA-Z0-9_-]{1,63}", "a name: letters, digits, _ and - only")]
 

@@ -16,7 +16,7 @@ from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused
 
 
 def known(slugs: type[Enum], what: str) -> AfterValidator:
-    """Accepts the slugs that the provider's SDK lists, and no other. `what`: their name in the error."""
+    """A validator that accepts only slugs that the provider's SDK lists. `what`: their name in the error."""
     values = {slug.value for slug in slugs}
 
     def check(value: str) -> str:

@@ -2,7 +2,7 @@
 
 Usage: python3 -c SCRIPT read|write DIRECTORY NAME. Each line of standard output is one attempt, in JSON:
 [start, seconds, number or null, error or null]. A number is that of an acknowledged write: its file was flushed to
-disk. The program ends with its standard input, after five minutes at the latest.
+disk. The program ends when its standard input closes, after about five minutes at the latest.
 """
 
 import json

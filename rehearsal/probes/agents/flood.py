@@ -30,10 +30,11 @@ BASE_PATHS = (
 )  # fmt: skip
 """Paths at which scanners look for WordPress. The site is at the first; there, every guess costs PHP a page."""
 REFUSED = 429
+"""The status with which a node refuses a banned address."""
 PERSISTENT_AFTER = 5
 """Refusals in a row after which an attacker uses the first path only: none of these requests may reach PHP."""
 TIMEOUT = 5.0
-"""Seconds."""
+"""Seconds after which a request without an answer fails."""
 
 
 @dataclass(frozen=True)
