@@ -1,6 +1,6 @@
 """Creates the cloud and the web stack that the settings choose.
 
-Imports only the chosen ones: each provider's package takes about a second to import.
+The functions import only the chosen ones, because each provider's package takes about a second to import.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from components.web.interface import WebStack
 
 
 def create_cloud(settings: Settings, site: SiteSpec) -> Cloud:
-    """The chosen cloud, with its resources created."""
+    """The chosen cloud, with its resources created.
+
+    Raises TypeError for settings that belong to no cloud.
+    """
     match settings:
         case AwsSettings():
             from components.cloud.aws.cloud import Aws

@@ -20,7 +20,11 @@ from components.web.interface import WebContext, WebStack
 
 
 def build(settings: Settings) -> None:
-    """Create a site on several nodes, with its files on a volume that survives the loss of any one node."""
+    """Create a site on several nodes, with its files on a volume that survives the loss of any one node.
+
+    Stack outputs: `url`, the site's address; `nodes`, the addresses and the SSH command of each node; the web stack's
+    own outputs; `ssh_private_key`, if the cloud generated it.
+    """
     roles = settings.node_roles
     web = create_web_stack(settings)
     cloud = create_cloud(settings, site_spec(settings, web))

@@ -13,7 +13,7 @@ umask 022
 
 orig=$SITE.orig
 volume=/run/ha-wordpress/volume
-# exists while SITE changes; holds Apache's answer from before
+# exists while SITE changes; holds Apache's answer from before the change
 moving=/var/lib/ha-wordpress/apache-moving
 # lists the files that only this server had, or that differed from the first server's
 own=/var/lib/ha-wordpress/apache-own
@@ -30,16 +30,17 @@ answer() {
     echo "$status" "$(sha256sum <"$work/page")"
 }
 
-# listing: prints a checksum of all paths under SITE with the times of their last change, be it of content or owner.
+# listing: prints a checksum of all paths under SITE, with the inode and the change time (ctime) of each.
 listing() {
     find "$SITE" -printf '%P %i %C@\n' | sort | sha256sum
 }
 
-# unmount PATH: does not ask first whether it is mounted, as a mount whose client has died does not answer.
+# unmount PATH: unmounts it without a check whether it is mounted, because a mount with a dead client does not answer.
 unmount() {
     umount --lazy --no-canonicalize "$1" 2>/dev/null || true
 }
 
+# put_back: undoes the change of SITE and starts Apache.
 put_back() {
     trap '' HUP INT TERM
     if [ -e "$orig" ]; then

@@ -1,7 +1,7 @@
 """The protocol between clouds and the software of a site; each cloud has a package beside this file.
 
 A cloud creates machines, disks, a database and a load balancer. It knows nothing of the software on them: a SiteSpec
-lists the ports, the packages and the health check that it needs.
+lists the ports, the packages and the health check that the software needs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """Requirements of one machine: user data, disk, visitors."""
+    """Requirements of one machine: user data, disk, and a place behind a load balancer or virtual IP."""
 
     user_data: Sequence[str]
     """Parts of cloud-init/ for its first boot."""
@@ -47,7 +47,9 @@ class SiteSpec:
     peers: Sequence[Ports]
     """Ports open from node to node only."""
     balanced_peers: Sequence[Ports]
-    """Ports open only between the balanced nodes, on clouds that can tell them apart; between all nodes on others."""
+    """Ports open between the balanced nodes only. A cloud whose firewall cannot select these nodes opens the ports
+    between all nodes.
+    """
     web_port: int
     """Port open from the cloud's load balancer, if there is one."""
     health_path: str
@@ -84,6 +86,7 @@ class Node:
 
     name: str
     zone: str
+    """Availability zone; the region on a cloud without zones; empty for an existing machine."""
     host: RemoteHost
     private_address: pulumi.Output[str]
     public_address: pulumi.Output[str]
@@ -113,6 +116,7 @@ class Balancer:
     address: pulumi.Output[str]
     """DNS name or IP address that visitors connect to."""
     https: bool
+    """Whether it has a certificate, so that visitors use HTTPS."""
 
 
 @dataclass(frozen=True)

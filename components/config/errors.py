@@ -16,7 +16,11 @@ T = TypeVar("T")
 
 
 class SettingsError(pulumi.RunError):
-    """All errors of a stack's settings, one per line; Pulumi prints a RunError without a traceback."""
+    """All errors of a stack's settings, one per line.
+
+    `lines`: one line for each error: where, what is wrong, what to do. The base class is pulumi.RunError because Pulumi
+    prints that without a traceback.
+    """
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n  ".join(["The settings have errors:", *lines]))
@@ -51,13 +55,13 @@ def _section_at(path: tuple[int | str, ...], settings: type[BaseModel]) -> type[
     for key in path:
         annotation = _fields(section).get(str(key))
         parts = (annotation, *get_args(annotation))
-        # a node's name is no field: the key before it has already led to the node's section
+        # a node's name is not a field: the key before it has already selected the node's section
         section = next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), section)
     return section
 
 
 def _fields(section: type[BaseModel]) -> dict[str, Any]:
-    """The type of each key, under the key's name in the stack file."""
+    """The annotated type of each key, by the key's name in the stack file."""
     return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
 
 
@@ -74,7 +78,7 @@ class RawSettings:
     """Defaults for the settings that the stack file leaves out."""
 
     def value(self, kind: type[T], *path: str) -> T | None:
-        """The value at a path of keys, or its default; None if there is neither, or if it is not of type `kind`."""
+        """The value at a path of keys, or its default; None if both are absent or the value is not of type `kind`."""
         found = self._at(path)
         return found if isinstance(found, kind) else None
 

@@ -54,7 +54,7 @@ def load() -> Settings:
 def parse(config: Mapping[str, str]) -> Settings:
     """Validate settings in the form that the engine passes: objects and lists as JSON, everything else as plain text.
 
-    Raises SettingsError if the settings have errors.
+    `config`: values by key, without the project's prefix. Raises SettingsError if the settings have errors.
     """
     raw = {name: _decoded(text) for name, text in config.items()}
     cloud = CLOUDS.get(RawSettings(raw, DEFAULTS).value(str, "cloud") or "aws", AwsSettings)

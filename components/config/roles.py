@@ -1,4 +1,4 @@
-"""Node roles: which node holds files, which serves pages, which balances visitors."""
+"""Node roles: which nodes hold files, which serve pages, which are load balancers."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ ROLES: dict[Topology, tuple[Role | None, ...]] = {
     "separate": ("storage", "web", "balancer"),
     "balancers": ("balancer", "web"),
 }
-"""Values that a node's `role` may have. A node without a role both holds the files and serves them."""
+"""Roles that each topology allows. None stands for a node without a role, which both holds and serves the files."""
 
 NODES: dict[Topology, dict[str, Role | None]] = {
     "converged": {"gfs1": None, "gfs2": None, "gfs3": None},
     "separate": {"gfs1": "storage", "gfs2": "storage", "gfs3": "storage", "app1": "web", "app2": "web"},
     "balancers": {"lb1": "balancer", "lb2": "balancer", "php1": "web", "php2": "web"},
 }
-"""Default nodes."""
+"""Default nodes of each topology: roles by node name."""
 
 COPIES: dict[Topology, dict[str, int]] = {
     "converged": {"replica": 3, "arbiter": 0},
     "separate": {"replica": 2, "arbiter": 1},
     "balancers": {"replica": 2, "arbiter": 1},
 }
-"""Default copies of the volume."""
+"""Default number of full copies and of arbiters of the volume, by topology."""
 
 
 @dataclass(frozen=True)
 class NodeRoles:
-    """Node names by what the nodes do; one node may do several things."""
+    """Node names by task; one node may have several tasks."""
 
     bricks: Sequence[str]
     """Nodes that hold the volume, in the order of its bricks; an arbiter comes last."""

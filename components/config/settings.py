@@ -171,10 +171,10 @@ class Gluster(Section):
     disk_gb: Gigabytes = Field(default=20, ge=1, le=16384)
     """Size of each node's data disk. It can grow but never shrink."""
     ping_timeout: Seconds = Field(default=3, ge=1, le=42)
-    """Time without an answer after which clients give a node up.
+    """Time without an answer after which a client treats a node as lost.
 
-    Clients stall for up to twice this time: they ping a node once per period, and give it up after a whole further
-    period in which they received nothing (GlusterFS, rpc/rpc-lib/src/rpc-clnt-ping.c; the period starts again while
+    Clients stall for up to twice this time: a client pings each node once per period, and disconnects after one more
+    whole period in which it received nothing (GlusterFS, rpc/rpc-lib/src/rpc-clnt-ping.c; the period starts again while
     requests are still being sent). The default of 3 keeps the stall below 8 s.
     """
     ports: Ports = PortRange(49152, 49251)
@@ -213,7 +213,7 @@ class Archive(Section):
 
 
 class Import(Section):
-    """An existing site to move in. Each part is loaded once, and never over a site that is already there."""
+    """An existing site to import. Each part is loaded once, and never overwrites a site that is already there."""
 
     directory: Directory | None = None
     """Document root on the first web node, for a node made from an image of the old server. Its files are copied onto
@@ -238,7 +238,9 @@ class Site(Section):
     title: str = "WordPress"
     """Title of a new site."""
     domain: Domain | None = None
-    """Name that visitors use; its DNS record points at the load balancer. Default: the load balancer's own name."""
+    """Domain name that visitors use. Its DNS record points at the load balancer or the virtual IP, whose address is the
+    default.
+    """
     admin_user: User = "editor"
     """Login name of the administrator of a new site."""
     admin_email: Email
@@ -246,7 +248,7 @@ class Site(Section):
     archive: Archive | None = None
     """WordPress's code from an archive in place of Debian's package."""
     import_: Import | None = Field(default=None, alias="import")
-    """An existing site to move in."""
+    """An existing site to import."""
 
 
 class Bans(Section):
@@ -286,8 +288,8 @@ class Settings(Section):
     cloud: Literal["aws", "digitalocean", "existing"] = "aws"
     """Source of the machines: Amazon, DigitalOcean, or servers that exist already."""
     topology: Topology = "converged"
-    """Division of the work: every node holds and serves the files, storage and web nodes are separate, or the
-    balancers hold the files (components/config/roles.py).
+    """Tasks of the nodes (components/config/roles.py). `converged`: every node holds and serves the files. `separate`:
+    storage nodes hold the files, web nodes serve them. `balancers`: the balancers hold the files, web nodes serve them.
     """
     web: Literal["wordpress", "sessions", "apache"] = "wordpress"
     """Software of the site: WordPress, PHP with its sessions on the volume, or existing Apache servers."""
@@ -308,7 +310,7 @@ class Settings(Section):
 
     @property
     def node_roles(self) -> NodeRoles:
-        """The nodes by what they do."""
+        """Node names by task."""
         return roles.node_roles(
             self.topology, {name: node.role for name, node in self.nodes.items()}, self.gluster.arbiter
         )
@@ -359,7 +361,7 @@ class Settings(Section):
 
     @classmethod
     def valid_roles(cls, raw: RawSettings) -> NodeRoles | None:
-        """The roles of the nodes whose role is valid; None if the topology or the nodes are not."""
+        """The roles of the nodes whose role is valid; None if the topology is unknown or `nodes` is not a section."""
         topology = raw.value(str, "topology")
         if not roles.is_topology(topology) or raw.section("nodes") is None:
             return None
@@ -372,7 +374,7 @@ class Settings(Section):
 
     @classmethod
     def _node_count_errors(cls, node_roles: NodeRoles, raw: RawSettings) -> Iterator[str]:
-        """Yield an error line for each task that too few or too many nodes do."""
+        """Yield an error line for each task that has too few or too many nodes."""
         replica, arbiter = raw.value(int, "gluster", "replica"), raw.value(int, "gluster", "arbiter")
         if replica is not None and arbiter is not None and len(node_roles.bricks) != replica + arbiter:
             yield (

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Makes this machine refuse the addresses that its facts ban, and no others: by a table of the packet filter, for
-# clients that connect to this machine itself; and by files, which nginx and Varnish look for, for visitors who come
-# through a balancer. Passes unbans from other nodes on to fail2ban, which would not ban an address again that it counts
-# as banned. Does nothing while nothing has changed, but applies all anew every minute, in case another program has
-# flushed it.
+# Makes this machine refuse exactly the addresses that its facts ban. A table of the packet filter drops the packets of
+# clients that connect to this machine directly. For visitors behind a balancer, nginx and Varnish look for a file with
+# the address as its name. Passes unbans of other nodes on to fail2ban, which does not ban an address again while it
+# counts it as banned. Does nothing if nothing has changed, but applies everything again every minute, in case another
+# program has flushed the table.
 set -euo pipefail
 export LC_ALL=C
 known=/var/lib/ha-wordpress/bans
@@ -15,7 +15,7 @@ due=0 seen=
 
 now=$EPOCHSECONDS
 facts=$(find "$known" -type f -printf '%f\n' | awk -v now="$now" -f /usr/local/lib/ha-wordpress/bans-live.awk)
-# lines of an address and the seconds that are left of its ban
+# on each line an address and the seconds left of its ban
 bans=$(awk -F, -v now="$now" '$1 == "banned" && $3 > end[$2] { end[$2] = $3 }
     END { for (address in end) print address, end[address] - now }' <<<"$facts")
 
@@ -44,7 +44,7 @@ unbanned=$(awk -F, '{ last[$2] = $1 } END { for (address in last) if (last[addre
     <<<"$facts" | sort)
 passed_on=$(cat "$run/passed-on" 2>/dev/null || true)
 if [ "$unbanned" != "$passed_on" ]; then
-    # each unban once: fail2ban may have banned the address again by now, in a fact later than those read here
+    # passes each unban on once: fail2ban may have banned the address again by now, in a fact later than those read here
     new=$(comm -23 <(echo "$unbanned") <(echo "$passed_on"))
     # shellcheck disable=SC2086 # a list of words
     [ -z "$new" ] || timeout 10 fail2ban-client unban $new >/dev/null 2>&1 || exit 0

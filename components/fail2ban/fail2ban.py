@@ -1,7 +1,7 @@
 """Fail2ban on a machine, and bans that hold on every machine of the site.
 
 Hits: nginx sends requests that look like an attack to rsyslog, and rsyslog forwards them to every counter
-(rsyslog.conf). The fail2ban of a counter counts the hits of the whole site; that of another machine counts its own.
+(rsyslog.conf). On a counter, fail2ban counts the hits of the whole site; on any other machine, only its own.
 
 Bans: each ban is a fact with an end time, stored as an empty file (live.awk). The nodes exchange these files over the
 volume (share.sh) and apply them (apply.sh). Fail2ban itself shares no bans (fail2ban/fail2ban #881), and it bans in the
@@ -36,7 +36,7 @@ SHARED = ".ha-wordpress/bans"
 """Directory of the shared bans below a document root. nginx serves no path that begins with a dot."""
 
 MONTH = 30 * 24 * 3600
-"""Seconds in 30 days."""
+"""Longest ban in seconds, unless the first ban is longer."""
 
 HERE = Path(__file__).parent
 
@@ -98,7 +98,7 @@ class Fail2ban(pulumi.ComponentResource):
     """Bans for addresses that flood the site or guess passwords, the same on every machine (one step).
 
     cloud-init/fail2ban.yaml installs the packages. An Amazon WAF IP set is not used: the ban point `proxy` works behind
-    Amazon's balancer too, within the time that a change of the set needs to take effect.
+    Amazon's balancer too, and bans an address no later than a change of the set would.
     """
 
     def __init__(self, name: str, args: Fail2banArgs, opts: pulumi.ResourceOptions | None = None) -> None:

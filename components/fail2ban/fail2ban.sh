@@ -1,8 +1,8 @@
 #!/bin/bash
 # Fail2ban: every node sends its hits to the counters, their fail2ban counts them, and every node applies every ban. The
-# parameters are the texts of this directory's files (fail2ban.py), and PORT. An empty NGINX_HITS: no nginx is here, and
-# so no hits come from here. Empty NGINX_REFUSE and VCL: visitors connect to this machine itself, and the packet filter
-# is enough. A service is restarted only if one of its own files changed.
+# parameters are the texts of this directory's files (fail2ban.py), and PORT. NGINX_HITS is empty on a machine
+# without nginx, which has no hits of its own. NGINX_REFUSE and VCL are empty where visitors connect to the machine
+# directly: the packet filter is enough there. A service is restarted only if one of its own files changed.
 set -euo pipefail
 
 lib=/usr/local/lib/ha-wordpress
@@ -34,7 +34,7 @@ write_if_changed "$units/bans-share.service" 644 "$SHARE_SERVICE" reload_units
 write_if_changed "$units/bans.timer" 644 "$TIMER" reload_units
 write_if_changed "$units/fail2ban.service.d/ha-wordpress.conf" 644 "$RESTART" reload_units
 [ -z "${reload_units-}" ] || systemctl daemon-reload
-# applies the bans that this node knows already, before the services let anybody in
+# applies the bans that this node knows already, before the services accept clients
 systemctl start bans-apply.service
 
 write_if_changed /etc/rsyslog.d/ha-wordpress.conf 644 "$RSYSLOG" restart_rsyslog
@@ -57,7 +57,7 @@ enable_units bans-apply.service bans.timer rsyslog.service fail2ban.service
 [ -z "${restart_rsyslog-}" ] || systemctl restart rsyslog
 [ -z "${restart_fail2ban-}" ] || systemctl restart fail2ban
 systemctl start rsyslog fail2ban bans.timer
-# not started: another step does that
+# only if they run: other steps start them
 [ -z "${reload_nginx-}" ] || ! systemctl is-active --quiet nginx || run_or_undo systemctl reload nginx
 [ -z "${reload_varnish-}" ] || ! systemctl is-active --quiet varnish || run_or_undo systemctl reload varnish
 

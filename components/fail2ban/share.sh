@@ -1,9 +1,9 @@
 #!/bin/bash
 # Exchanges facts about bans between this machine and SHARED, a directory of the volume that every node mounts:
-# afterwards both hold all facts of either that are still live (live.awk). So a node that was away gets the facts that
-# it missed, and while the volume is away each node works with the facts that it has. Files on the volume need no
-# service of their own, no port and no election: the volume already keeps the nodes consistent.
-# While nothing has changed it reads no more than the times of two directories.
+# afterwards both hold every live fact that either of them held (live.awk). So a node that was down gets the facts that
+# it missed, and while the volume is unreachable each node works with its own facts. Files on the volume need no service
+# of their own, no port and no election: the volume already keeps the nodes consistent.
+# If nothing has changed, the script reads only the times of two directories.
 set -euo pipefail
 export LC_ALL=C
 known=/var/lib/ha-wordpress/bans
@@ -26,9 +26,9 @@ due=0 seen=
 names() {
     volume find "$1" -type f -printf '%f\n' | sort
 }
-# replace_facts DIRECTORY PRESENT: makes the live facts the only ones in a directory that holds the facts PRESENT;
-# several at a time, as each takes a while on the volume. New facts come before old ones go, as a reader in between
-# would otherwise find that an address is not banned.
+# replace_facts DIRECTORY PRESENT: makes the live facts the only ones in a directory that holds the facts PRESENT. It
+# writes several at a time, because each takes a while on the volume, and adds new facts before it removes old ones:
+# otherwise a reader in between would find that an address is not banned.
 replace_facts() {
     local each=(xargs --no-run-if-empty --max-procs=8 --max-args=20 timeout --signal=KILL 20)
     comm -13 <(echo "$2") <(echo "$live") | (cd "$1" && "${each[@]}" touch --)

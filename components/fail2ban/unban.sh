@@ -18,7 +18,7 @@ fi
 fact="unbanned,$address,$((EPOCHSECONDS + longest)),${EPOCHREALTIME/./}"
 : >"$known/$fact"
 end=$((SECONDS + 10))
-# more than once: a run that was under way already may have missed the fact
+# repeated, because a run that had already begun may have missed the fact
 until timeout 10 systemctl start bans-apply.service && [ ! -e "/run/ha-wordpress/banned/$address" ]; do
     if [ "$SECONDS" -ge "$end" ]; then
         echo "$address is still banned here; see: journalctl --unit bans-apply" >&2

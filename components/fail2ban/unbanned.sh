@@ -1,6 +1,6 @@
 #!/bin/bash
-# unbanned ADDRESS START SECONDS: records that fail2ban has unbanned an address; fail2ban runs it (action.conf). At the
-# ban's end there is nothing to record. Before that, an operator has unbanned it by fail2ban, and every node follows.
+# unbanned ADDRESS START SECONDS: records that fail2ban has unbanned an address; fail2ban runs it (action.conf). An
+# unban at the ban's end is not recorded. An earlier one comes from an operator's fail2ban-client: every node follows.
 set -euo pipefail
 export LC_ALL=C
 known=/var/lib/ha-wordpress/bans

@@ -14,13 +14,13 @@ case $signatures in
     xfs*"$label") ;;
     *)
         fail "$DISK is neither empty nor a brick of this program: it holds $signatures." \
-            "Nothing was changed. If nobody needs its content, erase it: wipefs --all $DISK"
+            "Nothing was changed. If its content is not needed, erase it: wipefs --all $DISK"
         ;;
 esac
 
 uuid=$(blkid --probe --match-tag UUID --output value "$DISK")
 # nofail: a node must boot without its disk too. With this option systemd does not order the mount before glusterd, and
-# glusterd does not retry a brick that it started before its disk was there: hence the drop-in.
+# glusterd does not retry a brick that it started before its disk was there: the drop-in orders them.
 set_fstab_line "$BRICK_MOUNT" "UUID=$uuid $BRICK_MOUNT xfs inode64,noatime,nofail,x-systemd.device-timeout=10s 0 0"
 unit=$(systemd-escape --path --suffix=mount "$BRICK_MOUNT")
 write_if_changed /etc/systemd/system/glusterd.service.d/brick.conf 644 "[Unit]

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Mounts SOURCE at MOUNTPOINT, now and at every boot, by the systemd unit UNIT. BACKUPS: further servers, separated by
-# colons. OPTIONS: further options of the mount, separated by commas; may be empty.
+# Mounts SOURCE at MOUNTPOINT, now and at every boot. UNIT: text of the systemd unit that does so. BACKUPS: further
+# servers, separated by colons. OPTIONS: further mount options, separated by commas; may be empty.
 set -euo pipefail
 
 set_fstab_line "$MOUNTPOINT" "$SOURCE $MOUNTPOINT glusterfs \
@@ -10,11 +10,11 @@ write_if_changed /etc/systemd/system/gluster-mount@.service 644 "$UNIT"
 systemctl daemon-reload
 service=$(systemd-escape --path --template=gluster-mount@.service "$MOUNTPOINT")
 systemctl enable --quiet "$service"
-# not restarted for a changed line: the line holds from the next mount on, and the present mount stays; not waited for,
-# as the unit tries again if the first attempt fails
+# The unit is not restarted for a changed line: the current mount stays, and the line applies from the next mount on.
+# --no-block, because the unit retries if the first attempt fails.
 systemctl start --no-block "$service"
 
-# The volume itself answers: a client that finds no brick is mounted for a moment too.
+# serves: whether the volume itself answers; a client that finds no brick is mounted for a moment too.
 serves() {
     [ "$(timeout -s KILL 5 stat --file-system --format %T "$MOUNTPOINT" 2>/dev/null)" = fuseblk ] &&
         is_glusterfs_mount "$MOUNTPOINT"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Probes PEERS from this node, and waits until it is connected to OTHERS peers.
+# Probes PEERS, a list of host names, from this node, and waits until it is connected to OTHERS peers, a number.
 set -euo pipefail
 
 for peer in $PEERS; do

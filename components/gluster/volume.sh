@@ -1,7 +1,7 @@
 #!/bin/bash
 # Keeps the volume VOLUME started, with the bricks BRICKS in sets of REPLICA, all of them online, and with OPTIONS:
-# lines of a name and a value. A brick that is new in the settings is added. A brick that has gone from the settings is
-# not removed, and the step fails, as that brick may hold the only good copy.
+# lines of a name and a value. A brick that is new in the settings is added. If the settings no longer name a brick of
+# the volume, the step fails and does not remove it, because that brick may hold the only good copy of a file.
 set -euo pipefail
 
 gluster() {
@@ -13,28 +13,28 @@ flat() {
     tr '\n' ' ' | sed 's/> *</></g'
 }
 
-read -ra each <<<"$BRICKS"
-read -ra kind <<<"$REPLICA"
+read -ra all_bricks <<<"$BRICKS"
+read -ra copies <<<"$REPLICA"
 
-# without any volume, the list is a message on standard error
+# if there is no volume, gluster prints a message on standard error instead of a list
 if ! gluster volume list 2>/dev/null | grep -qxF "$VOLUME"; then
     # without `force`, every node refuses a brick that belongs or belonged to a volume
-    gluster volume create "$VOLUME" "${kind[@]}" transport tcp "${each[@]}" >/dev/null
+    gluster volume create "$VOLUME" "${copies[@]}" transport tcp "${all_bricks[@]}" >/dev/null
 fi
 
 info=$(gluster --xml volume info "$VOLUME" | flat)
 present=$(grep -o '<brick uuid="[^"]*">[^<]*' <<<"$info" | sed 's/.*>//' | sort)
-wanted=$(printf '%s\n' "${each[@]}" | sort)
+wanted=$(printf '%s\n' "${all_bricks[@]}" | sort)
 gone=$(comm -23 <(echo "$present") <(echo "$wanted") | xargs)
 [ -z "$gone" ] || fail "Volume $VOLUME has bricks that the settings do not name: $gone" \
     "Nothing was changed. Replace or remove a brick by hand when nothing is left to heal; see gluster(8)."
 mapfile -t new < <(comm -13 <(echo "$present") <(echo "$wanted"))
 if [ "${#new[@]}" -gt 0 ]; then
-    # not waited for: the others fill it, and it serves as soon as it is online
-    gluster volume add-brick "$VOLUME" "${kind[@]}" "${new[@]}" >/dev/null
+    # does not wait for the heal: the brick serves as soon as it is online, and the other bricks fill it
+    gluster volume add-brick "$VOLUME" "${copies[@]}" "${new[@]}" >/dev/null
 fi
 
-# Before the start, as a change of the ping timeout reaches a mounted client only after its old one has passed.
+# Set before the start: a mounted client learns of a new ping timeout only after the old one has passed.
 changed=()
 while read -r name value; do
     case $info in
@@ -51,12 +51,12 @@ case $info in
     *) gluster volume start "$VOLUME" >/dev/null ;;
 esac
 
-paths=$(printf '%s|' "${each[@]#*:}")
+paths=$(printf '%s|' "${all_bricks[@]#*:}")
 all_online() {
     local count
     count=$(gluster --xml volume status "$VOLUME" | flat | sed 's/<node>/\n&/g' |
         grep -cE "<path>(${paths%|})</path>.*<status>1</status>")
-    [ "$count" -eq "${#each[@]}" ]
+    [ "$count" -eq "${#all_bricks[@]}" ]
 }
-wait_until 90 all_online || fail "Not all ${#each[@]} bricks of $VOLUME are online after 90 s:" \
+wait_until 90 all_online || fail "Not all ${#all_bricks[@]} bricks of $VOLUME are online after 90 s:" \
     "$(gluster volume status "$VOLUME" 2>&1)"

@@ -71,5 +71,5 @@ def config(targets: Mapping[str, str], web_port: int, health_path: str, balancer
 
 
 def servers(addresses: Mapping[str, str], port: int) -> str:
-    """Lines of a backend, one for each address, in the order of the names."""
+    """The `server` lines of a backend, one for each address, in the order of the names."""
     return "\n".join(f"    server {name} {address}:{port}" for name, address in sorted(addresses.items()))

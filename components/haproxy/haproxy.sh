@@ -1,6 +1,6 @@
 #!/bin/bash
-# HAProxy with the configuration CONFIG. http://127.0.0.1:OWN_PORT/version answers which configuration is in force. A
-# change takes effect by a reload, which drops no connection.
+# HAProxy with the configuration CONFIG. http://127.0.0.1:OWN_PORT/version answers with the checksum of the loaded
+# configuration. A change takes effect by a reload, which drops no connection.
 set -euo pipefail
 
 file=/etc/haproxy/haproxy.cfg
@@ -15,7 +15,7 @@ write_if_changed "$file" 644 "$text"
 in_force() {
     [ "$(curl --silent --fail --max-time 2 "http://127.0.0.1:$OWN_PORT/version")" = "$version" ]
 }
-# again every three seconds, as HAProxy loses a signal that comes while it still loads
+# reloads again every three seconds, because HAProxy loses a signal that arrives while it still loads
 reload_until_in_force() {
     in_force && return
     if [ "$SECONDS" -ge "$next_reload" ]; then

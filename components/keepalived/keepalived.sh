@@ -1,7 +1,8 @@
 #!/bin/bash
 # keepalived with the configuration CONFIG, in which this step fills in the interfaces. ADDRESS: this node's address
-# towards the other balancers. VIRTUAL_IP: the address that fails over. In a cloud, which moves the address: FAILOVER, a
-# script, ENVIRONMENT, its environment, and UNIT, which runs it; its secrets come on standard input.
+# towards the other balancers. VIRTUAL_IP: the address that fails over. FAILOVER: the script that moves the address in a
+# cloud; ENVIRONMENT: its environment; UNIT: the systemd unit that runs it. All three are empty where keepalived holds
+# the address itself. The script's secrets come on standard input.
 set -euo pipefail
 
 conf=/etc/keepalived/keepalived.conf
@@ -55,7 +56,7 @@ systemctl start keepalived
 # does nothing on a node that does not have the address
 [ -z "${fail_over_again-}${other_unit-}" ] || systemctl try-restart --no-block failover.service
 
-# by this node or another, with any status
+# answers: whether a balancer, this one or another, answers at the virtual IP with any status.
 answers() {
     curl --silent --output /dev/null --max-time 2 "http://$VIRTUAL_IP/"
 }

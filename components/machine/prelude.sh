@@ -3,7 +3,7 @@
 # leaves standard input, which carries a step's secrets, to the script.
 set -euo pipefail
 
-# what write_if_changed has replaced so far: path, mode and content of each file; no mode for a file that is new
+# the files that write_if_changed has replaced: path, mode and old content of each; the mode of a new file is empty
 replaced=()
 
 # fail LINE...: prints the lines on standard error and ends the step as failed.
@@ -83,8 +83,8 @@ enable_units() {
     done
 }
 
-# set_fstab_line MOUNTPOINT LINE: makes LINE the only one for MOUNTPOINT in /etc/fstab, and MOUNTPOINT a directory in
-# which nothing can be written while nothing is mounted there.
+# set_fstab_line MOUNTPOINT LINE: makes LINE the only entry for MOUNTPOINT in /etc/fstab. Creates the directory
+# MOUNTPOINT; while nothing is mounted there, no file can be created in it.
 set_fstab_line() {
     if grep -qxF "$2" /etc/fstab; then
         return
@@ -92,7 +92,7 @@ set_fstab_line() {
     # before the line is written, as systemd may mount from then on
     mkdir -p "$1"
     mountpoint --quiet "$1" || chattr +i "$1"
-    # apart from the write, which would otherwise go on after an error of awk
+    # a command of its own, because an error of awk inside the next command's argument would not end the step
     local others
     others=$(awk -v mount="$1" '$2 != mount' /etc/fstab)
     write_if_changed /etc/fstab 644 "$others"$'\n'"$2"$'\n'
@@ -108,7 +108,7 @@ as_www_data() {
     setpriv --reuid www-data --regid www-data --clear-groups "$@"
 }
 
-# http_status URL: prints the status of the answer, 000 where there is none within 5 s.
+# http_status URL: prints the HTTP status, 000 if no answer arrives within 5 s.
 http_status() {
     curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 "$1" || true
 }

@@ -66,7 +66,7 @@ class RemoteHost:
         self._host_key = host_key
         self._machine = machine
         self._triggers = [machine.id if machine else host_key]
-        self._needs: list[pulumi.Resource] = []
+        self._depends_on: list[pulumi.Resource] = []
         self.ready = self.run(
             first.name,
             first.script,
@@ -75,7 +75,7 @@ class RemoteHost:
             dials=BOOTING,
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=reachable)),
         )
-        self._needs = [self.ready]
+        self._depends_on = [self.ready]
 
     def run(
         self,
@@ -88,8 +88,9 @@ class RemoteHost:
         dials: int = RUNNING,
         opts: pulumi.ResourceOptions,
     ) -> remote.Command:
-        """Add a step that runs a script as root: once at first, again after its text or a parameter changes, and on a
-        new machine.
+        """Add a step that runs a script as root; returns its resource.
+
+        The script runs once, again after its text or a parameter changes, and again on a replaced machine.
 
         `step`: end of the resource's name. `script`: an idempotent bash script. `params`: its environment, visible in
         previews. `secrets`: variables that the script reads from standard input with `eval "$(cat)"`; they appear in
@@ -110,13 +111,16 @@ class RemoteHost:
             triggers=self._triggers,
             # a line over 64 KiB would stall the reader of the log; the output is shown only if the script fails
             logging=remote.Logging.NONE,
-            # would need an sshd that accepts the variables by name
+            # needs an sshd whose AcceptEnv names the variables
             add_previous_output_in_env=False,
             opts=self._options(opts),
         )
 
     def copy(self, step: str, source: Path, *, opts: pulumi.ResourceOptions) -> tuple[str, remote.CopyToRemote]:
-        """Copy a local file into the login user's home; returns its path there, and the resource to wait for."""
+        """Copy a local file into the login user's home; returns its path there, and the resource to wait for.
+
+        `step`: end of the resource's name, and name of the copy. `source`: path of the local file.
+        """
         path = f"{'/root' if self.user == 'root' else f'/home/{self.user}'}/{step}"
         return path, remote.CopyToRemote(
             f"{self.name}-{step}",
@@ -137,7 +141,7 @@ class RemoteHost:
         )
 
     def _options(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        own = pulumi.ResourceOptions(depends_on=self._needs, deleted_with=self._machine)
+        own = pulumi.ResourceOptions(depends_on=self._depends_on, deleted_with=self._machine)
         return pulumi.ResourceOptions.merge(opts, own)
 
 
@@ -150,8 +154,8 @@ def command_text(script: Path, params: Mapping[str, str], timeout: int) -> str:
     text = PRELUDE.read_text() + script.read_text()
     if END in text.splitlines():
         raise ValueError(f"{script} has a line {END}, which would end it early")
-    given = "".join(f" {name}={shlex.quote(value)}" for name, value in params.items())
-    return f"sudo -n env{given} timeout -k 10 {timeout} bash -c \"$(cat <<'{END}'\n{text}{END}\n)\""
+    environment = "".join(f" {name}={shlex.quote(value)}" for name, value in params.items())
+    return f"sudo -n env{environment} timeout -k 10 {timeout} bash -c \"$(cat <<'{END}'\n{text}{END}\n)\""
 
 
 def assignments(secrets: Mapping[str, str]) -> str:

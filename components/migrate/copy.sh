@@ -1,10 +1,10 @@
 #!/bin/bash
 # Makes TARGET, a directory on a mounted volume, equal to the directory SOURCE, with owners, modes, times, links and
 # extended attributes. Then compares both by checksum, and prints the paths that differ, one a line: those that changed
-# meanwhile. If CHECK is set, even to nothing: of the files that an earlier run has copied, only these paths, one a
-# line, are compared by checksum, and the others by size and time.
-# It resumes a copy that was interrupted, and refuses a TARGET with files that it did not copy there. What was changed
-# on the volume in between is not lost: files newer by 2 s or more stay and are printed, others are kept in
+# meanwhile. CHECK, if it is set, lists paths, one a line, and may be empty: only these are then compared by checksum,
+# and all other files, which an earlier run has copied, by size and time.
+# It resumes a copy that was interrupted, and refuses a TARGET with files that it did not copy there. Files that were
+# changed on the volume in between are not lost: those newer by 2 s or more stay and are printed, the others are kept in
 # .ha-wordpress/replaced.
 set -euo pipefail
 
@@ -27,8 +27,8 @@ if [ "$(cat "$state/copying" 2>/dev/null || true)" != "$origin" ]; then
 fi
 
 # Labels of SELinux and attributes of a brick belong to one machine. Status 24: a file vanished before it was copied.
-# -1 compares times by the nanosecond. By default rsync compares the seconds only, and takes a file for unchanged that
-# was written again within one second to the same size (rsync(1), --modify-window; since 3.1.3). GlusterFS keeps the
+# -1 compares times by the nanosecond. By default rsync compares whole seconds, and misses a file that was rewritten
+# with the same size within one second (rsync(1), --modify-window; since 3.1.3). GlusterFS keeps the
 # nanoseconds; on a TARGET that rounds them, every file would be printed.
 tree() {
     rsync --archive --hard-links --acls --xattrs --sparse --numeric-ids --8-bit-output --modify-window=-1 \

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Moves the content of the directory SOURCE into TARGET, a directory on a mounted volume, once. COPY: the text of
+# Copies the content of the directory SOURCE into TARGET, a directory on a mounted volume, once. COPY: the text of
 # copy.sh. With ASIDE=yes the old tree is then renamed to SOURCE.orig-<date>.
 set -euo pipefail
 

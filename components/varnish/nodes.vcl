@@ -1,8 +1,8 @@
 # The site's nodes, as one of them sees them. Version @VERSION@.
 
 # Checks /healthz of nginx, which takes 3 s to report that the files stall. A backend is sick after two failures among
-# the last three checks: a node with dead PHP gets no requests after 2 s, but a node whose files stall while a brick is
-# being lost, as on all nodes, stays in use.
+# the last three checks: a node with dead PHP gets no requests after 2 s. When a brick has just been lost, files stall
+# on all nodes for a few seconds, which does not make them sick.
 probe health {
     .url = "/healthz";
     .interval = 0.8s;

@@ -33,8 +33,8 @@ class VarnishArgs:
     neighbours: Mapping[str, pulumi.Input[str]]
     """Private addresses by node name. Their nginx answers when this node's cannot."""
     network: pulumi.Input[str]
-    """Address range in CIDR form of the site's machines. Varnish takes the visitor's address and scheme from their
-    headers, and orders to remove pages from the cache.
+    """Address range in CIDR form of the site's machines. Varnish trusts their headers for the visitor's
+    address and scheme, and accepts their orders to remove pages from the cache.
     """
     memory_mb: int
     """Size of the cache in MB."""

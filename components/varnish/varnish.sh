@@ -1,7 +1,7 @@
 #!/bin/bash
-# Varnish and its log. SITE and NODES: texts of VCL files. BANS: another one, written only if there is none yet. UNIT
-# and LOG_UNIT: drop-ins of the two services. LOG_FORMAT: the log's. Changed VCL takes effect by a reload, which keeps
-# the cache and drops no request; only a changed drop-in restarts Varnish.
+# Varnish and its log. SITE and NODES: texts of VCL files. BANS: text of bans.vcl, written only if that file does not
+# exist yet. UNIT and LOG_UNIT: drop-ins of the two services. LOG_FORMAT: format of the log. Changed VCL takes effect by
+# a reload, which keeps the cache and drops no request; only a changed drop-in restarts Varnish.
 set -euo pipefail
 
 directory=/etc/varnish/ha-wordpress

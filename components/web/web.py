@@ -50,7 +50,7 @@ class WebArgs:
 class Web(pulumi.ComponentResource):
     """nginx and PHP-FPM for files on a network file system (one step).
 
-    The step waits neither for the mount nor for the database: /healthz answers 503 until the files are there.
+    The step waits neither for the mount nor for the database: /healthz answers 503 until the files are mounted.
     """
 
     def __init__(self, name: str, args: WebArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -15,7 +15,7 @@ if [ -e "$state/code" ]; then
             "Remove the setting."
     fi
     rm -f "$IMPORT"
-    # they are root's if components/migrate has moved the site in; the bans in the same directory stay root's
+    # components/migrate creates them as root; the bans in the same directory stay root's
     chown www-data:www-data "$state" "$state/code"
     exit 0
 fi
@@ -58,7 +58,7 @@ code=$(dirname "$(find -L "$work" -maxdepth 3 -name wp-load.php -print -quit)")
 files() {
     find "$links" . ! -type d ! -path ./wp-config.php "$@"
 }
-# root has made it if an address was banned before (components/fail2ban)
+# root has created it if an address was banned before (components/fail2ban)
 install -d -o www-data -g www-data "$state"
 as_www_data mkdir -p "$ROOT/wp-content/uploads"
 as_www_data touch "$state/copying"
@@ -66,8 +66,8 @@ cd "$code"
 # The files are small and each costs several round trips on the volume: many are copied at a time, and as www-data, so
 # that they need no change of owner afterwards.
 find "$links" . -type d -print0 | sort -z | (cd "$ROOT" && as_www_data xargs -0 mkdir -p)
-# not by cp(1), which looks for every file before it makes it; the records are so large that most files are written in
-# one piece
+# Copied by tar(1), because cp(1) looks for every file before it creates it. The records are so large that most files
+# are written in one piece.
 # shellcheck disable=SC2016 # the variables are those of the shell that xargs starts
 files -print0 | as_www_data env ROOT="$ROOT" PACK="$pack" UNPACK="$unpack" xargs -0 -P 8 -n 100 bash -o pipefail -c '
     tar --create --blocking-factor=256 "$PACK" -- "$@" |

@@ -57,7 +57,7 @@ if [ -n "$IMPORT" ]; then
     rm -f "$IMPORT"
 fi
 
-# each WordPress has one usermeta table, under its own prefix, and so has a network of sites
+# each WordPress, even a network of sites, has one usermeta table, under its own prefix
 tables=$(sql --execute "SELECT table_name FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name LIKE '%usermeta'")
 case $(wc -w <<<"$tables") in

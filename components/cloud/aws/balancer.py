@@ -16,7 +16,7 @@ from components.cloud.aws.node import Node
 
 @dataclass(frozen=True)
 class BalancerArgs:
-    """`balancer`: the settings. `site`: the nodes' port and health check. `nodes`: all nodes by name."""
+    """`balancer`: the settings. `site`: the nodes' port and health check. `nodes`: all nodes of the site, by name."""
 
     balancer: settings.Balancer
     network: Network

@@ -1,4 +1,4 @@
-"""The cloud Amazon: all its resources for a site."""
+"""The Amazon cloud: all resources of a site."""
 
 from __future__ import annotations
 

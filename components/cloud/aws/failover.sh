@@ -1,7 +1,7 @@
 #!/bin/bash
-# Associates the elastic IP ALLOCATION with the private address PRIVATE of INSTANCE, which is this instance, in REGION,
-# by the instance's role. LIMIT: seconds until it gives up. API: another address of EC2's API. Source: EC2's API
-# reference, AssociateAddress.
+# Associates the elastic IP ALLOCATION with the private address PRIVATE of INSTANCE, which is this instance, in REGION.
+# The instance's role permits it. LIMIT: seconds until the script gives up, by default 60. API: URL of EC2's API, if it
+# is not AWS's own. Source: EC2's API reference, AssociateAddress.
 set -euo pipefail
 
 end=$((SECONDS + ${LIMIT:-60}))

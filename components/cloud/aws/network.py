@@ -14,7 +14,7 @@ from components.cloud.interface import SiteSpec
 
 ANYWHERE = "0.0.0.0/0"
 
-VIRTUAL_IP = 250
+VIRTUAL_IP_OFFSET = 250
 """Offset of a balancer's second private address in its zone's subnet; Amazon assigns addresses from the low end."""
 
 VRRP = "112"
@@ -33,15 +33,15 @@ class NetworkArgs:
 def subnet_range(cidr: IPv4Network, zone: str) -> IPv4Network:
     """The /24 of a zone: the first for the zone with letter a, the second for b, and so on.
 
-    The letter decides, not the order of the zones in use, so that adding or removing a zone moves no other: a changed
-    range replaces the subnet and every machine in it.
+    The letter decides, not the order of the zones in use, so that adding or removing a zone changes no other
+    zone's range: a changed range replaces the subnet and every machine in it.
     """
     return IPv4Network((int(cidr.network_address) + (ord(zone[-1]) - ord("a")) * 256, 24))
 
 
 def virtual_ip_address(cidr: IPv4Network, zone: str) -> str:
     """A balancer's second private address, which the elastic IP maps to."""
-    return str(subnet_range(cidr, zone)[VIRTUAL_IP])
+    return str(subnet_range(cidr, zone)[VIRTUAL_IP_OFFSET])
 
 
 class Network(pulumi.ComponentResource):
@@ -70,7 +70,7 @@ class Network(pulumi.ComponentResource):
         if args.site.balanced:
             self._admit_visitors_by_balancer(args.site.web_port)
         if args.site.virtual_ip_nodes:
-            self._admit_visitors()
+            self._admit_visitors_to_virtual_ip()
         if args.site.database:
             self._admit_nodes_to_database()
 
@@ -162,7 +162,7 @@ class Network(pulumi.ComponentResource):
             )
         )
 
-    def _admit_visitors(self) -> None:
+    def _admit_visitors_to_virtual_ip(self) -> None:
         self.virtual_ip_group = self._group("entrance", "The balancers: HTTP and HTTPS from anywhere.")
         for scheme, port in (("http", 80), ("https", 443)):
             self._ingress_rule(f"entrance-{scheme}", self.virtual_ip_group, port, port, cidr_ipv4=ANYWHERE)

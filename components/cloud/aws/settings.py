@@ -23,13 +23,12 @@ InstanceClass = Annotated[str, Matches(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; w
 
 
 class Machine(Section):
-    """Properties of every node that its own entry in `nodes` does not set."""
+    """Properties of the nodes. A node's own entry in `nodes` takes precedence."""
 
     type: MachineType = "t3.small"
     """Instance type of the Nitro generation (t3 and later): the program finds disks by Nitro's names."""
     image: Image | None = None
-    """Image of new machines. Default: the newest Debian 12. An existing machine keeps the image that it was made from.
-    """
+    """Image of new machines. Default: the newest Debian 12. An existing machine keeps its image."""
     root_gb: Gigabytes = Field(default=16, ge=8, le=16384)
     """Size of the root disk."""
 
@@ -96,7 +95,7 @@ class AwsSettings(Settings):
     region: Region = Field(alias="aws:region")
     """Region of the stack, under the key that pulumi-aws reads too."""
     machine: Machine = Machine()
-    """Properties of every node that its own entry does not set."""
+    """Properties of the nodes. A node's own entry takes precedence."""
     nodes: Mapping[Name, Node] = {}
     """The instances by name. A node's disk and its place in the volume belong to its name."""
     network: Network
@@ -128,7 +127,7 @@ class AwsSettings(Settings):
         nodes = raw.sections("nodes")
         zone_of = {name: zone for name, node in nodes.items() if isinstance(zone := node.get("zone"), str)}
 
-        # up to letter h: the letter decides each zone's /24 of the network (components/cloud/aws/network.py)
+        # letters a to h only: the letter selects the zone's /24 of the network (components/cloud/aws/network.py)
         for name, zone in zone_of.items():
             if region and not re.fullmatch(f"{re.escape(region)}[a-h]", zone):
                 yield f"nodes.{name}.zone: {zone!r} is not a zone of region {region}; write one such as {region}a"

@@ -1,4 +1,4 @@
-"""The cloud DigitalOcean: all its resources for a site."""
+"""The DigitalOcean cloud: all resources of a site."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Database(pulumi.ComponentResource):
         # the database is protected like the cluster: deleting it deletes its tables
         data = pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect)
 
-        # named by the provider and identified by its tag, like the data disks (node.py)
+        # the provider generates the name and the tag shows the owner, as for the data disks (node.py)
         cluster = digitalocean.DatabaseCluster(
             name,
             engine="mysql",

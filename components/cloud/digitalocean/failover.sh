@@ -1,7 +1,7 @@
 #!/bin/bash
 # Assigns the reserved IP ADDRESS to DROPLET, which is this droplet, and waits until it is assigned. LIMIT: seconds
-# until it gives up. API: another address of DigitalOcean's API. TOKEN, for that API, comes on standard input. Source:
-# the API's reference, "Reserved IPs" and "Reserved IP Actions".
+# until the script gives up, by default 60. API: URL of DigitalOcean's API, if it is not the public one. TOKEN, for that
+# API, comes on standard input. Source: the API's reference, "Reserved IPs" and "Reserved IP Actions".
 set -euo pipefail
 eval "$(cat)"
 
@@ -9,14 +9,14 @@ API=${API:-https://api.digitalocean.com}
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
-# request [OPTION...] URL: prints the status of the answer, 000 where there is none, and leaves its body in $answer. The
-# token is in no argument, as any user may read those.
+# request [OPTION...] URL: prints the HTTP status, 000 without an answer, and leaves the body in $answer. The token is
+# not an argument, because any user can read the arguments of a process.
 request() {
     curl --silent --output "$answer" --write-out '%{http_code}' --max-time 5 \
         --header @<(printf 'Authorization: Bearer %s\n' "$TOKEN") --header 'Content-Type: application/json' "$@" || true
 }
 
-# holder: prints the droplet in the answer that has the address.
+# holder: prints the id of the droplet that has the address, from the body in $answer; prints none if no droplet has it.
 holder() {
     python3 -c 'import json, sys; print((json.load(sys.stdin)["reserved_ip"]["droplet"] or {}).get("id", "none"))' \
         <"$answer"
@@ -28,7 +28,7 @@ while [ "$SECONDS" -lt "$end" ]; do
     status=$(request "$API/v2/reserved_ips/$ADDRESS")
     if [ "$status" = 200 ]; then
         [ "$(holder)" != "$DROPLET" ] || exit 0
-        # 201 means that the assignment has begun, 422 may mean that another one has
+        # 201: the assignment has begun; 422: an earlier assignment may still be running
         status=$(request --data "{\"type\": \"assign\", \"droplet_id\": $DROPLET}" \
             "$API/v2/reserved_ips/$ADDRESS/actions")
     fi

@@ -27,7 +27,7 @@ class NetworkArgs:
 class Network(pulumi.ComponentResource):
     """The private network of the site's droplets and their firewalls (VPC, tags, firewalls).
 
-    Firewalls apply by tag: they protect a droplet as soon as it exists, and a new droplet changes none. The rules of
+    Firewalls apply by tag: they protect a droplet as soon as it exists, and a new droplet changes no rule. The rules of
     all firewalls of a droplet add up, and apply to its public and its private interface. The firewall of the droplets
     behind the load balancer is in balancer.py.
     """
@@ -56,7 +56,7 @@ class Network(pulumi.ComponentResource):
             inbound_rules=[
                 inbound_rule("22", source_addresses=[str(cidr) for cidr in settings.network.ssh_from]),
                 *(
-                    # By range, not by tag: a tag also stands for the public addresses of its droplets. Only machines
+                    # By range, not by tag: a tag also matches the public addresses of its droplets. Only machines
                     # of this stack have addresses in the VPC's range.
                     inbound_rule(port_range(ports.range), source_addresses=[self.cidr])
                     for ports in site.peers
@@ -88,7 +88,7 @@ class Network(pulumi.ComponentResource):
         self.register_outputs({"vpc": self.vpc, "cidr": self.cidr})
 
     def tags_for(self, machine: MachineSpec) -> list[pulumi.Output[str]]:
-        """The tags of the droplet of this machine."""
+        """Tags of a machine's droplet."""
         applies = {"site": True, "web": machine.balanced, "entrance": machine.virtual_ip}
         return [tag for name, tag in self.tags.items() if applies[name]]
 

@@ -25,14 +25,14 @@ PRIVATE = [IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network(
 
 
 class Machine(Section):
-    """Properties of every node that its own entry in `nodes` does not set."""
+    """Properties of the nodes. A node's own entry in `nodes` takes precedence."""
 
     size: Size = "s-1vcpu-2gb"
     """Size of the droplets. DigitalOcean switches a droplet off to resize it, so change one node at a time, in the
     node's own entry.
     """
     image: Image = "debian-12-x64"
-    """Image of new machines. An existing machine keeps the image that it was made from."""
+    """Image of new machines. An existing machine keeps its image."""
 
 
 class Node(settings.Node):
@@ -80,8 +80,7 @@ class Balancer(Section):
     """DigitalOcean's load balancer."""
 
     certificate_name: Certificate | None = None
-    """Name of a certificate for HTTPS in the DigitalOcean account; needs `site.domain`. HTTP then redirects to HTTPS.
-    """
+    """Certificate for HTTPS, by its name in the account; needs `site.domain`. HTTP then redirects to HTTPS."""
 
 
 class DigitalOceanSettings(Settings):
@@ -90,7 +89,7 @@ class DigitalOceanSettings(Settings):
     region: Region = "nyc3"
     """Region of the stack."""
     machine: Machine = Machine()
-    """Properties of every node that its own entry does not set."""
+    """Properties of the nodes. A node's own entry takes precedence."""
     nodes: Mapping[Name, Node] = {}
     """The droplets by name. A node's disk and its place in the volume belong to its name."""
     network: Network
@@ -100,8 +99,8 @@ class DigitalOceanSettings(Settings):
     balancer: Balancer = Balancer()
     """The load balancer."""
     balancer_token: SecretStr = SecretStr("")
-    """API token, scoped to reserved IPs, that the site's own balancers move their address with. Required with
-    `role: balancer`. Set it with `pulumi config set --secret balancer_token`.
+    """API token, scoped to reserved IPs. With it the site's own balancers move the reserved IP from one to another.
+    Required with `role: balancer`. Set it with `pulumi config set --secret balancer_token`.
     """
 
     @classmethod

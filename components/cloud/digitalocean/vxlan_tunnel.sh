@@ -1,14 +1,14 @@
 #!/bin/bash
-# A VXLAN tunnel between the balancers: the interface "balancers" with ADDRESS, of a /16. It goes over UDP from LOCAL,
-# this node's private address, to REMOTES, those of the other balancers. It comes back at every boot, before keepalived,
-# which sends VRRP through it.
+# Makes a VXLAN tunnel between the balancers: the interface "balancers" with the address ADDRESS/16. It sends UDP from
+# LOCAL, this node's private address, to REMOTES, the private addresses of the other balancers. At every boot it is up
+# before keepalived, which sends VRRP through it.
 set -euo pipefail
 
 unit=balancer-link.service
 file=/etc/systemd/system/$unit
 IFS=. read -ra part <<<"$LOCAL"
-# the same at every boot: the others would send to an old one until they forget it
-hardware=$(printf '02:00:%02x:%02x:%02x:%02x' "${part[@]}")
+# A fixed MAC address: if it changed at a boot, the other balancers would send to the old one until they forget it.
+mac=$(printf '02:00:%02x:%02x:%02x:%02x' "${part[@]}")
 flood=()
 for remote in $REMOTES; do
     flood+=("ExecStart=bridge fdb append 00:00:00:00:00:00 dev balancers dst $remote")
@@ -21,7 +21,7 @@ Before=keepalived.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStartPre=-ip link delete balancers
-ExecStart=ip link add balancers address $hardware type vxlan id 112 local $LOCAL dstport 4789
+ExecStart=ip link add balancers address $mac type vxlan id 112 local $LOCAL dstport 4789
 $(printf '%s\n' "${flood[@]}")
 ExecStart=ip address add $ADDRESS/16 dev balancers
 ExecStart=ip link set balancers up

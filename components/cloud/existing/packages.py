@@ -22,7 +22,7 @@ FILE = "==> "
 def params(parts: Sequence[str]) -> dict[str, str]:
     """Parameters of packages.sh: the Debian packages and the files of the named parts of cloud-init/.
 
-    Raises ValueError for a part that has anything else than packages and plain files.
+    Raises ValueError for a part that has anything other than packages and plain files.
     """
     packages: list[str] = []
     files: list[str] = []

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Installs PACKAGES, Debian's names, by the machine's own package manager, and writes FILES: texts, each after a line
-# `==> path`. Writes os.env, which the other steps read about this family of systems.
+# Installs PACKAGES, a list of Debian's package names, with the machine's own package manager. Writes FILES: texts, each
+# after a line `==> path`. Writes os.env, from which other steps read the names that differ between families of systems.
 set -euo pipefail
 
-# ---- the families of systems, and all that differs between them ----
+# ---- the families of systems, and everything that differs between them ----
 
 # shellcheck disable=SC1091 # a file of the machine
 . /etc/os-release
@@ -37,7 +37,7 @@ el_name() {
     esac
 }
 
-# missing_FAMILY NAME...: prints those that are not installed, in the family's own names.
+# missing_FAMILY NAME...: prints the packages that are not installed, by the family's own names.
 missing_debian() {
     comm -23 <(printf '%s\n' "$@" | sort -u) \
         <(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
@@ -51,7 +51,7 @@ missing_el() {
     done
 }
 
-# install_FAMILY NAME...: installs without a question; keeps changed configuration, and restarts no service.
+# install_FAMILY NAME...: installs packages without asking; keeps changed configuration files, restarts no service.
 install_debian() {
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
     # no new service starts before its own step has configured it: deb-systemd-invoke(1p) runs this file
@@ -77,7 +77,7 @@ install_el() {
     return 1
 }
 
-# ---- what is the same in all of them ----
+# ---- the same for all families ----
 
 lock_limit=300
 policy=/usr/sbin/policy-rc.d
@@ -102,7 +102,7 @@ if [ -n "$FILES" ]; then
     while read -r _ path; do
         n=$((n + 1))
         text=$(cat "$files/$n")
-        # not the settings of apt where there is none
+        # a system without apt does not get apt's settings
         [[ $family != debian && $path = /etc/apt/* ]] || write_if_changed "$path" 644 "$text"$'\n'
     done <"$files/paths"
 fi
