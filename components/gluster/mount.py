@@ -72,6 +72,8 @@ def volume_params(volume: str, servers: Sequence[str]) -> dict[str, str]:
 def fallback_order(hosts: Sequence[str], machine: str) -> list[str]:
     """The order in which a machine tries hosts, which spreads the machines over the hosts.
 
+    `hosts`: host names in the same order for all machines. `machine`: the machine's own host name.
+
     A brick host tries the next host first and itself last; any other machine starts at a position hashed from its name,
     so adding or removing a machine changes no other machine's order.
     """

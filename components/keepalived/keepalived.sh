@@ -15,15 +15,15 @@ interface_with() {
 
 interface=$(interface_with "$ADDRESS")
 [ -n "$interface" ] ||
-    wrong+=("This machine does not have the address $ADDRESS, which the other balancers know it by. Correct it.")
+    wrong+=("This machine does not have the address $ADDRESS, to which the other balancers send VRRP. Correct it.")
 if [ -z "$FAILOVER" ]; then
     virtual_ip_interface=$(
         ip -4 route show match "$VIRTUAL_IP/32" proto kernel scope link | sed -nE '1s/.* dev ([^ ]+).*/\1/p'
     )
-    [ -n "$virtual_ip_interface" ] || wrong+=("$VIRTUAL_IP, which is to fail over, is in no network that this machine \
-has an interface in: choose an address of such a network.")
+    [ -n "$virtual_ip_interface" ] || wrong+=("The virtual IP $VIRTUAL_IP is in no network of this machine's \
+interfaces: choose an address in one of those networks.")
     if [ -n "$(interface_with "$VIRTUAL_IP")" ] && ! grep -qsF " $VIRTUAL_IP dev " "$conf"; then
-        wrong+=("$VIRTUAL_IP, which is to fail over, is this machine's own address: choose one that no machine has.")
+        wrong+=("The virtual IP $VIRTUAL_IP is this machine's own address: choose one that no machine has.")
     fi
 fi
 [ "${#wrong[@]}" -eq 0 ] || fail "${wrong[@]}"

@@ -40,7 +40,7 @@ copy() {
     tree --update --partial-dir="$state/partial" --backup --backup-dir=.ha-wordpress/replaced "$@" ||
         fail "$SOURCE was not copied. Correct the cause, and run this again: it resumes." \
             "If an operation is not supported: a volume takes access control lists only when it is mounted with acl," \
-            "and file capabilities never; setfacl --remove-all and setcap -r take them off."
+            "and file capabilities never; setfacl --remove-all and setcap -r remove them."
 }
 # differing [OPTION...]: prints the paths that differ; rsync(1) prints the kind of each difference first.
 differing() {

@@ -24,10 +24,10 @@ VOLUME_OPTIONS = {
 """Options of the sessions' volume: no client-side cache.
 
 PHP opens a session's file, waits for its lock, and reads it. Data that the client cached before it had the lock may be
-outdated, as another server wrote the file meanwhile. Measured with 100 requests of one session, 8 at a time on two
-servers: 41 to 71 lost their change with the first two options on, and some could not decode the session. With all of
-these options off and with `MOUNT_OPTIONS`, none did. Without write-behind, PHP answers only when the session is on the
-bricks.
+outdated, because another server may have written the file meanwhile. Measured with 100 requests of one session, 8 at a
+time on two servers: 41 to 71 lost their change with the first two options on, and some could not decode the session.
+With all of these options off and with `MOUNT_OPTIONS`, none did. Without write-behind, PHP answers only when the
+session is on the bricks.
 """
 
 MOUNT_OPTIONS = ("attribute-timeout=0", "entry-timeout=0", "direct-io-mode=enable")

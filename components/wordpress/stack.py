@@ -20,7 +20,7 @@ ROOT = "/var/www/html"
 
 MOUNT_OPTIONS = ("negative-timeout=10",)
 """Options of the volume's mounts. A page looks for 127 missing files, mostly templates of the theme. By default each
-lookup asks all bricks; a page takes two thirds of that time when the kernel remembers missing files.
+lookup asks all bricks; when the kernel remembers missing files, a page takes two thirds of the time.
 
 The unit is seconds. A file created on another node becomes visible here within this many seconds, matching
 opcache.revalidate_freq.

@@ -423,7 +423,7 @@ def test_keepalived_reports_every_mistake_at_once(balancers: Mapping[str, Node])
     settings = failing_over("lb1", balancers, virtual_ip="192.0.2.77")
     output = node.refuses("keepalived/keepalived.sh", settings | {"ADDRESS": "10.99.0.1"})
     assert "does not have the address 10.99.0.1" in output
-    assert "192.0.2.77, which is to fail over, is in no network" in output
+    assert "The virtual IP 192.0.2.77 is in no network" in output
     own = node.machine.endpoint.ports[0].address
     assert "is this machine's own address" in node.refuses(
         "keepalived/keepalived.sh", failing_over("lb1", balancers, virtual_ip=own)

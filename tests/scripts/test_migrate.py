@@ -225,7 +225,7 @@ def test_what_a_volume_cannot_take_is_not_dropped(node: Node, given: str) -> Non
     node.run("sh", "-c", f"{given} {SOURCE}/secret")
     output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert "Operation not supported" in output
-    assert "setfacl --remove-all and setcap -r take them off" in output
+    assert "setfacl --remove-all and setcap -r remove them" in output
     assert aside(node) == []
     node.run("sh", "-c", f"setfacl --remove-all {SOURCE}/secret; setcap -r {SOURCE}/secret || true")
     node.step("migrate/migrate.sh", MIGRATE)

@@ -189,7 +189,7 @@ def test_the_el_family_is_shown_the_repository_of_glusterfs(el: Node) -> None:
 def test_an_unknown_family_is_refused(node: Node) -> None:
     done = on(node, 'PRETTY_NAME="Alpine Linux v3.20"\nID=alpine\n', settings("curl"))
     assert done.returncode == 1
-    assert done.stderr.startswith("Alpine Linux v3.20 is of no family that this program knows: use Debian, ")
+    assert done.stderr.startswith("Alpine Linux v3.20 is not a system that this program supports: use Debian, ")
     node.run("test", "!", "-e", ENV)
 
 

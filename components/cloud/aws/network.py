@@ -34,7 +34,7 @@ def subnet_range(cidr: IPv4Network, zone: str) -> IPv4Network:
     """The /24 of a zone: the first for the zone with letter a, the second for b, and so on.
 
     The letter decides, not the order of the zones in use, so that adding or removing a zone changes no other
-    zone's range: a changed range replaces the subnet and every machine in it.
+    zone's range: a changed range replaces the subnet and every machine in it. `cidr`: the VPC's range.
     """
     return IPv4Network((int(cidr.network_address) + (ord(zone[-1]) - ord("a")) * 256, 24))
 
@@ -50,6 +50,9 @@ class Network(pulumi.ComponentResource):
     Every machine has a public address, because it fetches packages and `pulumi up` connects to it. From outside, the
     security groups admit only SSH from the configured networks, and HTTP and HTTPS to balancers. The database has no
     public address.
+
+    `vpc`, `subnets`: ids, the subnets' by zone. `cidr`: range of the VPC. `egress`: by zone, the resources that a
+    machine waits for before it can reach the internet. `node_rules`: rules that the nodes wait for before steps run.
     """
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:

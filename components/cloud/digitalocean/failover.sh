@@ -16,7 +16,7 @@ request() {
         --header @<(printf 'Authorization: Bearer %s\n' "$TOKEN") --header 'Content-Type: application/json' "$@" || true
 }
 
-# holder: prints the id of the droplet that has the address, from the body in $answer; prints none if no droplet has it.
+# holder: prints the id of the droplet that has the address, from the body in $answer, or the word none.
 holder() {
     python3 -c 'import json, sys; print((json.load(sys.stdin)["reserved_ip"]["droplet"] or {}).get("id", "none"))' \
         <"$answer"

@@ -19,7 +19,7 @@ APACHE_CONF=/etc/apache2/conf-enabled'
 APACHE_CONF=/etc/httpd/conf.d'
         ;;
     *)
-        fail "${PRETTY_NAME-$ID} is of no family that this program knows: use Debian, Ubuntu, Fedora or EL."
+        fail "${PRETTY_NAME-$ID} is not a system that this program supports: use Debian, Ubuntu, Fedora or EL."
         ;;
 esac
 
