@@ -8,10 +8,10 @@ SCRIPTS := $(shell find . -name .venv -prune -o -name "*.sh" -print) .ci/run
 
 UNIT := tests/unit
 PREVIEW := tests/preview
-# The longest file first, so that none is left over at the end.
+# The longest file first, so that no long one runs alone at the end.
 STEPS := $(shell ls -S tests/scripts/test_*.py)
 COMMAND := tests/rehearsal/test_command.py
-# One at a time: they load their machines and measure the outage. The light ones mostly wait.
+# The loaded drills run one at a time: they load their machines and measure outages. The light ones mostly wait.
 LOADED_DRILLS := tests/rehearsal/test_aws_wordpress.py tests/rehearsal/test_digitalocean_wordpress.py
 LIGHT_DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apache.py
 TEST_FILES := $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW) $(LOADED_DRILLS) $(LIGHT_DRILLS)
@@ -37,7 +37,7 @@ drill: ## rehearse every stack, or only STACK=…
 $(STACKS:%=drill-%): drill-%: .venv/installed
 	@.venv/bin/rehearse drill $* $(ARGS)
 
-# Each of the three groups runs to its end, whatever fails; the last line of the recipe judges all of them.
+# Each of the three groups runs to its end, even after a failure; the last line of the recipe reports all results.
 test: lint ## lint, unit tests, steps, drills: 45 minutes, as root
 	@$(RUN_TESTS) begin
 	-@$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW)

@@ -2,7 +2,7 @@
 # POSIX. preview-comments.sh: writes the comments that a run of the workflow Preview stored to its pull request.
 # Needs gh, with the rights to read the run and to comment; GITHUB_REPOSITORY; and from the workflow_run event RUN, the
 # run's id, and HEAD_OWNER, HEAD_BRANCH and HEAD_SHA, the pull request's head.
-# It looks the pull request up: the code of a fork wrote the files, which must not choose where they go.
+# It finds the pull request by its head. A fork's code wrote the files, so they must not choose the pull request.
 set -eu
 here=$(dirname "$0")
 LIMIT=64000 # characters that a comment may have, with room below GitHub's 65,536
@@ -27,9 +27,9 @@ for directory in "$work"/preview-*; do
         echo "$stack: there is no file comment.md; passed over" >&2
         continue
     fi
-    # the first line says which comment is written over: it must be one of these previews', and this stack's
+    # comment.sh replaces the comment with the same first line, which must therefore be the title of this stack's preview
     if [ "$(head -n 1 "$file")" != "#### What this change does to \`$stack\`, on stand-ins" ]; then
-        echo "$stack: comment.md begins with another line than a preview does; passed over" >&2
+        echo "$stack: the first line of comment.md is not the title of this stack's preview; passed over" >&2
         continue
     fi
     if [ "$(wc -m <"$file")" -gt "$LIMIT" ]; then

@@ -1,1 +1,1 @@
-"""Measurements of our parts beside published ones, on the same input."""
+"""Comparisons of our parts with published ones, on the same input."""

@@ -1,9 +1,10 @@
 """The published fail2ban filter against ours, on the same 16,427 requests of which 11,774 are attacks.
 
-Each filter reads its own log: the published one nginx's combined format with the visitor's address as the last field,
-in quotes; ours the one of components/fail2ban/nginx-hits.conf, here of all requests, although nginx logs only some. The
-bench writes both logs, the same at every run. It measures processor time, subtracts what fail2ban-regex takes for an
-empty log, and keeps the least of nine runs, because other processes can only add to it.
+Each filter reads its own log. The published filter's log is in nginx's combined format with the visitor's address as
+the last field, in quotes. Our filter's log is in the format of components/fail2ban/nginx-hits.conf, here with all
+requests, although nginx logs only some. The bench writes both logs, the same at every run. It measures processor time,
+subtracts the time of fail2ban-regex for an empty log, and keeps the least of nine runs, because other processes can
+only add to it.
 
 Usage: python bench/filters.py FILTER   (prints a table; needs fail2ban-regex of Debian's package fail2ban)
 """
@@ -81,16 +82,16 @@ def requests() -> tuple[list[str], list[str], list[str | None]]:
         agent = BROWSER
         if attacker:
             method, status = "POST", 200
-            # weighted as in the write-up
-            asked = chance.choices(list(ATTACKED), [75, 10, 5, 5, 3, 2])[0]
-            path = ATTACKED[asked]
+            # weighted as in the published measurement
+            requested = chance.choices(list(ATTACKED), [75, 10, 5, 5, 3, 2])[0]
+            path = ATTACKED[requested]
         else:
-            method, asked = chance.choice(list(LEGITIMATE))
-            path, status = LEGITIMATE[method, asked]
+            method, requested = chance.choice(list(LEGITIMATE))
+            path, status = LEGITIMATE[method, requested]
             # the published expression takes some of these for attacks
             agent = FORGED_AGENT if chance.random() < 0.01 else BROWSER
         published.append(
-            f'127.0.0.1 - - [{when:%d/%b/%Y:%H:%M:%S %z}] "{method} {asked} HTTP/1.1" {status} '
+            f'127.0.0.1 - - [{when:%d/%b/%Y:%H:%M:%S %z}] "{method} {requested} HTTP/1.1" {status} '
             f'{chance.randrange(200, 60_000)} "-" "{agent}" "{visitor}"'
         )
         ours.append(f"{when.timestamp():.3f} {visitor} {method} {path} {status}")

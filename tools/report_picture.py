@@ -34,9 +34,11 @@ def main() -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("chromium is not on PATH: install it, on Debian by `apt-get install chromium`")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=arguments) as found:
-        page = found.new_page(viewport={"width": WIDTH, "height": 800}, device_scale_factor=SCALE, color_scheme="light")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=options) as browser:
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": 800}, device_scale_factor=SCALE, color_scheme="light"
+        )
         page.goto(report.resolve().as_uri())
         page.evaluate(SHOW_ONE_FAULT)
         page.screenshot(path=picture, full_page=True)

@@ -1,6 +1,6 @@
-"""Run files of tests, so that a failure that a second try hides is still seen.
+"""Run files of tests, and keep the first failure of a file that passes at its second try.
 
-Machine tests share the processors with all that runs beside them, so a failure may be noise: such a file is run once
+Machine tests share the processors with everything else on the host, so a failure may be noise: such a file is run once
 more, as a whole, on new machines. The output of its first failure is printed, and kept in reports/first-failures.
 """
 
@@ -18,7 +18,7 @@ import typer
 
 FIRST_FAILURES = Path("reports/first-failures")
 RESULTS = Path("reports/test-results")
-"""One line a file of tests, its result and its path. Runs side by side append to it."""
+"""One line for each file of tests: its result and its path. Runs at the same time append to it."""
 
 RETRIED = ("tests/scripts/", "tests/rehearsal/")
 INTERRUPTED = 128 + signal.SIGINT
@@ -40,7 +40,7 @@ FAILURES = {"failed": Result.FAILED, "not run": Result.NOT_RUN}
 
 @app.command()
 def begin() -> None:
-    """Forget the results and the first failures of the last run."""
+    """Delete the results and the first failures of the last run."""
     shutil.rmtree(FIRST_FAILURES, ignore_errors=True)
     RESULTS.unlink(missing_ok=True)
 
@@ -65,7 +65,7 @@ def run(file: str) -> None:
 
 @app.command()
 def end(files: list[str]) -> None:
-    """Print one line on all these files; the exit status is 0 only if each has passed since `begin`."""
+    """Print one line about all these files; the exit status is 0 only if each has passed since `begin`."""
     recorded = RESULTS.read_text().splitlines() if RESULTS.exists() else []
     latest = {file: Result(result) for result, file in (line.split(" ", 1) for line in recorded)}
     results = {file: latest.get(file, Result.NOT_RUN) for file in files}
@@ -100,12 +100,12 @@ def attempt(file: str) -> tuple[int, bytes]:
 
 
 def kept(file: str) -> Path:
-    """The place of the output of a file's first failure."""
+    """The path of the output of a file's first failure."""
     return FIRST_FAILURES / Path(file).with_suffix(".log")
 
 
 def closing_line(results: dict[str, Result]) -> str:
-    """Say which files failed, did not run, or needed a second try."""
+    """One line that names the files that failed, did not run, or needed a second try."""
 
     def files(wanted: Result) -> list[str]:
         return [file for file, result in results.items() if result is wanted]

@@ -1,7 +1,7 @@
 """A stack that an earlier version deployed keeps every machine, disk and step under this one.
 
-Commit 329301f is the last one whose components had their earlier names. Their type tokens are part of the URNs of all
-that the components made, so the engine finds those resources by the components' aliases only (components/formerly.py).
+Commit 329301f is the last one whose components had their earlier names. Their type tokens are part of the URNs of the
+components' resources, so the engine finds those resources by the components' aliases only (components/formerly.py).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ RENAMED = {
 
 
 def changes(preview: Preview) -> list[str]:
-    """Every step but an update of nothing but a remote step's text."""
+    """Every step except updates that change only the text of a remote command."""
     return [
         f"{step['op']} {step['urn']}: {', '.join(step['changed'])}"
         for step in preview.steps

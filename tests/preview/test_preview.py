@@ -81,7 +81,7 @@ def test_without_a_change_nothing_changes(compared: Compare) -> None:
     assert "existing-apache against main: nothing changes" in text.terminal(preview)
 
 
-def test_settings_with_mistakes_give_the_settings_own_message(compared: Compare) -> None:
+def test_wrong_settings_give_the_settings_own_message(compared: Compare) -> None:
     with pytest.raises(PreviewFailed) as failed:
         compared("php-sessions", lambda config: config.update({"ha-wordpress:web": "wiki"}))
     message = str(failed.value)
@@ -113,7 +113,7 @@ def test_a_stack_that_the_change_removes_is_named_with_what_stays(tmp_path: Path
 
 @pytest.fixture
 def unprivileged(pulumi: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """A user without rights and home: the words before a command, and an environment with the engine and a TMPDIR.
+    """A user without rights and home: a command prefix, and an environment with the engine and a TMPDIR.
 
     Root without any capability can make no namespace, mount or device, and still reads a Python that is installed in
     its home.

@@ -1,1 +1,1 @@
-"""Each step on a real machine."""
+"""Tests of each step on a real machine."""

@@ -1,8 +1,8 @@
-"""Machines booted here for the steps to run on, and the stages of a site on them, shared by the tests of a file.
+"""Machines booted here for the steps, and the stages of a site on them, shared by the tests of a file.
 
 Each file's tests run inside namespaces of their own: pytest starts itself again there. So
 `pytest tests/scripts/test_gluster.py` and `pytest tests/scripts/test_gluster.py::test_…` need nothing else, and two
-files at once do not meet.
+files may run at the same time.
 
 A test takes the stage that it needs as a fixture (machines, nodes, glusterd, bricks, pool, volume, mounted) and leaves
 it as it was, so that the tests of a file run in any order, and each of them alone.
@@ -41,7 +41,9 @@ from tests.scripts.node import Node
 
 HERE = Path(__file__).parent
 INSIDE = "HA_WORDPRESS_SCRIPTS"
-"""Set inside: the scratch directory and the two trees of the image, separated by colons."""
+"""Environment variable of a run inside the namespaces: the scratch directory and the image's two trees, with colons
+between them.
+"""
 
 NODES = ("gfs1", "gfs2", "gfs3")
 SPARE = "spare"
@@ -50,7 +52,7 @@ FOREIGN_CA = "impostor"
 NO_TLS = "plain"
 
 # no mirror has such a package: cloud-init reports an error and goes on to its end
-UNLUCKY = b"#cloud-config\npackages: [no-such-package]\n"
+FAILING_USER_DATA = b"#cloud-config\npackages: [no-such-package]\n"
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -104,7 +106,7 @@ def region() -> Iterator[Region]:
 
 @pytest.fixture(scope="session")
 def machines(region: Region) -> dict[str, Node]:
-    """Four machines, booted side by side: three nodes with an empty data disk each, and a spare.
+    """Four machines, booted at the same time: three nodes with an empty data disk each, and a spare.
 
     The spare's first boot reports an error. Its disk is small: a test reads all of it.
     """
@@ -121,7 +123,7 @@ def machines(region: Region) -> dict[str, Node]:
             ports=[
                 region.network.new_port("ens5", ipaddress.IPv4Network(f"10.20.{zone}.0/24"), ("sg-all",), public=True)
             ],
-            user_data=UNLUCKY if name == SPARE else whole,
+            user_data=FAILING_USER_DATA if name == SPARE else whole,
             public_keys=[],
         )
         region.new_disk(f"vol-{name}", 1 if name == SPARE else 4)
@@ -129,14 +131,14 @@ def machines(region: Region) -> dict[str, Node]:
         machine.attach(Attachment(region.disks[f"vol-{name}"], "nvme1n1", Path(made[name].disk).name))
         machine.power_on()
     for node in made.values():
-        # a step comes by SSH, so none runs before the server is up
+        # steps come over SSH, so none runs before its server is up
         node.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
     return made
 
 
 @pytest.fixture(scope="session")
 def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
-    """gfs1 to gfs3, ready, each in a zone of its own; they know each other's names."""
+    """gfs1 to gfs3, ready, each in its own zone, with the names of all three in /etc/hosts."""
     nodes = {name: machines[name] for name in NODES}
     named = params.hosts(nodes)
     with ThreadPoolExecutor() as pool:
@@ -147,7 +149,7 @@ def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
 
 @pytest.fixture(scope="session")
 def spare(machines: Mapping[str, Node], nodes: Mapping[str, Node]) -> Node:
-    """A machine outside the pool, for steps that must fail; it knows the nodes' names."""
+    """A machine outside the pool, for steps that must fail, with the nodes' names in /etc/hosts."""
     spare = machines[SPARE]
     spare.refuses("machine/ready.sh")
     spare.step("machine/etc_hosts.sh", params.hosts(nodes))

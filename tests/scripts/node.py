@@ -1,4 +1,4 @@
-"""A machine that steps run on the way `components.remote` runs them."""
+"""A machine of a test, on which steps run with the command text that `components.machine.remote` makes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Node:
         return self.machine.enter(*command, stdin=stdin, timeout=120)
 
     def state(self) -> list[str]:
-        """Everything that a second run of a step must leave unchanged, one thing a line."""
+        """Everything that a second run of a step must leave unchanged, one item on each line."""
         return self.run("sh", "-c", STATE).splitlines()
 
     def step(

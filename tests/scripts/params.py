@@ -40,11 +40,11 @@ TITLE = 'It\'s a "site" of $5'
 
 ADMIN_PASSWORD = "correct horse $battery 'staple'"
 
-SALTS_GIVEN = {name: f"{at}" * SALT_LENGTH for at, name in enumerate(SALTS)}
+SALT_VALUES = {name: f"{at}" * SALT_LENGTH for at, name in enumerate(SALTS)}
 
 
 def text(file: str) -> str:
-    """A file beside the scripts, by its path in components/."""
+    """The content of a file of components/, by its path there."""
     return (COMPONENTS / file).read_text()
 
 
@@ -131,7 +131,7 @@ def site(
 
 def site_secrets(password: str) -> dict[str, str]:
     """`password`: the database user's."""
-    return {"DB_PASSWORD": password, "ADMIN_PASSWORD": ADMIN_PASSWORD, **SALTS_GIVEN}
+    return {"DB_PASSWORD": password, "ADMIN_PASSWORD": ADMIN_PASSWORD, **SALT_VALUES}
 
 
 def cron(root: str = ROOT) -> dict[str, str]:

@@ -212,13 +212,13 @@ def test_haproxy_sends_visitors_to_the_web_nodes(haproxies: Mapping[str, Node], 
 
 def test_haproxy_replaces_the_headers_that_a_visitor_forges(haproxies: Mapping[str, Node]) -> None:
     public = haproxies["lb1"].machine.endpoint.ports[0].address
-    lies = {
+    forged = {
         "X_Forwarded_For": "1.2.3.4",
         "X_Forwarded_Proto": "https",
         "X_Real_IP": "1.2.3.4",
         "Forwarded": "for=1.2.3.4",
     }
-    got = json.loads(ask(public, **lies)[1])["headers"]
+    got = json.loads(ask(public, **forged)[1])["headers"]
     assert got["x-forwarded-for"] == "203.0.113.10"
     assert got["x-forwarded-proto"] == "http"
     assert not {"x-real-ip", "forwarded"} & set(got)
@@ -417,7 +417,7 @@ def test_keepalived_gives_the_address_to_one_balancer(haproxies: Mapping[str, No
         again(node, "keepalived/keepalived.sh", failing_over(name, haproxies))
 
 
-def test_keepalived_reports_every_mistake_at_once(balancers: Mapping[str, Node]) -> None:
+def test_keepalived_reports_every_error_at_once(balancers: Mapping[str, Node]) -> None:
     node = balancers["lb1"]
     before = node.state()
     settings = failing_over("lb1", balancers, virtual_ip="192.0.2.77")

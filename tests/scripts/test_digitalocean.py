@@ -158,14 +158,14 @@ def served_by(site: Site) -> str:
 
 
 def test_root_logs_in_with_the_key_at_the_public_address(site: Site) -> None:
-    async def who() -> str:
+    async def login() -> str:
         key = asyncssh.import_private_key(site.private_key)
         async with asyncssh.connect(
             site.public("app1"), username="root", client_keys=[key], known_hosts=None, config=None
         ) as connection:
             return str((await connection.run("whoami; hostname", check=True)).stdout)
 
-    assert asyncio.run(who()).split() == ["root", "app1"]
+    assert asyncio.run(login()).split() == ["root", "app1"]
 
 
 def test_the_public_address_is_on_the_first_interface_and_the_private_one_on_the_second(site: Site) -> None:

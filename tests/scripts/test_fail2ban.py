@@ -1,6 +1,6 @@
 """Bans on three machines that share a volume: which address is banned, on which nodes, how soon, and until when.
 
-Each test has its own visitors' addresses, so that no hit of one counts in another. The tests' nginx takes a visitor's
+Each test has its own visitors' addresses, so that no test's hit counts in another. The tests' nginx takes a visitor's
 address from a header of the machine itself, as the site's nginx takes it from Varnish.
 """
 
@@ -124,7 +124,7 @@ def test_jails_run_and_a_second_run_of_the_step_changes_nothing(banning: Mapping
     assert pids(node) == before
 
 
-def test_a_mistaken_jail_is_refused_and_fail2ban_goes_on(banning: Mapping[str, Node]) -> None:
+def test_a_wrong_jail_is_refused_and_fail2ban_goes_on(banning: Mapping[str, Node]) -> None:
     node = banning["gfs1"]
     before, state = pids(node), node.state()
     wrong = params(node, banning) | {"JAIL": "[wordpress]\nenabled = true\nfilter = no-such-filter\n"}
@@ -179,7 +179,7 @@ def test_every_spelling_of_a_path_counts(banning: Mapping[str, Node], visitor: s
 
 
 def test_a_third_party_is_not_banned_by_forged_text(banning: Mapping[str, Node]) -> None:
-    """The addresses of third parties in forwarded lists, paths, headers, and lines sent to the nodes' own port."""
+    """The forged text is in forwarded lists, paths, headers, and lines sent to the nodes' own port."""
     node, third = banning["gfs1"], "192.0.2.66"
     line = f"{time.time():.3f} {third} POST /xmlrpc.php 200"
     ask(node, f"{third}, 203.0.113.9", 25, "/xmlrpc.php", "--request", "POST")
@@ -221,17 +221,17 @@ def test_unban_works_from_any_node_and_a_new_flood_bans_again(banning: Mapping[s
     within(nodes, visitor)
     assert "not banned any more" in banning["gfs3"].run("unban", visitor)
     assert not banned(banning["gfs3"], visitor)
-    FIGURES.info(f"let go everywhere after {within(nodes, visitor, is_banned=False):.1f} s")
+    FIGURES.info(f"unbanned everywhere after {within(nodes, visitor, is_banned=False):.1f} s")
     for node in nodes:
         node.eventually("sh", "-c", f"! fail2ban-client status wordpress | grep -wqF '{visitor}'", within=3 * BAN_LIMIT)
     flood(banning["gfs1"], visitor, 20)
     within(nodes, visitor)
-    output = banning["gfs1"].run("sh", "-c", "unban nobody 2>&1; unban 2>&1; true")
-    assert "nobody is not an address" in output
+    output = banning["gfs1"].run("sh", "-c", "unban no-address 2>&1; unban 2>&1; true")
+    assert "no-address is not an address" in output
     assert "usage: unban ADDRESS" in output
 
 
-def test_addresses_that_were_unbanned_are_banned_again_side_by_side(banning: Mapping[str, Node]) -> None:
+def test_addresses_that_were_unbanned_are_banned_again_at_the_same_time(banning: Mapping[str, Node]) -> None:
     nodes, visitors = list(banning.values()), [f"203.0.113.{number}" for number in range(30, 42)]
 
     def flooded() -> None:
@@ -246,7 +246,7 @@ def test_addresses_that_were_unbanned_are_banned_again_side_by_side(banning: Map
     for visitor in visitors:
         within(nodes, visitor, is_banned=False)
     flooded()
-    # the next look at the volume lifts none of them
+    # the next read of the volume ends none of these bans
     time.sleep(3)
     assert [visitor for visitor in visitors if not banned(nodes[0], visitor)] == []
 
@@ -377,7 +377,7 @@ def test_a_node_restarted_in_the_middle_comes_back_with_the_bans(banning: Mappin
     away.machine.power_on()
     away.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
     away.eventually("systemctl", "is-active", "--quiet", "nginx", within=60)
-    assert banned(away, before), "a node forgot a ban over its restart"
+    assert banned(away, before), "a node lost a ban by its restart"
     away.eventually("mountpoint", "--quiet", ROOT, within=60)
     within([away], "203.0.113.19", seconds=30)
     away.eventually("fail2ban-client", "status", "wordpress", within=45)

@@ -101,19 +101,19 @@ def test_everything_of_a_tree_arrives_and_the_old_one_stays_under_a_dated_name(n
     blocks = int(node.run("stat", "--format", "%b", f"{TARGET}/sparse.img"))
     assert blocks * 512 < 1 << 20, "the holes were filled"
 
-    # a site that lives on is not touched by a second run, nor a directory that took the old name
+    # a second run changes neither the site, whose files have changed, nor a new directory at the old path
     node.run("bash", "-c", f"echo changed >{TARGET}/index.php; mkdir {SOURCE}; echo other >{SOURCE}/index.php")
-    lives = listing(node, TARGET)
+    changed = listing(node, TARGET)
     node.again("migrate/migrate.sh", migrate)
-    assert listing(node, TARGET) == lives
+    assert listing(node, TARGET) == changed
     assert aside(node) == [old]
 
 
-def test_the_old_tree_stays_where_nobody_asks_to_rename_it(node: Node) -> None:
+def test_the_old_tree_stays_unless_the_settings_rename_it(node: Node) -> None:
     node.step("migrate/migrate.sh", MIGRATE)
     assert aside(node) == []
     assert listing(node, TARGET) == listing(node, SOURCE)
-    # asked later
+    # renamed by a later run
     node.step("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert len(aside(node)) == 1
 
@@ -134,14 +134,14 @@ def test_a_move_that_was_killed_goes_on_where_it_stopped(node: Node) -> None:
 
 def test_a_site_that_is_there_is_not_overwritten(node: Node) -> None:
     node.run("bash", "-c", f"mkdir {TARGET}; echo theirs >{TARGET}/index.php")
-    before = told_files(node)
+    before = target_files(node)
     output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert f"The volume holds files that did not come from {SOURCE}, such as {TARGET}/index.php" in output
-    assert told_files(node) == before
+    assert target_files(node) == before
     node.run("test", "-d", SOURCE)
 
 
-def told_files(node: Node) -> str:
+def target_files(node: Node) -> str:
     return node.run("bash", "-c", f"find {TARGET} -printf '%P %T@ %i\n'; cat {TARGET}/index.php")
 
 
@@ -157,12 +157,12 @@ def test_a_file_that_is_newer_on_the_volume_is_left_and_named(node: Node) -> Non
     assert "\nsecret\n" in output
     assert node.run("cat", f"{TARGET}/secret") == "newer\n"
     assert aside(node) == []
-    # what the tree does not have, or has otherwise, is out of the way, but not lost
+    # files that the tree lacks, or has with other content, are kept aside
     assert node.run("cat", f"{TARGET}/.ha-wordpress/replaced/extra") == "extra\n"
     assert node.run("cat", f"{TARGET}/.ha-wordpress/replaced/uploads/photo.jpg") == "theirs\n"
 
 
-def test_a_tree_that_changes_without_a_pause_is_not_called_moved(node: Node) -> None:
+def test_a_tree_that_changes_without_a_pause_is_not_reported_as_moved(node: Node) -> None:
     node.run("bash", "-c", f"for i in {{1..300}}; do echo $i >{SOURCE}/cache/$i; done")
     over = threading.Event()
 
@@ -212,17 +212,17 @@ def test_a_second_copy_writes_nothing(node: Node) -> None:
     node.run("test", "!", "-e", f"{TARGET}/.ha-wordpress/replaced")
 
 
-def test_what_arrives_broken_is_found_by_its_checksum(node: Node) -> None:
-    # the same size and time as the original's, as after a fault that nobody noticed
+def test_a_broken_copy_is_found_by_its_checksum(node: Node) -> None:
+    # the same size and time as the original's, as after an unnoticed fault
     node.run("bash", "-euc", BROKEN, "bash", SOURCE, TARGET)
     output = node.refuses("migrate/migrate.sh", MIGRATE)
     assert "\nuploads/photo.jpg\n" in output
     node.run("test", "!", "-e", f"{TARGET}/.ha-wordpress/code")
 
 
-@pytest.mark.parametrize("given", ["setfacl --modify user:1234:r", "setcap cap_net_bind_service+ep"])
-def test_what_a_volume_cannot_take_is_not_dropped(node: Node, given: str) -> None:
-    node.run("sh", "-c", f"{given} {SOURCE}/secret")
+@pytest.mark.parametrize("command", ["setfacl --modify user:1234:r", "setcap cap_net_bind_service+ep"])
+def test_attributes_that_a_volume_cannot_store_are_not_dropped(node: Node, command: str) -> None:
+    node.run("sh", "-c", f"{command} {SOURCE}/secret")
     output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert "Operation not supported" in output
     assert "setfacl --remove-all and setcap -r remove them" in output
@@ -239,6 +239,6 @@ def test_what_a_volume_cannot_take_is_not_dropped(node: Node, given: str) -> Non
         ({"SOURCE": "/var/www"}, f"{TARGET} is inside of /var/www itself"),
     ],
 )
-def test_what_cannot_be_moved_is_refused(node: Node, changed: dict[str, str], output: str) -> None:
+def test_a_wrong_source_or_target_is_refused(node: Node, changed: dict[str, str], output: str) -> None:
     assert output in node.refuses("migrate/migrate.sh", MIGRATE | changed)
     node.run("rm", "-rf", "/srv/volume")

@@ -56,9 +56,9 @@ with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as news:
 """Waits for the first link event in its namespace, and prints how many interfaces have no carrier then."""
 
 
-def eventually(true: Callable[[], bool], within: float = 20) -> None:
+def eventually(holds: Callable[[], bool], within: float = 20) -> None:
     end = time.monotonic() + within
-    while not true():
+    while not holds():
         assert time.monotonic() < end, f"not within {within} s"
         time.sleep(0.05)
 
@@ -207,13 +207,13 @@ def test_the_operator_follows_an_address_that_moves(servers: Mapping[str, Node])
     def answers() -> str:
         try:
             connection = http.client.HTTPConnection(VIRTUAL, timeout=1)
-            connection.request("GET", "/who")
+            connection.request("GET", "/owner")
             return connection.getresponse().read().decode()
         except OSError:
             return ""
 
     for node in (first, second):
-        node.run("sh", "-c", f"echo {node.name} >/var/www/html/who")
+        node.run("sh", "-c", f"echo {node.name} >/var/www/html/owner")
     first.run("ip", "addr", "add", f"{VIRTUAL}/32", "dev", "eth0")
     eventually(lambda: answers() == "server1\n")
     first.machine.network.cut(first.machine.endpoint.port("eth0"))
@@ -229,7 +229,7 @@ def test_the_operator_follows_an_address_that_moves(servers: Mapping[str, Node])
 
 def test_a_link_flaps_and_the_machine_runs_on(region: Region, servers: Mapping[str, Node]) -> None:
     control, node = RegionControl(region), servers["server1"]
-    born = node.run("stat", "--format=%Y", "/proc/1")
+    started = node.run("stat", "--format=%Y", "/proc/1")
     for _ in range(3):
         control.cut_link("server1", "eth0")
         eventually(lambda: "NO-CARRIER" in node.run("ip", "link", "show", "eth0"))
@@ -237,7 +237,7 @@ def test_a_link_flaps_and_the_machine_runs_on(region: Region, servers: Mapping[s
         node.run("ping", "-c", "1", "-W", "2", "10.40.0.2")
         control.restore_link("server1", "eth0")
         eventually(lambda: reaches(OPERATOR, "198.18.0.11", 22))
-    assert node.run("stat", "--format=%Y", "/proc/1") == born
+    assert node.run("stat", "--format=%Y", "/proc/1") == started
 
 
 def test_an_endpoint_loses_all_its_links_at_once(region: Region) -> None:
@@ -299,11 +299,11 @@ def test_all_addresses_that_fit_no_lan_are_reported_at_once() -> None:
     networks = Networks(private=network("10.40.0.0/24"), virtual_ip=address("198.18.2.3"))
     with pytest.raises(ValueError, match="cannot be rehearsed") as refused:
         public_and_private_lan(nodes, networks, [network("10.40.0.0/16")])
-    for fault in (
+    for error in (
         "10.40.0.0/24 is the operator's or the stranger's network",
         "nodes.server1.public: 198.18.0.1 is the router's own",
         "nodes.server2.public: 198.18.1.2 is not in 198.18.0.0/24",
         "network.virtual_ip: 198.18.2.3 is not in 198.18.0.0/24",
         "nodes.server2.private: 10.41.0.1 is not in 10.40.0.0/24",
     ):
-        assert fault in str(refused.value)
+        assert error in str(refused.value)

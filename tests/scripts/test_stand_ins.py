@@ -72,7 +72,7 @@ def test_two_machines_of_one_subnet_reach_each_other_through_the_router(
         region.network.unplug(neighbour)
 
 
-def test_a_power_loss_takes_what_no_disk_holds_yet_and_nothing_else(spare: Node) -> None:
+def test_a_power_loss_loses_what_was_not_synced_and_nothing_else(spare: Node) -> None:
     spare.run("mkfs.xfs", "-q", "-f", spare.disk)
     try:
         spare.run("mount", spare.disk, "/mnt")
@@ -88,13 +88,13 @@ def test_a_power_loss_takes_what_no_disk_holds_yet_and_nothing_else(spare: Node)
 
 
 def test_a_machine_that_reboots_comes_back_alone_and_is_the_same(spare: Node) -> None:
-    born = spare.run("stat", "--format=%Y", "/proc/1")
+    started = spare.run("stat", "--format=%Y", "/proc/1")
     spare.run("touch", "/root/mine")
     spare.machine.reboot()
     end = time.monotonic() + 60
     while True:
         with suppress(ToolError, ProcessLookupError):
-            if spare.run("stat", "--format=%Y", "/proc/1") != born:
+            if spare.run("stat", "--format=%Y", "/proc/1") != started:
                 break
         assert time.monotonic() < end, "the machine did not come back"
         time.sleep(0.1)

@@ -87,7 +87,7 @@ def edited(site: Mapping[str, Node]) -> Iterator[Mapping[str, Node]]:
         "foreach (get_comments(['status' => 'hold']) as $one) wp_delete_comment($one, true);"
         "wp_update_post(['ID' => 1, 'post_title' => 'Hello world!']);",
     )
-    tell(site["gfs1"], 0)
+    deliver(site["gfs1"], 0)
 
 
 def php(node: Node, code: str) -> str:
@@ -101,22 +101,22 @@ def cron(node: Node) -> None:
     node.run("setpriv", "--reuid=www-data", "--clear-groups", "php", f"{params.ROOT}/wp-cron.php")
 
 
-def untold(node: Node) -> int:
+def undelivered(node: Node) -> int:
     """The number of nodes that have not received an edit yet."""
     rows = "SELECT COUNT(*) FROM $wpdb->options WHERE option_name LIKE 'ha_wordpress_purge_%'"
     return int(php(node, f'global $wpdb; echo $wpdb->get_var("{rows}");'))
 
 
-def noted(node: Node) -> list[str]:
+def receivers(node: Node) -> list[str]:
     """The addresses of the caches that receive an edit."""
     names = r"array_keys(HaWordPress\Purge\options('ha_wordpress_cache_'))"
     return sorted(php(node, f"echo str_replace('ha_wordpress_cache_', '', implode(' ', {names}));").split())
 
 
-def tell(node: Node, left: int) -> None:
+def deliver(node: Node, left: int) -> None:
     """Run the timer's command until at most `left` nodes have not received an edit."""
     end = time.monotonic() + 30
-    while untold(node) > left:
+    while undelivered(node) > left:
         assert time.monotonic() < end
         cron(node)
 
@@ -166,7 +166,7 @@ def test_varnish_serves_and_is_made_once(site: Mapping[str, Node], addresses: Ma
     node.again("web/web.sh", params.web(behind_cache=node.address))
     assert "<title>Hello world! &#8211; " in cached(node, "/hello-world/")
     assert "X-Cache: pass" in page(node, "/hello-world/", "--cookie", "wordpress_logged_in_0=x")
-    # nginx is for the nodes: not where visitors come in, were there no firewall
+    # nginx listens at no public address, so visitors cannot pass Varnish by, even without a firewall
     listening = node.run("ss", "--no-header", "--tcp", "--listening", "--numeric", f"sport = :{PORT_BEHIND_CACHE}")
     assert {line.split()[3] for line in listening.splitlines()} == {
         f"127.0.0.1:{PORT_BEHIND_CACHE}", f"{node.address}:{PORT_BEHIND_CACHE}",
@@ -217,7 +217,7 @@ def test_a_forged_header_changes_nothing(site: Mapping[str, Node]) -> None:
     assert visitor, honest
     assert f"HTTP_X_FORWARDED_FOR={visitor[1]}\n" in honest
     assert "SERVER_PORT=80\n" in honest
-    # through another node: its last entry is believed, the ones before it are not
+    # through another node: the last entry of its header counts, and no earlier one
     hop = site["gfs2"]
     through = hop.run(
         "curl", "--silent", "--header", "X-Forwarded-For: 192.0.2.66, 198.51.100.7",
@@ -285,12 +285,12 @@ def test_an_edited_post_is_fresh_on_all_nodes(edited: Mapping[str, Node]) -> Non
     )
     assert "X-Cache: hit" in page(site["gfs1"], "/hello-world/")
     comment = (
-        "['comment_post_ID' => 1, 'comment_content' => 'Well said', 'comment_author' => 'a', 'comment_author_email'"
+        "['comment_post_ID' => 1, 'comment_content' => 'A good post', 'comment_author' => 'a', 'comment_author_email'"
     )
     comment += " => 'a@example.com', 'comment_author_url' => '', 'user_id' => 1, 'comment_author_IP' => '192.0.2.1']"
     php(site["gfs3"], f"$_SERVER['REMOTE_ADDR'] = '192.0.2.1'; wp_new_comment({comment});")
     for node in site.values():
-        assert "Well said" in page(node, "/hello-world/")
+        assert "A good post" in page(node, "/hello-world/")
 
 
 def test_a_new_title_is_fresh_on_all_nodes(edited: Mapping[str, Node]) -> None:
@@ -308,7 +308,7 @@ def test_a_new_title_is_fresh_on_all_nodes(edited: Mapping[str, Node]) -> None:
 def test_a_node_that_was_away_receives_the_edit_when_it_is_back(edited: Mapping[str, Node]) -> None:
     site = edited
     editor, away = site["gfs1"], site["gfs3"]
-    tell(editor, 0)
+    deliver(editor, 0)
     cached(away, "/hello-world/")
     others = ", ".join(node.address for node in site.values() if node is not away)
     rule = f"ip saddr {{ {others} }} tcp dport 80 drop"
@@ -320,25 +320,25 @@ def test_a_node_that_was_away_receives_the_edit_when_it_is_back(edited: Mapping[
     assert "Edited while away" in page(site["gfs2"], "/hello-world/")
     assert "Edited while away" not in page(away, "/hello-world/")
     # the others receive it once more, then only the absent node is left
-    tell(editor, 1)
+    deliver(editor, 1)
     cron(editor)
-    assert untold(editor) == 1
+    assert undelivered(editor) == 1
     assert "Edited while away" not in page(away, "/hello-world/")
     away.run("nft", "delete", "table", "inet", "away")
     cron(editor)
     assert "Edited while away" in page(away, "/hello-world/")
-    assert untold(editor) == 0
+    assert undelivered(editor) == 0
 
 
 def test_a_node_that_has_left_receives_no_more_edits(site: Mapping[str, Node]) -> None:
     node = site["gfs1"]
     for each in site.values():
         page(each, "/", "--cookie", "wordpress_logged_in_0=x")
-    assert noted(node) == sorted(node.address for node in site.values())
+    assert receivers(node) == sorted(node.address for node in site.values())
     php(node, "update_option('ha_wordpress_cache_10.20.9.7', time() - 14 * HOUR_IN_SECONDS);")
-    assert "10.20.9.7" in noted(node)
+    assert "10.20.9.7" in receivers(node)
     cron(node)
-    assert noted(node) == sorted(node.address for node in site.values())
+    assert receivers(node) == sorted(node.address for node in site.values())
 
 
 def test_a_visitor_cannot_add_a_cache(site: Mapping[str, Node]) -> None:
@@ -346,7 +346,7 @@ def test_a_visitor_cannot_add_a_cache(site: Mapping[str, Node]) -> None:
     forged = ["--header", "X-Cache-Address: 192.0.2.66"]
     page(node, "/?forged", *forged)
     page(node, "/", *forged, "--cookie", "wordpress_logged_in_0=x")
-    assert "192.0.2.66" not in noted(node)
+    assert "192.0.2.66" not in receivers(node)
 
 
 def test_a_client_outside_cannot_purge_a_page(site: Mapping[str, Node]) -> None:

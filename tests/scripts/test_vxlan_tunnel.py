@@ -60,7 +60,7 @@ def linked(region: Region) -> Iterator[dict[str, Node]]:
 
 @pytest.fixture
 def tunnels(linked: dict[str, Node]) -> dict[str, Node]:
-    """The machines, each linked with both others, whatever an earlier test did to the links."""
+    """The machines, each linked with both others, also after a test that changed the links."""
     for name, node in linked.items():
         node.step(STEP, link(name, linked))
     return linked

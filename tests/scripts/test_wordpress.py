@@ -135,7 +135,7 @@ def test_site_is_installed_once_and_answers(site: Node, databases: Mapping[str, 
     site.run("setpriv", "--reuid=www-data", "--clear-groups", "php", "-r", check, params.ADMIN_PASSWORD)
     config = f"{params.ROOT}/wp-config.php"
     assert site.run("stat", "--format=%U %a", config) == "www-data 640\n"
-    assert all(salt in site.run("cat", config) for salt in params.SALTS_GIVEN.values())
+    assert all(salt in site.run("cat", config) for salt in params.SALT_VALUES.values())
 
 
 def test_a_second_run_keeps_what_the_site_has_become(site: Node, databases: Mapping[str, str]) -> None:

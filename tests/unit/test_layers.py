@@ -1,4 +1,4 @@
-"""Which package may import which: the layers of docs/architecture.md."""
+"""Packages import only from the layers that docs/architecture.md allows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ LAYERS: dict[str, set[str]] = {
     "rehearsal.preview": HOST | {f"rehearsal.{name}" for name in ("deploy", "plugins", "region")},
     "rehearsal.cli": HOST | {f"rehearsal.{name}" for name in ("deploy", "preview", "report", "session", "setup")},
 }
-"""Every layer and the layers that it may import beside itself. A module belongs to its longest name in this table."""
+"""Every layer and the other layers that it may import. A module belongs to the layer with the longest matching name."""
 
 MODULES = sorted(path for top in ("components", "rehearsal") for path in (ROOT / top).rglob("*.py"))
 
@@ -78,7 +78,7 @@ def layer(name: str) -> str:
 
 
 def imported(source: str) -> Iterator[str]:
-    """The modules of this project that a module's source imports, at whatever depth."""
+    """The modules of this project that a module's source imports, at any depth."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             candidates = [alias.name for alias in node.names]

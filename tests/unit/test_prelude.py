@@ -36,7 +36,7 @@ def printed(script: str, *, prelude: str = TEXT, **params: object) -> str:
 
 
 def identity(file: Path) -> tuple[int, int, int]:
-    """What a write changes, or one that replaces the file."""
+    """Inode, time and mode of a file: a write or a replacement changes at least one of them."""
     found = file.stat()
     return found.st_ino, found.st_mtime_ns, found.st_mode
 

@@ -1,4 +1,4 @@
-"""The text that runs on a machine: what a shell makes of it."""
+"""The command text of a step, run by a shell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AWKWARD = 'it\'s $HOME, `id`; "quoted" \\ and\nmore'
 
 
 def run(text: str, stdin: str = "") -> str:
-    """What a machine's shell would run, without becoming root."""
+    """The output of a command text in this machine's shell, without becoming root."""
     assert text.startswith("sudo -n env ")
     done = subprocess.run(
         ["bash", "-c", text.removeprefix("sudo -n ")],

@@ -1,3 +1,5 @@
+"""Every dependency is pinned, with hashes and at one version."""
+
 import re
 import tomllib
 from pathlib import Path

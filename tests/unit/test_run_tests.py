@@ -1,4 +1,4 @@
-"""tools/run_tests.py: a second try for machine tests, which never goes unseen."""
+"""tools/run_tests.py: machine tests get a second try, and the last line names it."""
 
 from __future__ import annotations
 

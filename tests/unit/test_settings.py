@@ -202,8 +202,8 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ),
     ("site.admin_email: is missing; add it", {"site": {}}),
     (
-        "site.admin_email: 'nobody' is not an e-mail address; write one such as editor@example.com",
-        {"site": {"admin_email": "nobody"}},
+        "site.admin_email: 'editor' is not an e-mail address; write one such as editor@example.com",
+        {"site": {"admin_email": "editor"}},
     ),
     (
         "site.archive.sha256: is missing; add it",

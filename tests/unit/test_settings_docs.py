@@ -111,5 +111,5 @@ def test_the_schema_accepts_keys_of_pulumi_and_of_providers() -> None:
     assert not list(errors(content))
 
 
-def test_the_schema_refuses_an_unknown_key_beside_config() -> None:
+def test_the_schema_refuses_an_unknown_key_next_to_config() -> None:
     assert list(errors(settings_of("existing-apache") | {"settings": {}})) == [": additionalProperties"]

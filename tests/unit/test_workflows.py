@@ -103,7 +103,7 @@ esac
 
 @dataclass
 class Comments:
-    """preview-comments.sh with a run that stores files, and what it asks of GitHub."""
+    """preview-comments.sh with a run that stores files, and the requests that it sends to GitHub."""
 
     directory: Path
 

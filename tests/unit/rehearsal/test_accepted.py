@@ -25,16 +25,16 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("stack", ["aws-wordpress", "digitalocean-wordpress"])
-def test_every_input_of_the_stack_is_taken(stack: str) -> None:
+def test_every_input_of_the_stack_is_accepted(stack: str) -> None:
     cloud = stack.split("-", maxsplit=1)[0]
     resource_types = PROVIDERS[cloud].provider(Mock(spec=Region)).resource_types
-    asked = [resource for resource in build(stack).resources.values() if resource.type.startswith(f"{cloud}:")]
-    assert asked
-    faults = []
-    for resource in asked:
-        kind, inputs = resource_types[resource.type], plain(resource.inputs)
-        if kind.auto_name:
-            inputs.setdefault(kind.auto_name, "named-by-the-provider")
-        found = [*schema_errors(kind, inputs), *kind.check(inputs)]
-        faults += [f"{resource.name}: {where}: {what}" for where, what in found]
-    assert faults == []
+    requested = [resource for resource in build(stack).resources.values() if resource.type.startswith(f"{cloud}:")]
+    assert requested
+    errors = []
+    for resource in requested:
+        resource_type, inputs = resource_types[resource.type], plain(resource.inputs)
+        if resource_type.auto_name:
+            inputs.setdefault(resource_type.auto_name, "named-by-the-provider")
+        found = [*schema_errors(resource_type, inputs), *resource_type.check(inputs)]
+        errors += [f"{resource.name}: {where}: {what}" for where, what in found]
+    assert errors == []

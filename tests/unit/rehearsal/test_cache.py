@@ -1,3 +1,5 @@
+"""The cache makes each entry once, and keeps none of an interrupted make."""
+
 import multiprocessing
 from multiprocessing.synchronize import Event
 from pathlib import Path

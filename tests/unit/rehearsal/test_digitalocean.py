@@ -100,7 +100,6 @@ def let_in(port: str, **sources: Any) -> dict[str, Any]:
 
 
 def test_ids_are_as_digitalocean_gives_them(engine: Engine, vpc: Resource) -> None:
-
     made = droplet(engine, vpc)
     volume = engine.create("Volume", "gfs1-data", region="nyc3", size=10)
     attached = engine.create("VolumeAttachment", "gfs1-data", dropletId=int(made.id), volumeId=volume.id)
@@ -124,8 +123,8 @@ def test_a_key_is_known_by_its_id_and_by_its_fingerprint(engine: Engine, vpc: Re
     key = engine.create("SshKey", "login", publicKey=KEY)
     droplet(engine, vpc, "gfs1", sshKeys=[key.id])
     droplet(engine, vpc, "gfs2", sshKeys=[key.outputs["fingerprint"]])
-    given = [call.kwargs["public_keys"] for call in region.new_machine.call_args_list]  # type: ignore[attr-defined]
-    assert given == [[KEY], [KEY]]
+    received = [call.kwargs["public_keys"] for call in region.new_machine.call_args_list]  # type: ignore[attr-defined]
+    assert received == [[KEY], [KEY]]
     with pytest.raises(Rejected, match="no valid key identifier"):
         droplet(engine, vpc, "gfs3", sshKeys=["00:11"])
 
@@ -212,7 +211,7 @@ def test_an_attached_volume_stays(engine: Engine, vpc: Resource, region: Region)
     engine.create("VolumeAttachment", "data", dropletId=int(made.id), volumeId=volume.id)
     with pytest.raises(Rejected, match="is in use by"):
         engine.delete(volume)
-    # a droplet that goes lets go of it
+    # the deletion of the droplet detaches the volume
     engine.delete(made)
     engine.delete(volume)
     assert list(region.records) == [vpc.id]
@@ -236,7 +235,7 @@ def test_a_vpc_with_members_stays(engine: Engine, vpc: Resource, region: Region)
     ("ip_range", "words"),
     [("10.0.0.0/8", "not between /16 and /24"), ("10.0.0.0/28", "not between"), ("203.0.113.0/24", "is not private")],
 )
-def test_a_vpc_s_range_is_private_and_of_a_size_there_is(engine: Engine, ip_range: str, words: str) -> None:
+def test_a_vpc_s_range_is_private_and_of_an_allowed_size(engine: Engine, ip_range: str, words: str) -> None:
     with pytest.raises(Rejected, match=words):
         engine.create("Vpc", "network", region="nyc3", ipRange=ip_range)
 
@@ -275,7 +274,7 @@ def test_a_droplet_is_open_until_a_firewall_finds_it_by_tag_or_id(
     for made in (tagged, named):
         assert wall.id in groups(region, made)
         assert "open" not in groups(region, made)
-    # one with the tag that comes later is closed from its first moment
+    # a later droplet with the tag is closed from its first moment
     later = droplet(engine, vpc, "app3", tags=["web"])
     assert region.new_machine.call_args.kwargs["ports"][0].groups[0] == wall.id  # type: ignore[attr-defined]
     engine.update(later, tags=[])
@@ -308,7 +307,7 @@ def test_a_firewall_s_rules_are_in_force_as_they_are_written(engine: Engine, vpc
         Rule("tcp", 80, 80, balancer.id),
     ]
     assert [rule.protocol for rule in group.egress.values()] == ["icmp"]
-    # the router knows each that a rule speaks of
+    # the router has a group for each source that a rule names
     assert {"tag:web", f"droplet:{made.id}", balancer.id} <= region.network.groups.keys()
     assert balancer.id in (region.balancers[balancer.id].endpoint.ports[1].groups or ())
 
@@ -322,8 +321,8 @@ def test_a_firewall_s_rules_are_in_force_as_they_are_written(engine: Engine, vpc
         ({"inboundRules": [let_in("ssh", sourceAddresses=["0.0.0.0/0"])]}, "'ssh' is not a port"),
         ({"inboundRules": [let_in("22", sourceAddresses=["anywhere"])]}, "does not appear to be"),
         ({"inboundRules": [{"protocol": "vrrp", "sourceAddresses": ["0.0.0.0/0"]}]}, "'tcp', 'udp' or 'icmp'"),
-        ({"inboundRules": [let_in("22", sourceTags=["nobody"])]}, "the tag nobody does not exist"),
-        ({"tags": ["nobody"], "inboundRules": [let_in("22", sourceAddresses=["::/0"])]}, "the tag nobody does not"),
+        ({"inboundRules": [let_in("22", sourceTags=["absent"])]}, "the tag absent does not exist"),
+        ({"tags": ["absent"], "inboundRules": [let_in("22", sourceAddresses=["::/0"])]}, "the tag absent does not"),
         ({"inboundRules": [let_in("22", sourceAddresses=["::/0"])] * 51}, "has 51 rules; 50 are allowed"),
         ({"inboundRules": [let_in("22", sourceAddresses=["::/0"], action="deny")]}, "this input is not supported"),
     ],
@@ -389,7 +388,7 @@ def test_http_goes_to_https_where_the_load_balancer_has_a_certificate(
     ("change", "words"),
     [
         ({"dropletIds": [464329211], "dropletTag": "web"}, "conflicts with dropletTag"),
-        ({"dropletTag": "nobody"}, "the tag nobody does not exist"),
+        ({"dropletTag": "absent"}, "the tag absent does not exist"),
         ({"region": "ams3"}, "the VPC prod is in nyc3"),
         ({"redirectHttpToHttps": True}, "no forwarding rule for it"),
         ({"healthcheck": {"protocol": "http", "port": 80}}, "healthcheck.path"),

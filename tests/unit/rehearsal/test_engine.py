@@ -1,3 +1,5 @@
+"""The engine: a new enough pulumi on PATH, or one built from the pinned module."""
+
 import os
 from pathlib import Path
 

@@ -29,7 +29,7 @@ def window(site: Mock) -> FaultWindow:
     return window
 
 
-def test_a_heal_is_measured_and_heal_info_is_asked_once_at_its_end(site: Mock, window: FaultWindow) -> None:
+def test_a_heal_is_measured_and_heal_info_runs_once_at_its_end(site: Mock, window: FaultWindow) -> None:
     site.indexed_entries.side_effect = [None, 500, 2]
     window.measure_heal()
     assert window.pending == 0
@@ -47,7 +47,7 @@ def test_a_heal_is_measured_and_heal_info_is_asked_once_at_its_end(site: Mock, w
         pytest.param(None, 0, None, False, id="a brick that does not answer heal-count"),
     ],
 )
-def test_what_is_not_healed_within_the_limit_is_kept(
+def test_entries_that_are_not_healed_within_the_limit_are_recorded(
     site: Mock, window: FaultWindow, indexed: int | None, pending: int | None, left: int | None, asked: bool
 ) -> None:
     site.indexed_entries.return_value, site.pending_heals.return_value = indexed, pending

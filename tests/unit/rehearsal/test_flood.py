@@ -172,7 +172,7 @@ def test_attackers_use_their_own_addresses_and_forged_headers_and_go_on_when_ref
         assert answers == [404] * server.allowed + [429] * (len(asked) - server.allowed)
 
 
-def test_all_attackers_are_at_work_after_the_time_that_the_start_interval_promises() -> None:
+def test_all_attackers_are_at_work_after_the_sum_of_the_start_intervals() -> None:
     url, node = "https://site.example", "10.0.0.1"
     outside, forwarded = outside_attackers(ATTACKERS[1::2], url, node), forwarded_attackers(ATTACKERS[::2], url, node)
     assert {attacker.name for attacker in (*outside, *forwarded)} == {*ATTACKERS}

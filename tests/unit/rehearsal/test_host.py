@@ -1,3 +1,5 @@
+"""The preparation of this host, and the message for each requirement that it lacks."""
+
 import os
 import shutil
 import sys

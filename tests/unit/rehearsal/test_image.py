@@ -1,3 +1,5 @@
+"""The machine image is made again when Debian's archive or the packages change."""
+
 import datetime
 from pathlib import Path
 

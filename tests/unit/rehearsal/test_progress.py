@@ -1,3 +1,5 @@
+"""The steps that a rehearsal prints, and the commands that they follow."""
+
 import io
 import sys
 import time

@@ -1,4 +1,4 @@
-"""A stand-in refuses unsupported inputs by name, accepts unknowns in a preview, and tells replace from update."""
+"""A stand-in refuses unsupported inputs by name, accepts unknowns in a preview, and replaces only where it must."""
 
 from __future__ import annotations
 

@@ -286,7 +286,7 @@ def test_the_graph_leaves_out_quick_resources_that_are_not_on_the_critical_path(
     assert "Subnet b" in page.text
 
 
-def test_a_report_without_faults_checks_and_graph_is_whole(report: Report, tmp_path: Path) -> None:
+def test_a_report_without_faults_checks_and_graph_is_complete(report: Report, tmp_path: Path) -> None:
     report.faults, report.checks, report.graph, report.critical_path = [], [], [], []
     write(report, tmp_path)
     assert "1 min 23 s" in Page((tmp_path / "report.html").read_text()).text

@@ -1,12 +1,12 @@
-"""No stand-in accepts what the provider's own SDK would not send, nor promises what its resource does not have.
+"""The inputs and outputs of every stand-in are those of the provider's own SDK.
 
-The other side is the types of the installed SDKs (pulumi_aws, pulumi_digitalocean): their `…Args` classes for the
-inputs, their resource classes for the outputs.
+The tests compare the inputs with the `…Args` classes of the installed SDKs (pulumi_aws, pulumi_digitalocean), and the
+outputs with their resource classes.
 
-What this cannot check: the Python SDKs do not carry the schema's flag for a change that replaces. Only the text of
-some properties says it, DigitalOcean's more often than Amazon's (whose "Forces new resource" is stripped): where it
-does, the stand-in must replace; that a property in `replaces` really does replace, the SDK cannot tell. Neither does
-it know defaults and limits of values.
+Limits: the Python SDKs lack the schema's flag for inputs whose change replaces the resource. Only the text of some
+properties mentions it, DigitalOcean's more often than Amazon's (whose "Forces new resource" is stripped). Where it
+does, the stand-in must replace. The tests cannot check that every property in `replaces` does replace at the provider,
+nor the defaults and limits of values.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from rehearsal.plugins.protocol import InputModel, ResourceType
 from rehearsal.preview import paper_types
 from rehearsal.region.region import Region
 
-SAYS_REPLACED = re.compile(r"forces (a )?(new|replacement)|recreate", re.IGNORECASE)
+MENTIONS_REPLACEMENT = re.compile(r"forces (a )?(new|replacement)|recreate", re.IGNORECASE)
 OF_ANOTHER = {"userDataReplaceOnChange"}
-"""Inputs whose text speaks of another input's change."""
+"""Inputs whose text mentions the replacement by another input's change."""
 
 REGION = Mock(spec=Region)
 PAPER = [resource_type(REGION) for resource_type in (*paper_types.AWS, *paper_types.DIGITALOCEAN)]
@@ -76,22 +76,22 @@ def properties(sdk: type) -> dict[str, str]:
 
 
 def required(sdk: type) -> set[str]:
-    """What an SDK's class of arguments cannot be made without, as on the wire."""
+    """The arguments that an SDK's class requires, by their names on the wire."""
     parameters = inspect.signature(sdk.__init__).parameters.values()  # type: ignore[misc]
     named = getters(sdk)
     return {named[p.name]._pulumi_name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
 
 
 def shape(annotation: Any) -> Any:
-    """What a type is on the wire: a word, a list of one shape, `{"*": shape}` for a map, or a class with properties."""
+    """A type's form on the wire: a word, a list of one shape, `{"*": shape}` for a map, or a class with properties."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         return shape(inner[0])
     if origin is Literal:
         return shape(type(inner[0]))
     if origin in (Union, types.UnionType):
-        # an Input is a value, something to await for it, or an Output; an enum's values go as what they are
-        # a policy document as an object becomes its text before it is sent
+        # an Input is a value, an awaitable of it, or an Output; an enum is sent as the type of its values,
+        # and a policy document that is an object as text
         left_out = (*WRAPPERS, PolicyDocumentArgs)
         shapes = [part for part in inner if (typing.get_origin(part) or part) not in left_out]
         values = [part for part in shapes if not is_none_or_enum(part)]
@@ -113,8 +113,8 @@ def is_none_or_enum(part: Any) -> bool:
     return part is types.NoneType or (isinstance(part, type) and issubclass(part, Enum))
 
 
-def faults(model: type[InputModel], sdk: type, auto_name: str | None = None, where: str = "") -> Iterator[str]:
-    """Where a stand-in's model of some inputs and the SDK's class for them differ."""
+def model_errors(model: type[InputModel], sdk: type, auto_name: str | None = None, where: str = "") -> Iterator[str]:
+    """The differences between a stand-in's model of some inputs and the SDK's class for them, one line each."""
     theirs = input_type_types(sdk)
     ours = {field.alias or name: field for name, field in model.model_fields.items()}
     for name, field in ours.items():
@@ -133,25 +133,25 @@ def differences(ours: Any, theirs: Any, where: str) -> Iterator[str]:
     elif isinstance(ours, dict) and isinstance(theirs, dict):
         yield from differences(ours["*"], theirs["*"], f"{where}{{}}")
     elif isinstance(ours, type) and issubclass(ours, BaseModel) and isinstance(theirs, type):
-        assert issubclass(ours, InputModel), f"{where}: takes what is not named"
-        yield from faults(ours, theirs, where=f"{where}.")
+        assert issubclass(ours, InputModel), f"{where}: accepts unnamed inputs"
+        yield from model_errors(ours, theirs, where=f"{where}.")
     elif ours != theirs:
         yield f"{where}: {ours} here, {theirs} in the provider"
 
 
 def silent_replacements(resource_type: ResourceType[Any], sdk: type) -> list[str]:
-    """Inputs of which the SDK's text says that a change replaces, and the stand-in does not."""
+    """Inputs whose change replaces the resource according to the SDK's text, but not in the stand-in."""
     inputs = resource_type.names()
-    # some replace only where another input says so
+    # some inputs replace only when another input is true
     replaced = resource_type.replacing(dict.fromkeys(inputs, True))
-    output = {name for name, text in properties(sdk).items() if SAYS_REPLACED.search(text)}
+    output = {name for name, text in properties(sdk).items() if MENTIONS_REPLACEMENT.search(text)}
     return sorted((output & inputs) - replaced - OF_ANOTHER)
 
 
 @each_resource_type
 def test_inputs_are_those_of_the_provider(resource_type: ResourceType[Any]) -> None:
     assert not list(
-        faults(resource_type.Inputs, arguments(resource_class(resource_type.token)), resource_type.auto_name)
+        model_errors(resource_type.Inputs, arguments(resource_class(resource_type.token)), resource_type.auto_name)
     )
 
 
@@ -161,12 +161,12 @@ def test_outputs_are_those_of_the_provider(resource_type: ResourceType[Any]) -> 
 
 
 @each_resource_type
-def test_what_replaces_is_an_input(resource_type: ResourceType[Any]) -> None:
+def test_properties_that_replace_are_inputs(resource_type: ResourceType[Any]) -> None:
     assert resource_type.replaces <= properties(arguments(resource_class(resource_type.token))).keys()
 
 
 @each_resource_type
-def test_what_the_provider_says_replaces_does(resource_type: ResourceType[Any]) -> None:
+def test_inputs_that_replace_at_the_provider_replace_here(resource_type: ResourceType[Any]) -> None:
     assert silent_replacements(resource_type, arguments(resource_class(resource_type.token))) == []
 
 
@@ -185,16 +185,16 @@ class Lenient(InputModel):
     cluster_id: str | None = None
 
 
-def test_a_model_that_the_provider_would_refuse_is_found_out() -> None:
+def test_a_model_that_the_provider_would_refuse_is_found() -> None:
     firewall = arguments(resource_class("digitalocean:index/databaseFirewall:DatabaseFirewall"))
-    assert sorted(faults(Wrong, firewall)) == [
+    assert sorted(model_errors(Wrong, firewall)) == [
         "clusterId: ['string'] here, string in the provider",
         "rules[].colour: the provider has no such input",
         "rules[].type: the provider requires it",
         "rules[].value: integer here, string in the provider",
         "tags: the provider has no such input",
     ]
-    assert sorted(faults(Lenient, firewall)) == [
+    assert sorted(model_errors(Lenient, firewall)) == [
         "clusterId: the provider requires it",
         "rules: the provider requires it",
     ]
@@ -207,12 +207,12 @@ class ForgetfulInputs(InputModel):
 
 
 class Forgetful(ResourceType[ForgetfulInputs]):
-    """It keeps a droplet whose user data or keys change."""
+    """A stand-in that wrongly keeps a droplet whose user data or keys change."""
 
     token = "digitalocean:index/droplet:Droplet"
     replaces = frozenset({"image"})
 
 
-def test_a_replacement_that_the_provider_s_text_promises_is_missed() -> None:
+def test_a_missing_replacement_is_found() -> None:
     droplet = arguments(resource_class(Forgetful.token))
     assert silent_replacements(Forgetful(), droplet) == ["sshKeys", "userData"]
