@@ -252,8 +252,8 @@ class Site(Section):
 
 
 class Bans(Section):
-    """Limits for an address that floods WordPress or guesses passwords. Every node refuses a banned address. Only with
-    `web: wordpress`.
+    """Limits for an address that floods WordPress or guesses passwords. Every web node and every balancer of the site's
+    own refuses a banned address. Only with `web: wordpress`.
     """
 
     hits: int = Field(default=20, ge=2, le=1000)
