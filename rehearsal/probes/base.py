@@ -9,7 +9,7 @@ from typing import Literal
 
 from rehearsal.report import model
 
-Kind = Literal["read", "write", "page", "address"]
+ProbeKind = Literal["read", "write", "page", "address"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Probe:
     that the site confirmed.
     """
 
-    kind: Kind
+    kind: ProbeKind
     name: str
     attempts: list[Attempt] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Probe:
         raise NotImplementedError
 
 
-def longest_outage(probes: Iterable[Probe], kind: Kind, since: float, until: float) -> float | None:
+def longest_outage(probes: Iterable[Probe], kind: ProbeKind, since: float, until: float) -> float | None:
     """The longest outage in seconds that any client of a kind saw; None when there was no such client."""
     outages = [probe.outage(since, until) for probe in probes if probe.kind == kind]
     return max(outages) if outages else None

@@ -80,5 +80,5 @@ def test_a_wrong_path_is_found() -> None:
     assert exists("components/cloud/<cloud>/settings.py")
     assert exists("region/faults.py")
     assert exists("prelude.sh")
-    assert not exists("components/evidence.py")
-    assert not exists("evidence.py")
+    assert not exists("components/no_such_file.py")
+    assert not exists("no_such_file.py")

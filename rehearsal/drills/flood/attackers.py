@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from rehearsal.drills.flood.addresses import LEGITIMATE, THIRD_PARTY
-from rehearsal.probes.agents.flood import BASE_PATHS, KINDS, Attacker
+from rehearsal.probes.agents.flood import ATTACK_KINDS, BASE_PATHS, Attacker
 
 START_INTERVAL = 0.8
 """Seconds from one attacker's start to the next in its group. Two groups of 25 start together: all run after 19.2 s."""
@@ -64,7 +64,7 @@ def attacker(
     """An attacker; its number in its group decides its kind, its first path and its start."""
     return Attacker(
         name=address,
-        kind=KINDS[number % len(KINDS)],
+        kind=ATTACK_KINDS[number % len(ATTACK_KINDS)],
         first=number * 3 % len(BASE_PATHS),
         url=url,
         source=source,

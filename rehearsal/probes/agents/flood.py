@@ -22,8 +22,8 @@ from typing import Literal, get_args
 
 import httpx
 
-Kind = Literal["xmlrpc", "login"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+AttackKind = Literal["xmlrpc", "login"]
+ATTACK_KINDS: tuple[AttackKind, ...] = get_args(AttackKind)
 BASE_PATHS = (
     "", "/blog", "/web", "/wordpress", "/website", "/wp", "/news", "/shop", "/wp1", "/test", "/media", "/wp2", "/site",
     "/cms", "/sito", *(f"/{year}" for year in range(2005, 2025)),
@@ -47,7 +47,7 @@ class Attacker:
     """
 
     name: str
-    kind: Kind
+    kind: AttackKind
     first: int
     url: str
     source: str | None
