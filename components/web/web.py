@@ -68,6 +68,7 @@ class Web(pulumi.ComponentResource):
                 "HEALTH_POOL": (HERE / "health-pool.conf").read_text(),
                 "PHP_INI": (HERE / "php.ini").read_text(),
                 "HEALTHZ": (HERE / "healthz.php").read_text(),
+                "RESTART": (HERE / "restart.conf").read_text(),
                 "TRUSTED_CA": args.trusted_ca,
             },
             timeout=120,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # nginx on PORT and PHP-FPM, for the site's files on MOUNT. NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ: texts of
-# files. TRUSTED_CA: certificates that PHP trusts. A service is reloaded only if one of its own files changed.
+# files. RESTART: a drop-in of both services. TRUSTED_CA: certificates that PHP trusts. A service is reloaded only if one
+# of its own files changed.
 set -euo pipefail
 
 version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
@@ -34,6 +35,10 @@ if [ -e /etc/nginx/sites-enabled/default ]; then
 fi
 run_or_undo nginx -tq
 
+for service in "$fpm" nginx; do
+    write_if_changed "/etc/systemd/system/$service.service.d/ha-wordpress.conf" 644 "$RESTART" reload_units
+done
+[ -z "${reload_units-}" ] || systemctl daemon-reload
 enable_units "$fpm" nginx
 systemctl start "$fpm" nginx
 [ -z "${reload_php-}" ] || systemctl reload "$fpm"

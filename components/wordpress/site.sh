@@ -11,13 +11,14 @@ umask 077
 work=$(mktemp --directory)
 trap 'rm -rf "$work"' EXIT
 
-# write_as_www_data FILE TEXT: writes the text, for www-data alone, unless the file holds it.
+# write_as_www_data FILE TEXT: writes the text, for www-data alone, unless the file holds it. Until it is complete the
+# text is in $state, which nginx does not serve.
 write_as_www_data() {
     if printf '%s' "$2" | cmp -s - "$1"; then
         return
     fi
-    printf '%s' "$2" | (umask 027 && as_www_data tee "$1.new" >/dev/null)
-    as_www_data mv "$1.new" "$1"
+    printf '%s' "$2" | (umask 027 && as_www_data tee "$state/new" >/dev/null)
+    as_www_data mv "$state/new" "$1"
 }
 
 cat >"$work/my.cnf" <<CNF

@@ -79,6 +79,7 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
         "HEALTH_POOL": text("web/health-pool.conf"),
         "PHP_INI": text("web/php.ini"),
         "HEALTHZ": text("web/healthz.php"),
+        "RESTART": text("web/restart.conf"),
         "TRUSTED_CA": database_ca("us-east-1"),
     }
 

@@ -77,6 +77,29 @@ def test_web_reloads_php_under_a_visitor(node: Node) -> None:
     node.run("rm", f"{params.ROOT}/slow.php")
 
 
+@pytest.mark.parametrize("service", ["php8.2-fpm", "nginx"])
+def test_a_killed_service_restarts_by_itself_however_often(node: Node, service: str) -> None:
+    # systemd's default limit is five starts in 10 s
+    for _ in range(6):
+        killed = node.run("systemctl", "show", "--property=MainPID", "--value", service).strip()
+        node.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", service)
+        restarted = (
+            f'pid=$(systemctl show --property=MainPID --value {service}) && [ "$pid" -gt 0 ] && [ "$pid" != {killed} ]'
+        )
+        node.eventually("sh", "-c", f"systemctl is-active --quiet {service} && {restarted}", within=15)
+    node.eventually("curl", "--silent", "--fail", "http://127.0.0.1/healthz", within=15)
+
+
+@pytest.mark.parametrize("name", ["wp-config.php.new", "wp-config.php~", "dump.SQL", ".wp-config.php.swp", "a/b.bak"])
+def test_temporary_files_and_copies_are_not_served(node: Node, name: str) -> None:
+    path = f"{params.ROOT}/{name}"
+    node.run("sh", "-c", f'mkdir -p "$(dirname {path})" && echo DB_PASSWORD >{path}')
+    answer = ask(node, f"/{name}")
+    node.run("rm", path)
+    assert "404" in answer.splitlines()[0]
+    assert "DB_PASSWORD" not in answer
+
+
 def test_web_includes_the_files_of_other_components(node: Node) -> None:
     node.run("mkdir", "-p", "/etc/nginx/ha-wordpress.d")
     node.run("sh", "-c", "echo 'add_header X-Tested included always;' >/etc/nginx/ha-wordpress.d/tested.conf")
