@@ -52,24 +52,27 @@ def jobs(workflow: str) -> dict[str, Any]:
 
 
 def test_only_the_job_with_reviewers_has_secrets_and_only_on_steps_that_use_them() -> None:
-    previews = jobs("preview")
-    deployed = previews.pop("deployed")
+    previews = jobs("preview-deployed")
+    deployed = previews.pop("preview")
     assert deployed["environment"] == "preview"
-    assert "github.event.pull_request.head.repo.full_name == github.repository" in deployed["if"]
+    assert deployed["needs"] == "stacks"
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in previews["stacks"]["if"]
     assert "secrets." in str(deployed["steps"])
     assert not [step for step in deployed["steps"] if "secrets." in str(step) and "pulumi" not in str(step)]
     assert "secrets." not in str({key: value for key, value in deployed.items() if key != "steps"} | previews)
-    others = [file.read_text() for file in WORKFLOWS if file.stem != "preview"]
+    others = [file.read_text() for file in WORKFLOWS if file.stem != "preview-deployed"]
     assert not [text for text in others if "secrets." in text]
     assert not [file for file in WORKFLOWS if "pull_request_target" in file.read_text()]
 
 
-def test_a_forks_pull_request_is_previewed_without_rights() -> None:
-    job = jobs("preview")["rehearsed"]
+def test_a_forks_pull_request_is_previewed_without_rights_and_waits_for_no_reviewer() -> None:
+    previews = jobs("preview")
+    job = previews["preview"]
     assert job["if"] == "needs.stacks.outputs.changed != '[]'"
     assert job["permissions"] == {"contents": "read"}
-    assert "if" not in jobs("preview")["stacks"]
+    assert "if" not in previews["stacks"]
     assert any("make preview" in step.get("run", "") for step in job["steps"])
+    assert not [job for job in previews.values() if "environment" in job]
 
 
 def test_a_job_that_comments_for_forks_runs_no_code_of_theirs() -> None:
@@ -81,13 +84,11 @@ def test_a_job_that_comments_for_forks_runs_no_code_of_theirs() -> None:
 
 
 def test_previews_run_on_the_engine_that_is_rehearsed() -> None:
-    preview = (ROOT / ".github" / "workflows" / "preview.yml").read_text()
     rehearsed = re.search(r"github.com/pulumi/pulumi/pkg/v3 v([\d.]+)", (ROOT / "tools/pulumi/go.mod").read_text())
     assert rehearsed
-    versions = re.findall(
-        r"pulumi-version: (\S+)", preview + (ROOT / ".github" / "workflows" / "checks.yml").read_text()
-    )
-    assert set(versions) == {rehearsed[1]}
+    versions = {file.stem: set(re.findall(r"pulumi-version: (\S+)", file.read_text())) for file in WORKFLOWS}
+    assert {name for name, found in versions.items() if found} == {"checks", "preview", "preview-deployed"}
+    assert set().union(*versions.values()) == {rehearsed[1]}
 
 
 GH = """\
