@@ -76,7 +76,7 @@ class Node(pulumi.ComponentResource):
                 # a data disk can be attached to one machine only, so the old machine has to release it first
                 delete_before_replace=True,
                 # A new image would replace all nodes at once, and new user data would stop all nodes at once. Both
-                # matter only at first boot; `pulumi up --target-replace` applies them to one node at a time.
+                # matter only at first boot; `pulumi up --replace` applies them to one node at a time.
                 ignore_changes=["ami", "user_data_base64"],
             ),
         )
