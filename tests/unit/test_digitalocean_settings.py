@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.config.errors import SettingsError
 from components.config.loader import parse
 from tests.unit.graph import text
+from tests.unit.rejection import error_lines
 
 MINIMAL: dict[str, Any] = {
     "cloud": "digitalocean",
@@ -31,15 +31,6 @@ def read(**changes: Any) -> DigitalOceanSettings:
     settings = parse({name: text(value) for name, value in (MINIMAL | changes).items()})
     assert isinstance(settings, DigitalOceanSettings)
     return settings
-
-
-def error_lines(**changes: Any) -> list[str]:
-    """The error lines that the operator sees. Fails if the settings are valid."""
-    with pytest.raises(SettingsError) as error:
-        read(**changes)
-    title, *lines = str(error.value).splitlines()
-    assert title == "The settings have errors:"
-    return [line.strip() for line in lines]
 
 
 def test_the_defaults_are_two_storage_droplets_an_arbiter_and_two_app_droplets() -> None:
@@ -136,11 +127,12 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
     ],
 )
 def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, Any]) -> None:
-    assert error_lines(**changes) == [line]
+    assert error_lines(MINIMAL, **changes) == [line]
 
 
 def test_one_message_lists_every_error() -> None:
     lines = error_lines(
+        MINIMAL,
         region="mars",
         machine={"size": "small", "image": "Debian"},
         nodes={"gfs1": {"role": "storage", "size": "large"}, "app1": {"role": "server"}},

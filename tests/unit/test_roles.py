@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from components.config.errors import SettingsError
-from components.config.loader import parse
 from components.config.roles import NodeRoles, Role, node_roles
-from tests.unit.graph import Graph, Secret, build, text
+from tests.unit.graph import Graph, Secret, build
+from tests.unit.rejection import error_lines
 
 AWS: dict[str, Any] = {
     "aws:region": "us-east-1",
@@ -36,12 +35,6 @@ EXISTING: dict[str, Any] = {
         )
     },
 }
-
-
-def error_lines(minimal: dict[str, Any], **changes: Any) -> list[str]:
-    with pytest.raises(SettingsError) as error:
-        parse({name: text(value) for name, value in (minimal | changes).items()})
-    return [line.strip() for line in str(error.value).splitlines()[1:]]
 
 
 def test_converged_nodes_hold_and_serve_the_files() -> None:

@@ -14,6 +14,7 @@ from components.config.errors import RawSettings, SettingsError
 from components.config.loader import CLOUDS, parse
 from components.config.settings import PortRange, Settings
 from tests.unit.graph import ROOT, build, committed, text
+from tests.unit.rejection import error_lines
 
 MINIMAL: dict[str, Any] = {
     "aws:region": "us-east-1",
@@ -30,15 +31,6 @@ def read(**changes: Any) -> AwsSettings:
     settings = parse({name: text(value) for name, value in (MINIMAL | changes).items()})
     assert isinstance(settings, AwsSettings)
     return settings
-
-
-def error_lines(**changes: Any) -> list[str]:
-    """The error lines that the operator sees. Fails if the settings are valid."""
-    with pytest.raises(SettingsError) as error:
-        read(**changes)
-    title, *lines = str(error.value).splitlines()
-    assert title == "The settings have errors:"
-    return [line.strip() for line in lines]
 
 
 def test_the_defaults_are_three_nodes_in_three_zones_and_mysql() -> None:
@@ -225,11 +217,12 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("line", "changes"), INVALID)
 def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, Any]) -> None:
-    assert error_lines(**changes) == [line]
+    assert error_lines(MINIMAL, **changes) == [line]
 
 
 def test_one_message_lists_every_error() -> None:
     lines = error_lines(
+        MINIMAL,
         clod="aws",
         nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a", "tipe": "t3.small"}},
         network={"ssh_from": [], "cidr": "10.20.0.1/16", "vpc": "vpc-0123456789abcdef0"},
@@ -265,6 +258,7 @@ def test_one_message_lists_every_error() -> None:
 
 def test_an_error_in_one_section_hides_no_error_in_another() -> None:
     lines = error_lines(
+        MINIMAL,
         nodes={name: {"zone": "us-east-1b"} for name in NODES} | {"gfs3": {"zone": "us-east-1c"}},
         gluster={"disk": 20},
     )
@@ -275,11 +269,13 @@ def test_an_error_in_one_section_hides_no_error_in_another() -> None:
 
 
 def test_a_single_copy_is_refused() -> None:
-    assert "gluster.replica: must be greater than or equal to 2; it is 1" in error_lines(gluster={"replica": 1})
+    assert "gluster.replica: must be greater than or equal to 2; it is 1" in error_lines(
+        MINIMAL, gluster={"replica": 1}
+    )
 
 
 def test_too_few_nodes_and_too_few_zones_are_reported_together() -> None:
-    lines = error_lines(nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
+    lines = error_lines(MINIMAL, nodes={"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1a"}})
     assert [line.split(",")[0] for line in lines] == ["nodes: 2 hold a brick", "nodes: all are in one zone"]
 
 
@@ -301,7 +297,7 @@ def test_an_unreadable_import_is_reported(tmp_path: Path, monkeypatch: pytest.Mo
     dump = tmp_path / "dump.sql"
     dump.touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    (error,) = error_lines(site=MINIMAL["site"] | {"import": {"database": str(dump)}})
+    (error,) = error_lines(MINIMAL, site=MINIMAL["site"] | {"import": {"database": str(dump)}})
     assert error == f"site.import.database: {dump} cannot be read; check its permissions"
 
 
@@ -309,7 +305,7 @@ def test_an_import_conflicts_with_an_archive(tmp_path: Path) -> None:
     files = tmp_path / "site.tar"
     files.touch()
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
-    (error,) = error_lines(site=MINIMAL["site"] | {"import": {"files": str(files)}, "archive": archive})
+    (error,) = error_lines(MINIMAL, site=MINIMAL["site"] | {"import": {"files": str(files)}, "archive": archive})
     assert error == "site.import.files: conflicts with archive, which brings WordPress's code too; omit one of them"
 
 
@@ -319,7 +315,7 @@ def test_an_existing_vpc_conflicts_with_a_range_for_a_new_one() -> None:
         "cidr": "10.20.0.0/16",
         "subnets": {node["zone"]: "subnet-0" for node in NODES.values()},
     }
-    (error,) = error_lines(network=network, nodes=NODES)
+    (error,) = error_lines(MINIMAL, network=network, nodes=NODES)
     assert error == "network.cidr: conflicts with vpc; omit it to use the existing VPC"
 
 
