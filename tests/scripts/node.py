@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from components.machine.remote import assignments, command_text
+from rehearsal.region.endpoint import Port
 from rehearsal.region.machine import Machine
+from rehearsal.region.region import Region
 
 COMPONENTS = Path(__file__).parents[2] / "components"
 
@@ -81,3 +84,25 @@ class Node:
     def _inside(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         words = [*self.machine.exec_prefix(), *command]
         return subprocess.run(words, check=False, capture_output=True, text=True, input=stdin, timeout=210)
+
+
+@contextmanager
+def plain_machines(region: Region, ports: Mapping[str, Sequence[Port]]) -> Iterator[dict[str, Node]]:
+    """Machines of the image alone, by name, on these ports while the block runs."""
+    nodes = {}
+    for name, own in ports.items():
+        machine = region.new_machine(
+            f"i-{name}",
+            name=name,
+            hostname=name,
+            ports=own,
+            user_data=b"#cloud-config\n{}\n",
+            public_keys=[],
+        )
+        machine.power_on()
+        nodes[name] = Node(name, machine)
+    for node in nodes.values():
+        node.eventually("systemctl", "is-active", "--quiet", "multi-user.target", within=120)
+    yield nodes
+    for node in nodes.values():
+        node.machine.power_off()

@@ -24,7 +24,7 @@ from rehearsal.region.endpoint import Lan
 from rehearsal.region.network import ip
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
-from tests.scripts.node import Node
+from tests.scripts.node import Node, plain_machines
 
 VISITORS = Lan("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
 STORAGE = Lan("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
@@ -120,26 +120,15 @@ def balancers(region: Region) -> Iterator[dict[str, Node]]:
     """lb1 and lb2, with HAProxy and keepalived as their packages leave them."""
     for network in (VISITORS, STORAGE):
         region.network.new_lan(network)
-    made = {}
-    for place, name in enumerate(("lb1", "lb2"), 11):
-        machine = region.new_machine(
-            f"i-{name}",
-            name=name,
-            hostname=name,
-            ports=[
-                region.network.new_lan_port("eth0", VISITORS, str(VISITORS.subnet.network_address + place)),
-                region.network.new_lan_port("eth1", STORAGE, str(STORAGE.subnet.network_address + place)),
-            ],
-            user_data=b"#cloud-config\n{}\n",
-            public_keys=[],
-        )
-        machine.power_on()
-        made[name] = Node(name, machine)
-    for node in made.values():
-        node.eventually("systemctl", "is-active", "--quiet", "multi-user.target", within=120)
-    yield made
-    for node in made.values():
-        node.machine.power_off()
+    ports = {
+        name: [
+            region.network.new_lan_port("eth0", VISITORS, str(VISITORS.subnet.network_address + place)),
+            region.network.new_lan_port("eth1", STORAGE, str(STORAGE.subnet.network_address + place)),
+        ]
+        for place, name in enumerate(("lb1", "lb2"), 11)
+    }
+    with plain_machines(region, ports) as nodes:
+        yield nodes
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from components.cloud.digitalocean.vxlan_tunnel import tunnel_address
 from rehearsal.region.endpoint import Lan
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
-from tests.scripts.node import Node
+from tests.scripts.node import Node, plain_machines
 
 PRIVATE = Lan("drops", ipaddress.IPv4Network("10.40.0.0/24"), routed=False)
 STEP = "cloud/digitalocean/vxlan_tunnel.sh"
@@ -39,23 +39,12 @@ def linked(region: Region) -> Iterator[dict[str, Node]]:
     region.network.new_lan(PRIVATE)
     rules = "table bridge link { chain forward { type filter hook forward priority 0; ip protocol 112 drop; }; }"
     run("ip", "netns", "exec", "region", "nft", rules)
-    made = {}
-    for place, name in enumerate(("link1", "link2", "link3"), 11):
-        machine = region.new_machine(
-            f"i-{name}",
-            name=name,
-            hostname=name,
-            ports=[region.network.new_lan_port("eth1", PRIVATE, str(PRIVATE.subnet.network_address + place))],
-            user_data=b"#cloud-config\n{}\n",
-            public_keys=[],
-        )
-        machine.power_on()
-        made[name] = Node(name, machine)
-    for node in made.values():
-        node.eventually("systemctl", "is-active", "--quiet", "multi-user.target", within=120)
-    yield made
-    for node in made.values():
-        node.machine.power_off()
+    ports = {
+        name: [region.network.new_lan_port("eth1", PRIVATE, str(PRIVATE.subnet.network_address + place))]
+        for place, name in enumerate(("link1", "link2", "link3"), 11)
+    }
+    with plain_machines(region, ports) as nodes:
+        yield nodes
 
 
 @pytest.fixture
