@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from zlib import crc32
 
 from rehearsal.region import ready
 from rehearsal.region.control_socket import KEEP
@@ -136,8 +137,8 @@ class Sandbox:
 
     @property
     def cgroup(self) -> str:
-        """The name of the control group that holds those of its machines."""
-        return f"ha-wordpress-{self.stack}"
+        """The name of the control group that holds those of its machines; another cache may rehearse the same stack."""
+        return f"ha-wordpress-{self.stack}-{crc32(bytes(self.directory)):08x}"
 
     def _sweep(self) -> None:
         """Remove the directory and control groups that a killed sandbox.sh left."""
