@@ -14,9 +14,10 @@ systemctl enable --quiet "$service"
 # --no-block, because the unit retries if the first attempt fails.
 systemctl start --no-block "$service"
 
-# serves: whether the volume itself answers; a client that finds no brick is mounted for a moment too.
+# serves: whether the volume itself answers; a client that finds no brick is mounted for a moment too. 65735546 is the
+# type of FUSE (statfs(2)), whose name differs between versions of stat(1).
 serves() {
-    [ "$(timeout -s KILL 5 stat --file-system --format %T "$MOUNTPOINT" 2>/dev/null)" = fuseblk ] &&
+    [ "$(timeout -s KILL 5 stat --file-system --format %t "$MOUNTPOINT" 2>/dev/null)" = 65735546 ] &&
         is_glusterfs_mount "$MOUNTPOINT"
 }
 wait_until 30 serves || fail "$MOUNTPOINT is not a GlusterFS mount; the client's log ends with:" \
