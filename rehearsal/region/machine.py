@@ -41,7 +41,12 @@ rm -f "/dev/$1"
 [ -z "$2" ] || rm -f "/dev/disk/by-id/$2"
 """
 
-DISKS_GENERATOR = Path(__file__).parent / "disks-generator.sh"
+HERE = Path(__file__).parent
+DISK_SCRIPTS = {
+    HERE / "disks-generator.sh": "etc/systemd/system-generators/rehearsal-disks",
+    HERE / "disk-names.sh": "usr/local/lib/rehearsal/disk-names",
+}
+"""Scripts that every machine has, and their paths on it."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,11 @@ class Machine:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
         self.write_seed(seed)
-        generator = self.root / "etc/systemd/system-generators/rehearsal-disks"
-        generator.parent.mkdir(parents=True, exist_ok=True)
-        generator.write_bytes(DISKS_GENERATOR.read_bytes())
-        generator.chmod(0o755)
+        for source, path in DISK_SCRIPTS.items():
+            script = self.root / path
+            script.parent.mkdir(parents=True, exist_ok=True)
+            script.write_bytes(source.read_bytes())
+            script.chmod(0o755)
 
     def write_seed(self, seed: dict[str, bytes]) -> None:
         """Write files for cloud-init. Modules that ran once for this instance do not run again at the next boot."""
@@ -218,7 +224,7 @@ class Machine:
                     self.power_on()
 
     def _write_disk_names(self) -> None:
-        """Write the list of disks that the machine's generator reads at boot."""
+        """Write the list of disks that disk-names.sh reads."""
         lines = "".join(f"{at.device} {at.by_id}\n" for at in self.attachments)
         (self.root / "etc/rehearsal-disks").write_text(lines)
 
