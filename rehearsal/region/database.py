@@ -67,6 +67,11 @@ class Database:
         self._start(*self._first_options())
         (self._directory / "first.sql").unlink()
 
+    @property
+    def _local(self) -> list[str]:
+        """Options of a client that connects through the socket: without TLS, as it would not trust the region's CA."""
+        return ["--no-defaults", f"--socket={self._home}/socket", "--skip-ssl"]
+
     def fail_over(self) -> None:
         """Take the active endpoint down, start the engine at the next one and move the name there.
 
@@ -81,12 +86,11 @@ class Database:
 
     def dump(self, file: Path) -> None:
         """Write all databases to a file, as a final snapshot keeps them."""
-        socket = f"--socket={self._home}/socket"
-        file.write_text(self._root.run("mariadb-dump", "--no-defaults", socket, "--all-databases", timeout=300))
+        file.write_text(self._root.run("mariadb-dump", *self._local, "--all-databases", timeout=300))
 
     def execute(self, statements: str) -> None:
         """Run SQL as the server's administrator, as a cloud's control panel does."""
-        self._root.run("mariadb", "--no-defaults", f"--socket={self._home}/socket", stdin=statements)
+        self._root.run("mariadb", *self._local, stdin=statements)
 
     def destroy(self) -> None:
         """Stop the server and delete its name and data."""
@@ -133,7 +137,7 @@ class Database:
         while time.monotonic() < end:
             self._service.check()
             try:
-                self._root.run("mariadb-admin", "--no-defaults", f"--socket={self._home}/socket", "ping")
+                self._root.run("mariadb-admin", *self._local, "ping")
                 return
             except ToolError:
                 time.sleep(0.05)
