@@ -123,7 +123,9 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
         if name in roles.web:
             services += web.user_data
         mounts = name in roles.web or (name in roles.balancers and web.balancer_user_data)
-        storage = ["gluster"] if name in roles.bricks else ["gluster-client"] if mounts else []
+        storage = ["gluster-client"] if mounts or name in roles.bricks else []
+        if name in roles.bricks:
+            storage.append("gluster")
         machines[name] = MachineSpec(
             user_data=["base", *storage, *services],
             disk_gb=settings.gluster.disk_gb if name in roles.bricks else None,

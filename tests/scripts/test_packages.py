@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from components.cloud.existing import packages
 from components.machine.remote import command_text
+from components.machine.user_data import PARTS
 from tests.scripts.node import COMPONENTS, Node
 
 STEP = "cloud/existing/packages.sh"
 ENV = "/etc/ha-wordpress/os.env"
+BLACKLIST = "Unattended-Upgrade::Package-Blacklist"
 
 # An archive of three test packages: `rehearsed` depends on `rehearsed-library`, recommends `rehearsed-friend`, asks
 # about its configuration, and starts a service.
@@ -196,3 +200,16 @@ def test_an_unknown_family_is_refused(node: Node) -> None:
 def test_ubuntu_is_of_debians_family(node: Node) -> None:
     assert on(node, 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', settings("rehearsed")).returncode == 0
     assert status(node, "rehearsed") == "installed"
+
+
+def test_no_package_of_glusterfs_is_upgraded_unattended(spare: Node) -> None:
+    [file] = yaml.safe_load((PARTS / "gluster-client.yaml").read_text())["write_files"]
+    spare.run("tee", "/srv/blacklist", stdin=file["content"])
+    dump = spare.run("apt-config", "-c", "/srv/blacklist", "dump", "--format", "%v%n", BLACKLIST)
+    patterns = dump.split()
+    sources = spare.run("dpkg-query", "--show", "--showformat", "${source:Package} ${Package}\n").splitlines()
+    packages = [line.split()[1] for line in sources if line.startswith("glusterfs ")]
+    # unattended-upgrade(8) matches a pattern at the beginning of a name
+    free = [name for name in packages if not any(re.match(pattern, name) for pattern in patterns)]
+    assert {"glusterfs-server", "libglusterfs0"} <= set(packages)
+    assert free == []

@@ -18,7 +18,7 @@ def test_every_package_of_the_parts_is_listed_once() -> None:
 
 
 def test_the_files_of_the_parts_follow_their_paths() -> None:
-    files = packages.params(["gluster"])["FILES"].splitlines()
+    files = packages.params(["gluster-client"])["FILES"].splitlines()
     assert files[0] == "==> /etc/apt/apt.conf.d/52no-unattended-glusterfs"
     assert "Package-Blacklist" in files[1]
 
