@@ -1,4 +1,4 @@
-"""The image that machines boot from: Debian 12 as its cloud image is, plus the packages that the steps install.
+"""The image that machines boot from: Debian 13 as its cloud image is, plus the packages that the steps install.
 
 A rented machine downloads those packages at its first boot. A machine of the rehearsal reaches no archive, so the image
 has them installed, with their services disabled. An installation then has nothing to download, and
@@ -8,6 +8,7 @@ image/files/usr/local/bin/apt-get starts the services of the installed packages,
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 import shutil
 import urllib.request
@@ -26,7 +27,7 @@ RECIPE = Path(__file__).parent / "image"
 """The scripts that make the image, and the files that they copy into it."""
 CLOUD_INIT = Path(__file__).parents[2] / "cloud-init"
 
-SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
+SUITE = "trixie"
 
 MACHINE = (
     "ca-certificates", "cloud-init", "curl", "dbus", "iproute2", "iputils-ping", "less",
@@ -88,6 +89,15 @@ def archive_date(release: str) -> date:
     return parsedate_to_datetime(found[1]).date()
 
 
+def suite_lines(lines: list[str], codename: str) -> list[str]:
+    """Turn a host's lines of sources.list into the image's, from the same mirrors.
+
+    `lines`: all of the host's. `codename`: its release; lines of other suites, such as backports, are left out.
+    """
+    own = [line for line in lines if re.search(rf" {codename}(-updates|-security)? ", line)]
+    return [line.replace(f" {codename}", f" {SUITE}") for line in own]
+
+
 def _fingerprint(packages: list[str]) -> str:
     content = hashlib.sha256(repr((MACHINE, packages, SERVICES)).encode())
     for file in sorted(RECIPE.rglob("*")):
@@ -127,13 +137,12 @@ def _make(key: str, packages: list[str]) -> Path:
 
 
 def _sources() -> list[str]:
-    """Return the host's lines of sources.list for Debian 12; none unless the host itself runs it."""
+    """Return lines of sources.list for the image, from the mirrors of a host that runs Debian; otherwise none."""
     lines = run(
         "apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
         "Identifier: Packages", "Origin: Debian", "Component: main",
     ).splitlines()  # fmt: skip
-    suites = [line for line in lines if line.split()[2] in SUITES]
-    return suites if any(line.split()[2] == SUITES[0] for line in suites) else []
+    return suite_lines(lines, platform.freedesktop_os_release().get("VERSION_CODENAME", ""))
 
 
 def _in_use(image: Path) -> bool:

@@ -90,7 +90,7 @@ def site(region: Region) -> Iterator[Site]:
             "Droplet",
             name,
             name=name,
-            image="debian-12-x64",
+            image="debian-13-x64",
             region="nyc3",
             size="s-1vcpu-2gb",
             vpcUuid=vpc.id,

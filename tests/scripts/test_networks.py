@@ -177,7 +177,7 @@ def test_an_existing_apache_serves_its_site_and_nothing_else_runs(servers: Mappi
         connection.request("GET", "/")
         assert b"It was here before" in connection.getresponse().read()
         assert node.run("systemctl", "is-enabled", "apache2") == "enabled\n"
-        off = "nginx", "haproxy", "keepalived", "varnish", "fail2ban", "php8.2-fpm"
+        off = "nginx", "haproxy", "keepalived", "varnish", "fail2ban", "php8.4-fpm"
         assert [node.run("sh", "-c", f"systemctl is-active {service} || true").strip() for service in off] == [
             "inactive"
         ] * len(off)
@@ -188,10 +188,10 @@ def test_an_existing_apache_serves_its_site_and_nothing_else_runs(servers: Mappi
 def test_an_installed_package_has_its_service_started_once(servers: Mapping[str, Node]) -> None:
     node = servers["server2"]
     node.run("apt-get", "install", "--yes", "--quiet=2", "php-fpm")
-    assert node.run("systemctl", "is-active", "php8.2-fpm") == "active\n"
-    node.run("systemctl", "disable", "--quiet", "--now", "php8.2-fpm")
+    assert node.run("systemctl", "is-active", "php8.4-fpm") == "active\n"
+    node.run("systemctl", "disable", "--quiet", "--now", "php8.4-fpm")
     node.run("apt-get", "install", "--yes", "--quiet=2", "php-fpm")
-    assert node.run("sh", "-c", "systemctl is-active php8.2-fpm || true") == "inactive\n"
+    assert node.run("sh", "-c", "systemctl is-active php8.4-fpm || true") == "inactive\n"
 
 
 def test_only_the_machines_reach_the_private_lan(servers: Mapping[str, Node]) -> None:

@@ -241,7 +241,7 @@ def test_cached_pages_are_served_with_php_dead_everywhere(
     for node in site.values():
         cached(node, "/hello-world/")
     for node in site.values():
-        stopped(node, "php8.2-fpm")
+        stopped(node, "php8.4-fpm")
     for node in site.values():
         assert "X-Cache: hit" in page(node, "/hello-world/")
         assert " 50" in page(node, "/?s=never").splitlines()[0]
@@ -249,7 +249,7 @@ def test_cached_pages_are_served_with_php_dead_everywhere(
         assert "X-Cache: hit" in page(node, "/hello-world/")
 
 
-@pytest.mark.parametrize("service", ["php8.2-fpm", "nginx"])
+@pytest.mark.parametrize("service", ["php8.4-fpm", "nginx"])
 def test_a_dead_node_serves_through_a_neighbour(
     site: Mapping[str, Node], stopped: Callable[[Node, str], None], service: str
 ) -> None:

@@ -72,12 +72,12 @@ def test_web_reloads_php_under_a_visitor(node: Node) -> None:
     with ThreadPoolExecutor() as pool:
         page = pool.submit(ask, node, "/slow.php")
         node.eventually("sh", "-c", "find /tmp -name asked | grep .")
-        reload(node, "php8.2-fpm", "php-fpm: pool health")
+        reload(node, "php8.4-fpm", "php-fpm: pool health")
         assert page.result().endswith("\n\nwhole")
     node.run("rm", f"{params.ROOT}/slow.php")
 
 
-@pytest.mark.parametrize("service", ["php8.2-fpm", "nginx"])
+@pytest.mark.parametrize("service", ["php8.4-fpm", "nginx"])
 def test_a_killed_service_restarts_by_itself_however_often(node: Node, service: str) -> None:
     # systemd's default limit is five starts in 10 s
     for _ in range(6):

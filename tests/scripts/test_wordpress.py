@@ -167,13 +167,13 @@ def test_visitors_see_503_while_the_database_is_away(site: Node) -> None:
     config = f"{params.ROOT}/wp-config.php"
     site.run("cp", "--preserve", config, "/srv/kept.php")
     site.run("sed", "-i", f"s/'{PASSWORD}'/'wrong'/", config)
-    site.run("systemctl", "reload", "php8.2-fpm")
+    site.run("systemctl", "reload", "php8.4-fpm")
     try:
         page = ask(site, "/")
     finally:
         site.run("cp", "--preserve", "/srv/kept.php", config)
         site.run("rm", "/srv/kept.php")
-        site.run("systemctl", "reload", "php8.2-fpm")
+        site.run("systemctl", "reload", "php8.4-fpm")
     assert "503" in page.splitlines()[0]
     assert "Retry-After: 30" in page
 

@@ -39,7 +39,7 @@ def test_the_defaults_are_two_storage_droplets_an_arbiter_and_two_app_droplets()
         name: node["role"] for name, node in NODES.items()
     }
     assert (settings.gluster.replica, settings.gluster.arbiter) == (2, 1)
-    assert (settings.region, settings.machine.size, settings.machine.image) == ("nyc3", "s-1vcpu-2gb", "debian-12-x64")
+    assert (settings.region, settings.machine.size, settings.machine.image) == ("nyc3", "s-1vcpu-2gb", "debian-13-x64")
     assert settings.network.cidr == IPv4Network("10.30.0.0/16")
     assert settings.protect_data
 
@@ -72,8 +72,8 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
         ("region: 'us-east-1' is not a region; write one such as nyc3", {"region": "us-east-1"}),
         ("machine.size: 'small' is not a size; write one such as s-1vcpu-2gb", {"machine": {"size": "small"}}),
         (
-            "machine.image: 'Debian 12' is not an image; write one such as debian-12-x64, or an image's number",
-            {"machine": {"image": "Debian 12"}},
+            "machine.image: 'Debian 13' is not an image; write one such as debian-13-x64, or an image's number",
+            {"machine": {"image": "Debian 13"}},
         ),
         ("machine.sise: is not a known key; did you mean size?", {"machine": {"sise": "s-1vcpu-2gb"}}),
         (

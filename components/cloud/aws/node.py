@@ -128,10 +128,10 @@ class Node(pulumi.ComponentResource):
 
 
 def newest_debian(parent: pulumi.Resource) -> pulumi.Output[str]:
-    """The id of the newest Debian 12 image."""
+    """The id of the newest Debian 13 image."""
     return ec2.get_ami_output(
         owners=[DEBIAN],
         most_recent=True,
-        filters=[ec2.GetAmiFilterArgs(name="name", values=["debian-12-amd64-*"])],
+        filters=[ec2.GetAmiFilterArgs(name="name", values=["debian-13-amd64-*"])],
         opts=pulumi.InvokeOutputOptions(parent=parent),
     ).id

@@ -28,7 +28,7 @@ class Machine(Section):
     type: MachineType = "t3.small"
     """Instance type of the Nitro generation (t3 and later): the program finds disks by Nitro's names."""
     image: Image | None = None
-    """Image of new machines. Default: the newest Debian 12. An existing machine keeps its image."""
+    """Image of new machines. Default: the newest Debian 13. An existing machine keeps its image."""
     root_gb: Gigabytes = Field(default=16, ge=8, le=16384)
     """Size of the root disk."""
 

@@ -15,7 +15,7 @@ from components.config.settings import Matches, Name, Range, Section, Settings
 Region = Annotated[str, Matches(r"[a-z]{3}\d", "a region; write one such as nyc3")]
 Size = Annotated[str, Matches(r"[a-z][a-z0-9_]*(-[a-z0-9.]+)+", "a size; write one such as s-1vcpu-2gb")]
 Image = Annotated[
-    str, Matches(r"[a-z0-9][a-z0-9.-]*", "an image; write one such as debian-12-x64, or an image's number")
+    str, Matches(r"[a-z0-9][a-z0-9.-]*", "an image; write one such as debian-13-x64, or an image's number")
 ]
 Version = Annotated[str, Matches(r"\d+(\.\d+)?", "a version; write one such as 8")]
 Certificate = Annotated[str, Matches(r"[\w.-]+", "a certificate's name; write one such as www")]
@@ -31,7 +31,7 @@ class Machine(Section):
     """Size of the droplets. DigitalOcean switches a droplet off to resize it, so change one node at a time, in the
     node's own entry.
     """
-    image: Image = "debian-12-x64"
+    image: Image = "debian-13-x64"
     """Image of new machines. An existing machine keeps its image."""
 
 

@@ -12,12 +12,12 @@ from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Pro
 from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 16384
-DEBIAN = "debian-12-amd64-20261103-2288"
+DEBIAN = "debian-13-amd64-20261103-2288"
 AMI = f"ami-0{hashlib.sha256(DEBIAN.encode()).hexdigest()[:16]}"
 
 
 def get_ami(arguments: Properties) -> Properties:
-    """The only image: Debian 12, with a name in the form of Debian's own."""
+    """The only image: Debian 13, with a name in the form of Debian's own."""
     wanted = {item["name"]: item["values"] for item in arguments.get("filters", [])}
     patterns = [*wanted.get("name", []), *([arguments["nameRegex"]] if "nameRegex" in arguments else [])]
     if patterns and not any(fnmatch.fnmatch(DEBIAN, pattern) for pattern in patterns):

@@ -68,7 +68,7 @@ def fingerprint(public_key: str) -> str:
 
 class DropletInputs(InputModel):
     name: Annotated[Name, matching(r".*[a-zA-Z0-9]", "a host name")]
-    image: Literal["debian-12-x64"]
+    image: Literal["debian-13-x64"]
     region: RegionSlug
     size: DropletSize
     vpc_uuid: str

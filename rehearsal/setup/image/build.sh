@@ -1,5 +1,5 @@
 #!/bin/sh
-# POSIX. build.sh DIRECTORY MACHINE PACKAGES SERVICES [SOURCE...]: makes in DIRECTORY the trees `nodes` (Debian 12 with
+# POSIX. build.sh DIRECTORY MACHINE PACKAGES SERVICES [SOURCE...]: makes in DIRECTORY the trees `nodes` (Debian 13 with
 # the packages MACHINE, which a cloud's image has, and PACKAGES, which steps install later) and `services` (a layer
 # above it with SERVICES), and keeps in `archive` the package lists that they came from. Each list of packages is one
 # argument, separated by spaces. SOURCE: a line of sources.list; without one, mmdebstrap's own.
@@ -13,7 +13,7 @@ shift 4
 mkdir "$directory/archive" "$directory/services" "$directory/work" "$directory/both"
 mmdebstrap --variant=minbase --include="$machine" \
     --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
-    --customize-hook="$here/customize.sh" bookworm "$directory/nodes" "$@" >&2
+    --customize-hook="$here/customize.sh" trixie "$directory/nodes" "$@" >&2
 rm -r "$directory/work" "$directory/both"
 
 broken=$(chroot "$directory/nodes" dpkg --audit)

@@ -23,7 +23,7 @@ chroot "$nodes" apt-get install -qq --no-install-recommends $PACKAGES >/dev/null
 echo "I: disabling their services..." >&2
 mkdir "$nodes/usr/local/lib/rehearsal"
 enabled | comm -13 "$directory/enabled" - | while read -r unit; do
-    package=$(chroot "$nodes" dpkg-query --search "/lib/systemd/system/$unit" | cut -d: -f1)
+    package=$(chroot "$nodes" dpkg-query --search "*/systemd/system/$unit" | cut -d: -f1)
     echo "$package $unit"
     # not by systemctl: dpkg would count that as the operator's choice, and leave the service off
     chroot "$nodes" env DPKG_MAINTSCRIPT_PACKAGE="$package" deb-systemd-helper purge "$unit"

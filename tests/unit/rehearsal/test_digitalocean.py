@@ -79,7 +79,7 @@ def droplet(engine: Engine, vpc: Resource, name: str = "gfs1", **inputs: Any) ->
 
 
 def droplet_inputs(vpc: Resource, name: str) -> dict[str, Any]:
-    return {"name": name, "image": "debian-12-x64", "region": "nyc3", "size": "s-1vcpu-2gb", "vpcUuid": vpc.id}
+    return {"name": name, "image": "debian-13-x64", "region": "nyc3", "size": "s-1vcpu-2gb", "vpcUuid": vpc.id}
 
 
 def balancer_inputs(vpc: Resource) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def test_a_key_is_known_by_its_id_and_by_its_fingerprint(engine: Engine, vpc: Re
 
 def test_a_preview_leaves_the_cloud_s_outputs_unknown(engine: Engine) -> None:
     unknown = engine.unknowns(
-        "Droplet", "gfs1", name="gfs1", image="debian-12-x64", region="nyc3", size="s-1vcpu-2gb", vpcUuid=UNKNOWN,
+        "Droplet", "gfs1", name="gfs1", image="debian-13-x64", region="nyc3", size="s-1vcpu-2gb", vpcUuid=UNKNOWN,
         tags=[UNKNOWN], userData=UNKNOWN,
     )  # fmt: skip
     assert {"ipv4Address", "ipv4AddressPrivate", "dropletUrn"} <= unknown
@@ -162,7 +162,7 @@ def test_a_droplet_is_replaced_where_digitalocean_cannot_change_it(
     [
         ({"region": "nyc9"}, "nyc9 is not a region"),
         ({"size": "t3.small"}, "t3.small is not a droplet size"),
-        ({"image": "debian-99-x64"}, "debian-12-x64"),
+        ({"image": "debian-99-x64"}, "debian-13-x64"),
         ({"name": "gfs_1"}, "'gfs_1' is not a name"),
         ({"name": "gfs1-"}, "'gfs1-' is not a host name"),
         ({"tags": ["a b"]}, "'a b' is not a tag"),

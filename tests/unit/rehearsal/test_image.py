@@ -18,17 +18,17 @@ class Archive:
         self.place, self.made = place, 0
 
     def publish(self, release: str) -> None:
-        suite = self.place / "dists" / "bookworm"
+        suite = self.place / "dists" / "trixie"
         suite.mkdir(parents=True, exist_ok=True)
         (suite / "InRelease").write_text(release)
 
     def make(self, key: str, packages: list[str]) -> Path:
         """Make an empty image, in the place of mmdebstrap."""
         self.made += 1
-        release = (self.place / "dists" / "bookworm" / "InRelease").read_text()
+        release = (self.place / "dists" / "trixie" / "InRelease").read_text()
         made = cache.DIRECTORY / f"{key}-{image.archive_date(release)}"
         (made / "archive").mkdir(parents=True)
-        (made / "archive" / "sources.list").write_text(f"deb file://{self.place}/ bookworm main\n")
+        (made / "archive" / "sources.list").write_text(f"deb file://{self.place}/ trixie main\n")
         return made
 
 
@@ -64,7 +64,7 @@ def test_an_image_that_a_machine_runs_from_stays(archive: Archive, monkeypatch: 
 
 def test_without_the_archive_the_newest_image_is_used(archive: Archive) -> None:
     made = image.ensure()
-    (archive.place / "dists" / "bookworm" / "InRelease").unlink()
+    (archive.place / "dists" / "trixie" / "InRelease").unlink()
     assert image.ensure() == made
 
 
@@ -89,3 +89,17 @@ def test_the_archives_date_is_its_own_day() -> None:
 def test_a_release_without_a_date_is_refused() -> None:
     with pytest.raises(ValueError, match="without a date"):
         image.archive_date("Origin: Debian\n")
+
+
+def test_the_image_comes_from_the_hosts_own_mirrors() -> None:
+    lines = [
+        "deb file:/mirror/debian/ bookworm main",
+        "deb file:/mirror/debian/ bookworm-updates main",
+        "deb file:/mirror/debian-security/ bookworm-security main",
+        "deb file:/mirror/debian/ bookworm-backports main",
+    ]
+    assert image.suite_lines(lines, "bookworm") == [
+        "deb file:/mirror/debian/ trixie main",
+        "deb file:/mirror/debian/ trixie-updates main",
+        "deb file:/mirror/debian-security/ trixie-security main",
+    ]
