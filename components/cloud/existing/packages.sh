@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs PACKAGES, a list of Debian's package names, with the machine's own package manager. Writes FILES: texts, each
 # after a line `==> path`. Writes os.env, from which other steps read the names that differ between families of systems.
+# When an archive lacks a package, the step names it and changes nothing.
 set -euo pipefail
 
 # ---- the families of systems, and everything that differs between them ----
@@ -12,11 +13,14 @@ case " $ID ${ID_LIKE-} " in
         family=debian
         os='APACHE_SERVICE=apache2
 APACHE_CONF=/etc/apache2/conf-enabled'
+        archives="Debian 12 and 13 have GlusterFS, and Ubuntu 24.04 in its component universe."
         ;;
     *' fedora '* | *' rhel '*)
         family=el
         os='APACHE_SERVICE=httpd
 APACHE_CONF=/etc/httpd/conf.d'
+        archives="GlusterFS for EL9 is in the CentOS Storage SIG's repository: dnf install centos-release-gluster11. \
+Fedora has it up to 41, EL10 does not."
         ;;
     *)
         fail "${PRETTY_NAME-$ID} is not a system that this program supports: use Debian, Ubuntu, Fedora or EL."
@@ -51,6 +55,27 @@ missing_el() {
     done
 }
 
+# absent_FAMILY NAME...: prints the packages that no archive of the machine has, by the family's own names.
+absent_debian() {
+    # apt waits for dpkg's lock by itself, but not for the lock of its lists
+    until apt-get update --quiet=2; do
+        [ "$SECONDS" -lt "$lock_limit" ] || return 1
+        grep -q 'Could not get lock' "$log" || return 1
+        : >"$log"
+        sleep 1
+    done
+    comm -23 <(printf '%s\n' "$@" | sort -u) \
+        <(apt-cache show --no-all-versions "$@" | sed -n 's/^Package: //p' | sort -u)
+}
+absent_el() {
+    local name available
+    for name; do
+        # dnf waits for its lock without a limit of its own
+        available=$(timeout "$lock_limit" dnf --quiet repoquery --available "$name") || return
+        [ -n "$available" ] || echo "$name"
+    done
+}
+
 # install_FAMILY NAME...: installs packages without asking; keeps changed configuration files, restarts no service.
 install_debian() {
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
@@ -59,22 +84,11 @@ install_debian() {
         printf '#!/bin/sh\n# of ha-wordpress, while it installs\nexit 101\n' >"$policy"
         chmod 755 "$policy"
     fi
-    # apt waits for dpkg's lock by itself, but not for the lock of its lists
-    until apt-get update --quiet=2; do
-        [ "$SECONDS" -lt "$lock_limit" ] || return 1
-        grep -q 'Could not get lock' "$log" || return 1
-        : >"$log"
-        sleep 1
-    done
     apt-get install --quiet=2 --no-install-recommends --option DPkg::Lock::Timeout="$lock_limit" \
         --option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold "$@"
 }
 install_el() {
-    # dnf waits for its lock without a limit of its own
-    timeout "$lock_limit" dnf --quiet --assumeyes --setopt=install_weak_deps=False install "$@" && return
-    echo "GlusterFS for EL9 is in the CentOS Storage SIG's repository: dnf install centos-release-gluster11." \
-        "Neither EL10 nor Fedora from 42 on has it."
-    return 1
+    timeout "$lock_limit" dnf --quiet --assumeyes --setopt=install_weak_deps=False install "$@"
 }
 
 # ---- the same for all families ----
@@ -93,6 +107,11 @@ trap 'exit 143' HUP INT TERM
 # shellcheck disable=SC2153 # a parameter
 read -ra packages <<<"$PACKAGES"
 mapfile -t missing < <([ "${#packages[@]}" -eq 0 ] || "missing_$family" "${packages[@]}")
+if [ "${#missing[@]}" -gt 0 ]; then
+    absent=$("absent_$family" "${missing[@]}" 2>"$log") ||
+        fail "The package manager cannot read its archives. Nothing was changed." "$(tail -n 20 "$log")"
+    [ -z "$absent" ] || fail "No archive of this machine has ${absent//$'\n'/, }. Nothing was changed." "$archives"
+fi
 
 write_if_changed /etc/ha-wordpress/os.env 644 "$os"$'\n'
 # before the packages, as cloud-init does
