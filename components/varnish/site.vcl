@@ -18,6 +18,8 @@ sub find_client {
     call drop_hop;
     set req.http.X-Forwarded-For = std.ip(
         regsub(req.http.X-Forwarded-For, "^(.*,)?\s*(::ffff:)?", ""), client.ip, resolve = false);
+    # for the log, as varnishncsa of Varnish 7.7 shows a header as the client sent it
+    std.log("visitor:" + req.http.X-Forwarded-For);
 
     if (client.ip ~ hops && req.http.X-Forwarded-Proto == "https") {
         set req.http.X-Forwarded-Proto = "https";
