@@ -69,6 +69,8 @@ class Web(pulumi.ComponentResource):
                 "PHP_INI": (HERE / "php.ini").read_text(),
                 "HEALTHZ": (HERE / "healthz.php").read_text(),
                 "RESTART": (HERE / "restart.conf").read_text(),
+                "SYSUSERS": (HERE / "sysusers.conf").read_text(),
+                "TMPFILES": (HERE / "tmpfiles.conf").read_text(),
                 "TRUSTED_CA": args.trusted_ca,
             },
             timeout=120,

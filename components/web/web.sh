@@ -1,12 +1,17 @@
 #!/bin/bash
 # nginx on PORT and PHP-FPM, for the site's files on MOUNT. NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ: texts of
-# files. RESTART: a drop-in of both services. TRUSTED_CA: certificates that PHP trusts. A service is reloaded only if one
-# of its own files changed.
+# files. RESTART: a drop-in of both services. SYSUSERS and TMPFILES: nginx's user, and the directory of PHP's sockets.
+# TRUSTED_CA: certificates that PHP trusts. A service is reloaded only if one of its own files changed.
 set -euo pipefail
 
 version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
 php=/etc/php/$version
 fpm=php$version-fpm
+
+write_if_changed /etc/sysusers.d/ha-wordpress.conf 644 "$SYSUSERS"
+SYSTEMD_LOG_LEVEL=warning systemd-sysusers /etc/sysusers.d/ha-wordpress.conf
+write_if_changed /etc/tmpfiles.d/ha-wordpress-web.conf 644 "$TMPFILES"
+systemd-tmpfiles --create /etc/tmpfiles.d/ha-wordpress-web.conf
 
 # one certificate a file, as update-ca-certificates(8) wants them
 certificates=/usr/local/share/ca-certificates/ha-wordpress
@@ -28,6 +33,11 @@ write_if_changed /usr/local/lib/ha-wordpress/healthz.php 644 "$HEALTHZ" reload_p
 phpenmod -v "$version" ha-wordpress
 run_or_undo "php-fpm$version" --test
 
+# nginx accepts the user only in this file, and only once
+main=$(sed 's/^user .*/user nginx;/' /etc/nginx/nginx.conf)
+write_if_changed /etc/nginx/nginx.conf 644 "$main"$'\n' reload_nginx
+# nginx changes the owner of its temporary directories by itself, but not of the directories in them
+find /var/lib/nginx -mindepth 2 ! -user nginx -delete
 write_if_changed /etc/nginx/conf.d/ha-wordpress.conf 644 "$NGINX" reload_nginx
 if [ -e /etc/nginx/sites-enabled/default ]; then
     rm /etc/nginx/sites-enabled/default
@@ -42,6 +52,11 @@ done
 enable_units "$fpm" nginx
 systemctl start "$fpm" nginx
 [ -z "${reload_php-}" ] || systemctl reload "$fpm"
+sockets() {
+    [ -S /run/ha-wordpress-php/site.sock ] && [ -S /run/ha-wordpress-php/health.sock ]
+}
+# PHP-FPM opens new sockets only after its workers have finished their requests
+wait_until 30 sockets || fail_with_journal "PHP-FPM does not open its sockets in /run/ha-wordpress-php:" "$fpm"
 [ -z "${reload_nginx-}" ] || systemctl reload nginx
 
 health=http://127.0.0.1:$PORT/healthz

@@ -17,7 +17,7 @@ write_as_www_data() {
     if printf '%s' "$2" | cmp -s - "$1"; then
         return
     fi
-    printf '%s' "$2" | (umask 027 && as_www_data tee "$state/new" >/dev/null)
+    printf '%s' "$2" | (umask 077 && as_www_data tee "$state/new" >/dev/null)
     as_www_data mv "$state/new" "$1"
 }
 
@@ -77,6 +77,8 @@ config=$(php -r '
     echo preg_replace_callback("/@(\w+)@/", fn($name) => var_export(getenv($name[1]), true), getenv("WP_CONFIG"));
 ')
 write_as_www_data "$ROOT/wp-config.php" "$config"$'\n'
+# nginx is in the group, and earlier versions of this program let the group read the file
+as_www_data chmod 600 "$ROOT/wp-config.php"
 write_as_www_data "$ROOT/wp-content/db-error.php" "$DB_ERROR"
 as_www_data mkdir -p "$ROOT/wp-content/mu-plugins"
 write_as_www_data "$ROOT/wp-content/mu-plugins/ha-wordpress-purge.php" "$PURGE"

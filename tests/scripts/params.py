@@ -80,6 +80,8 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
         "PHP_INI": text("web/php.ini"),
         "HEALTHZ": text("web/healthz.php"),
         "RESTART": text("web/restart.conf"),
+        "SYSUSERS": text("web/sysusers.conf"),
+        "TMPFILES": text("web/tmpfiles.conf"),
         "TRUSTED_CA": database_ca("us-east-1"),
     }
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from rehearsal.system.shell import ToolError
 from tests.scripts import params
 from tests.scripts.node import Node
 
@@ -127,3 +128,53 @@ def test_web_goes_on_as_it_was_when_a_file_is_wrong(node: Node, file: str, broke
     assert sorted(set(before) ^ set(node.state())) == []
     assert "200 OK" in ask(node, "/healthz").splitlines()[0]
     node.again("web/web.sh", params.web())
+
+
+def as_user(user: str, *command: str) -> list[str]:
+    """A command of a service's user, with the groups of that user."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *command]
+
+
+def test_nginx_has_a_user_of_its_own(node: Node) -> None:
+    users = node.run("ps", "-o", "user:20=", "-C", "nginx").split()
+    assert sorted(set(users)) == ["nginx", "root"]
+    assert node.run("id", "--name", "--groups", "nginx").split() == ["nginx", "www-data"]
+
+
+def test_only_nginx_reaches_php(node: Node) -> None:
+    listening = node.run("ss", "--no-header", "--tcp", "--listening", "--numeric", "--processes")
+    assert "php-fpm" not in listening
+    for name in ("site", "health"):
+        connect = f"exit((int) !@fsockopen('unix:///run/ha-wordpress-php/{name}.sock'));"
+        node.run(*as_user("nginx", "php", "-r", connect))
+        with pytest.raises(ToolError):
+            node.run(*as_user("www-data", "php", "-r", connect))
+
+
+def test_nginx_serves_what_the_sites_group_may_read_and_nothing_else(node: Node) -> None:
+    for name, mode in (("shared.txt", "640"), ("private.txt", "600")):
+        node.run("sh", "-c", f"echo content >{params.ROOT}/{name}")
+        node.run("chown", "www-data:www-data", f"{params.ROOT}/{name}")
+        node.run("chmod", mode, f"{params.ROOT}/{name}")
+    shared, private = ask(node, "/shared.txt"), ask(node, "/private.txt")
+    node.run("rm", f"{params.ROOT}/shared.txt", f"{params.ROOT}/private.txt")
+    assert "200 OK" in shared.splitlines()[0]
+    assert "403" in private.splitlines()[0]
+
+
+def test_nginx_buffers_large_bodies_in_files(node: Node) -> None:
+    page = "<?php echo strlen(file_get_contents('php://input')), str_repeat('x', 5000000);"
+    node.run("sh", "-c", f"cat >{params.ROOT}/large.php", stdin=page)
+    posted = "head -c 5000000 /dev/zero | curl --silent --fail --data-binary @- http://127.0.0.1/large.php"
+    # slow enough that nginx needs its own file for the answer
+    length = node.run("sh", "-c", f"{posted} --limit-rate 8M | wc -c")
+    node.run("rm", f"{params.ROOT}/large.php")
+    assert int(length) == 5000007
+    assert node.run("stat", "--format=%U", "/var/lib/nginx/body", "/var/lib/nginx/fastcgi").split() == ["nginx"] * 2
+
+
+def test_nginx_writes_its_log_after_a_rotation(node: Node) -> None:
+    node.run("logrotate", "--force", "/etc/logrotate.d/nginx")
+    # nginx opens the new file some time after the signal
+    asked = "curl --silent --output /dev/null http://127.0.0.1/absent.txt"
+    node.eventually("sh", "-c", f"{asked} && grep -q absent.txt /var/log/nginx/access.log")

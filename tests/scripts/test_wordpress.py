@@ -134,7 +134,9 @@ def test_site_is_installed_once_and_answers(site: Node, databases: Mapping[str, 
     check = f"require '{params.ROOT}/wp-load.php'; exit(is_wp_error(wp_authenticate('admin', $argv[1])) ? 1 : 0);"
     site.run("setpriv", "--reuid=www-data", "--clear-groups", "php", "-r", check, params.ADMIN_PASSWORD)
     config = f"{params.ROOT}/wp-config.php"
-    assert site.run("stat", "--format=%U %a", config) == "www-data 640\n"
+    assert site.run("stat", "--format=%U %a", config) == "www-data 600\n"
+    with pytest.raises(ToolError, match="Permission denied"):
+        site.run("setpriv", "--reuid=nginx", "--regid=nginx", "--init-groups", "cat", config)
     assert all(salt in site.run("cat", config) for salt in params.SALT_VALUES.values())
 
 
