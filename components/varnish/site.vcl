@@ -53,8 +53,12 @@ sub vcl_recv {
     set req.backend_hint = nodes.backend();
 
     # 200 while this node can serve, by itself or through a neighbour; 503 when it has lost its own files and all
-    # neighbours. Every check reaches nginx, because a probe's result may be out of date.
+    # neighbours. Every check reaches nginx, because a probe's result may be out of date. Balancers check in their own
+    # name; for anyone else, X-Forwarded-For holds an address outside of the site's network.
     if (req.url == "/healthz") {
+        if (std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ hops) {
+            return (synth(403));
+        }
         return (pass);
     }
 

@@ -22,8 +22,13 @@ def node(mounted: Mapping[str, Node]) -> Node:
 
 def ask(node: Node, path: str) -> str:
     """A node's answer to a client outside it: head and body."""
-    words = ["curl", "--silent", "--include", "--max-time", "30", f"http://{node.machine.endpoint.public}{path}"]
+    words = ["curl", "--silent", "--include", "--path-as-is", "--max-time", "30", f"http://{node.machine.endpoint.public}{path}"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def health(node: Node) -> str:
+    """A node's answer to its own check of its health: head and body."""
+    return node.run("curl", "--silent", "--include", "--max-time", "30", "http://127.0.0.1/healthz")
 
 
 def reload(node: Node, service: str, worker: str) -> None:
@@ -34,9 +39,9 @@ def reload(node: Node, service: str, worker: str) -> None:
 
 
 def test_web_serves_php_and_reports_its_health(node: Node) -> None:
-    health = ask(node, "/healthz")
-    assert "200 OK" in health.splitlines()[0]
-    assert health.endswith("\n\nok\n")
+    healthy = health(node)
+    assert "200 OK" in healthy.splitlines()[0]
+    assert healthy.endswith("\n\nok\n")
     node.run("sh", "-c", f"echo '<?php echo ini_get(\"opcache.revalidate_freq\");' >{params.ROOT}/probe.php")
     assert ask(node, "/probe.php").endswith("\n\n10")
     node.run("rm", f"{params.ROOT}/probe.php")
@@ -49,12 +54,22 @@ def test_web_serves_php_and_reports_its_health(node: Node) -> None:
 
 def test_web_reports_that_the_mount_is_gone(node: Node) -> None:
     node.run("systemctl", "stop", "gluster-mount@var-www-html.service")
-    health = ask(node, "/healthz")
-    assert "503" in health.splitlines()[0]
-    assert f"{params.ROOT} is not mounted" in health
+    gone = health(node)
+    assert "503" in gone.splitlines()[0]
+    assert f"{params.ROOT} is not mounted" in gone
     node.again("web/web.sh", params.web())
     node.step("gluster/mount.sh", params.mount("node-gfs1"))
-    assert "200 OK" in ask(node, "/healthz").splitlines()[0]
+    assert "200 OK" in health(node).splitlines()[0]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/healthz?x", "//healthz", "/%68ealthz", "/a/../healthz"])
+def test_visitors_cannot_ask_for_a_nodes_health(node: Node, mounted: Mapping[str, Node], path: str) -> None:
+    assert "403" in ask(node, path).splitlines()[0]
+    # through a hop, with a forged header
+    through = ["curl", "--silent", "--include", "--path-as-is", f"http://{node.address}{path}"]
+    visitor = ["--header", "X-Forwarded-For: 127.0.0.1, 198.51.100.7"]
+    assert "403" in mounted["gfs2"].run(*through, *visitor).splitlines()[0]
+    assert "200" in mounted["gfs2"].run(*through).splitlines()[0]
 
 
 def test_web_takes_over_a_changed_file(node: Node) -> None:
@@ -126,7 +141,7 @@ def test_web_goes_on_as_it_was_when_a_file_is_wrong(node: Node, file: str, broke
     slower = params.text("web/php.ini").replace("revalidate_freq = 10", "revalidate_freq = 11")
     assert output in node.refuses("web/web.sh", params.web() | {file: broken, "PHP_INI": slower})
     assert sorted(set(before) ^ set(node.state())) == []
-    assert "200 OK" in ask(node, "/healthz").splitlines()[0]
+    assert "200 OK" in health(node).splitlines()[0]
     node.again("web/web.sh", params.web())
 
 
