@@ -14,7 +14,7 @@ due=0 seen=
 [ "$seen" != "$state" ] || [ "$EPOCHSECONDS" -ge "$due" ] || exit 0
 
 now=$EPOCHSECONDS
-facts=$(find "$known" -type f -printf '%f\n' | awk -v now="$now" -f /usr/local/lib/ha-wordpress/bans-live.awk)
+facts=$(find "$known" -type f -printf '%f\n' | /usr/local/lib/ha-wordpress/bans-live "$now")
 # on each line an address and the seconds left of its ban
 bans=$(awk -F, -v now="$now" '$1 == "banned" && $3 > end[$2] { end[$2] = $3 }
     END { for (address in end) print address, end[address] - now }' <<<"$facts")
@@ -40,8 +40,8 @@ cd "$run/banned"
 comm -23 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty rm -f --
 comm -13 <(echo "$has") <(echo "$wanted") | xargs --no-run-if-empty touch --
 
-unbanned=$(awk -F, '{ last[$2] = $1 } END { for (address in last) if (last[address] == "unbanned") print address }' \
-    <<<"$facts" | sort)
+unbanned=$(awk -F, '{ kinds[$2] = kinds[$2] $1 }
+    END { for (address in kinds) if (kinds[address] == "unbanned") print address }' <<<"$facts" | sort)
 passed_on=$(cat "$run/passed-on" 2>/dev/null || true)
 if [ "$unbanned" != "$passed_on" ]; then
     # passes each unban on once: fail2ban may have banned the address again by now, in a fact later than those read here

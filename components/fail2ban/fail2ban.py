@@ -3,7 +3,7 @@
 Hits: nginx sends requests that look like an attack to rsyslog, and rsyslog forwards them to every counter
 (rsyslog.conf). On a counter, fail2ban counts the hits of the whole site; on any other machine, only its own.
 
-Bans: each ban is a fact with an end time, stored as an empty file (live.awk). The nodes exchange these files over the
+Bans: each ban is a fact with an end time, stored as an empty file (live.py). The nodes exchange these files over the
 volume (share.sh) and apply them (apply.sh). Fail2ban itself shares no bans (fail2ban/fail2ban #881), and it bans in the
 packet filter, which behind a balancer sees only the balancer's address (#2258).
 
@@ -42,7 +42,7 @@ HERE = Path(__file__).parent
 
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "TMPFILES": ("tmpfiles.conf",),
-    "LIVE": ("live.awk",),
+    "LIVE": ("live.py", "LONGEST", "IGNORE"),
     "APPLY": ("apply.sh",),
     "SHARE": ("share.sh", "SHARED"),
     "BAN": ("ban.sh",),

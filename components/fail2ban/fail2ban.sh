@@ -23,7 +23,7 @@ write_or_remove() {
 write_if_changed /etc/tmpfiles.d/ha-wordpress.conf 644 "$TMPFILES"
 systemd-tmpfiles --create /etc/tmpfiles.d/ha-wordpress.conf
 
-write_if_changed "$lib/bans-live.awk" 644 "$LIVE"
+write_if_changed "$lib/bans-live" 755 "$LIVE"
 write_if_changed "$lib/bans-apply" 755 "$APPLY"
 write_if_changed "$lib/bans-share" 755 "$SHARE"
 write_if_changed "$lib/ban" 755 "$BAN"

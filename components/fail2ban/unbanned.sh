@@ -7,7 +7,7 @@ known=/var/lib/ha-wordpress/bans
 longest=@LONGEST@
 [ "$((${2%.*} + ${3%.*}))" -gt "$((EPOCHSECONDS + 1))" ] || exit 0
 # nothing to record if apply.sh passed the unban on to fail2ban, as that unban is a fact already
-find "$known" -printf '%f\n' | awk -v now="$EPOCHSECONDS" -f /usr/local/lib/ha-wordpress/bans-live.awk |
-    grep -q "^banned,$1," || exit 0
+find "$known" -type f -printf '%f\n' | /usr/local/lib/ha-wordpress/bans-live "$EPOCHSECONDS" |
+    grep "^banned,$1," >/dev/null || exit 0
 : >"$known/unbanned,$1,$((EPOCHSECONDS + longest)),${EPOCHREALTIME/./}"
 systemctl start --no-block bans-apply.service

@@ -28,6 +28,7 @@ FIGURES = logging.getLogger("figures")
 
 BANS = f"{ROOT}/{SHARED}"
 KNOWN = "/var/lib/ha-wordpress/bans"
+OPERATOR = "198.51.100.7"
 SAMPLES = Path(__file__).parents[1] / "fail2ban" / "hits.log"
 
 BAN_LIMIT = 5.0
@@ -48,7 +49,7 @@ server {
 
 def params(own: Node, nodes: Mapping[str, Node]) -> dict[str, str]:
     others = [node.address for node in nodes.values() if node is not own]
-    return texts(others, NETWORK, "proxy", True, BANS, [NETWORK], Bans())
+    return texts(others, NETWORK, "proxy", True, BANS, [NETWORK, OPERATOR], Bans())
 
 
 @pytest.fixture(scope="module")
@@ -394,16 +395,92 @@ def test_bans_go_on_where_the_volume_is_away(banning: Mapping[str, Node]) -> Non
     within(list(banning.values()), visitor, is_banned=False, seconds=90)
 
 
+AWAY_AND_BACK = """
+cd "$(dirname "$1")"
+mkdir -m 700 planted
+touch "planted/$2"
+while [ ! -e /tmp/stop-swapping ]; do
+    mv -T bans real && mv -T planted bans
+    mv -T bans planted && mv -T real bans
+done
+rm -r planted
+"""
+"""Replaces the shared directory by one with a fact, and puts it back, until /tmp/stop-swapping exists."""
+
+
+def fact(visitor: str, seconds: float = 600) -> str:
+    """A ban that a node could have decided now."""
+    return f"banned,{visitor},{int(time.time() + seconds)},{time.time_ns() // 1000}"
+
+
+def www_data(*command: str) -> list[str]:
+    """The command, as PHP's user."""
+    return ["setpriv", "--reuid", "www-data", "--regid", "www-data", "--clear-groups", *command]
+
+
 def test_a_shared_directory_that_others_may_write_is_ignored(banning: Mapping[str, Node]) -> None:
     node, visitor = banning["gfs1"], "203.0.113.22"
     node.run("chmod", "777", BANS)
     for each in banning.values():
-        each.eventually("sh", "-c", "journalctl --unit=bans-share | grep -q 'is not root.s alone'", within=10)
-    node.run("touch", f"{BANS}/banned,{visitor},{int(time.time()) + 600},{time.time_ns() // 1000}")
+        each.eventually("sh", "-c", "journalctl --unit=bans-share | grep -q 'is not root.s alone'", within=30)
+    node.run("touch", f"{BANS}/{fact(visitor)}")
     for each in banning.values():
-        each.eventually("sh", "-c", f'grep -qF "$(stat --format=%y {BANS})" /run/ha-wordpress/shared', within=10)
+        each.run("systemctl", "start", "bans-share")
+        each.run("systemctl", "start", "bans-share")
         assert not banned(each, visitor)
+        assert each.run("sh", "-c", "journalctl --unit=bans-share | grep -c 'is not root.s alone'") == "1\n"
     node.run("sh", "-c", f"rm {BANS}/banned,{visitor},*; chmod 700 {BANS}")
+
+
+@pytest.mark.parametrize("planted", ["ln -s /root/elsewhere bans", "touch bans"])
+def test_a_link_or_a_file_in_place_of_the_shared_directory_is_ignored(
+    banning: Mapping[str, Node], planted: str
+) -> None:
+    node, visitor = banning["gfs1"], "203.0.113.51"
+    node.run("sh", "-c", f"mkdir -p -m 700 /root/elsewhere && touch /root/elsewhere/{fact(visitor)}")
+    node.run("sh", "-c", f"cd {ROOT}/.ha-wordpress && mv bans real && {planted}")
+    node.eventually("grep", "-q", "foreign$", "/run/ha-wordpress/shared", within=30)
+    assert not banned(node, visitor)
+    assert f"banned,{visitor}" in node.run("ls", "/root/elsewhere")
+    node.run("sh", "-c", f"cd {ROOT}/.ha-wordpress && rm bans && mv real bans && rm -r /root/elsewhere")
+    node.eventually("sh", "-c", "! grep -q foreign$ /run/ha-wordpress/shared", within=30)
+
+
+def test_php_cannot_replace_the_shared_directory_while_it_is_read(banning: Mapping[str, Node]) -> None:
+    node, visitor = banning["gfs1"], "203.0.113.52"
+    node.run("chown", "www-data:", f"{ROOT}/.ha-wordpress")
+    node.run("rm", "-f", "/tmp/stop-swapping")
+    swap = www_data("bash", "-c", AWAY_AND_BACK, "swap", BANS, fact(visitor))
+    with ThreadPoolExecutor() as pool:
+        swapping = pool.submit(node.run, "sh", "-c", '"$@" 2>/dev/null', "sh", *swap)
+        # each run reads both directories
+        read = "rm -f /run/ha-wordpress/shared; /usr/local/lib/ha-wordpress/bans-share || true"
+        try:
+            for _ in range(60):
+                node.run("sh", "-c", read)
+                assert visitor not in node.run("ls", KNOWN)
+        finally:
+            node.run("touch", "/tmp/stop-swapping")
+            swapping.result()
+    assert not banned(node, visitor)
+
+
+def test_a_wrong_fact_stops_no_ban_and_bans_nobody(banning: Mapping[str, Node]) -> None:
+    """A fact that no node records, or about an address that is never banned."""
+    node, visitor = banning["gfs1"], "203.0.113.53"
+    # addresses of no machine here, as a ban of one would cut it off
+    never = ["10.20.250.250", "127.0.0.9", OPERATOR]
+    wrong = [fact(text) for text in ("....", "1.2.3", "256.1.1.1", ":::", "1:2", *never)]
+    endless = f"banned,203.0.113.54,9999999999,{time.time_ns() // 1000}"
+    node.run("sh", "-c", f"cd {KNOWN} && xargs touch", stdin="\n".join([*wrong, endless, fact(visitor, 100)]))
+    within(list(banning.values()), visitor)
+    for each in banning.values():
+        refused = each.run("ls", "/run/ha-wordpress/banned").split()
+        packets = each.run("nft", "list", "table", "inet", "ha-wordpress")
+        for address in (*never, "203.0.113.54"):
+            assert address not in refused
+            assert address not in packets
+    node.eventually("sh", "-c", f"! ls {KNOWN} {BANS} | grep -E '256|9999999999|,10.20|,127|,:::'", within=30)
 
 
 def test_five_hundred_bans_spread_and_cost_next_to_nothing_at_rest(banning: Mapping[str, Node]) -> None:
@@ -420,6 +497,22 @@ def test_five_hundred_bans_spread_and_cost_next_to_nothing_at_rest(banning: Mapp
     share = (cpu(node) - before) / 20
     FIGURES.info("with 500 bans at rest, the timer and all that it starts took %.2f %% of a core", share * 100)
     assert share < 0.04
+
+
+def test_ten_thousand_bans_are_read_and_applied_soon(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs3"]
+    end, decided = int(time.time()) + 300, time.time_ns() // 1000
+    facts = [f"banned,198.19.{n // 250}.{n % 250 + 1},{end},{decided + n}" for n in range(10_050)]
+    node.run("systemctl", "stop", "bans.timer")
+    node.run("sh", "-c", f"cd {KNOWN} && xargs touch", stdin="\n".join(facts))
+    before, start = cpu(node), time.monotonic()
+    node.run("systemctl", "start", "bans-apply")
+    FIGURES.info("10,000 bans applied in %.1f s, %.1f s of a core", time.monotonic() - start, cpu(node) - before)
+    assert banned(node, "198.19.40.50")
+    assert not banned(node, "198.19.0.1"), "older than the newest 10,000"
+    node.run("find", KNOWN, "-name", "banned,198.19.*", "-delete")
+    node.run("systemctl", "start", "bans-apply", "bans.timer")
+    within([node], "198.19.40.50", is_banned=False)
 
 
 def cpu(node: Node) -> float:

@@ -5,9 +5,10 @@ tests/scripts/test_fail2ban.py tests the filter and the jails with fail2ban itse
 
 from __future__ import annotations
 
+import functools
 import re
-import subprocess
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from bench import filters
 from components.config.settings import Bans
-from components.fail2ban.fail2ban import HERE, MONTH, TEXTS, longest_ban, texts
+from components.fail2ban.fail2ban import MONTH, TEXTS, longest_ban, texts
 
 COUNTERS = ["10.20.2.4", "10.20.3.4"]
 NOW = 1_800_000_000
@@ -45,9 +46,16 @@ def params(**changes: object) -> dict[str, str]:
 
 
 def live(facts: Sequence[str] | frozenset[str], now: int = NOW) -> list[str]:
-    command = ["awk", "-v", f"now={now}", "-f", str(HERE / "live.awk")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, input="".join(f"{f}\n" for f in facts))
-    return done.stdout.splitlines()
+    """The facts that bans-live keeps, with the settings of `params`."""
+    kept: list[str] = bans_live()["names"](facts, now)
+    return kept
+
+
+@functools.cache
+def bans_live() -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "bans_live"}
+    exec(params()["LIVE"], names)
+    return names
 
 
 def test_every_parameter_has_a_text_without_placeholders() -> None:
@@ -115,9 +123,51 @@ def test_an_unban_ends_only_bans_decided_before_it() -> None:
     assert live([before], now=1_800_000_100) == []
 
 
-@pytest.mark.parametrize("junk", ["banned,203.0.113.1,1800000100", "banned,a b,1800000100,1", "readme", "banned,;,9,9"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "readme",
+        "banned,203.0.113.1,1800000100",
+        "banned,a b,1800000100,1",
+        "banned,;,9,9",
+        *(
+            f"banned,{address},{NOW + 100},1"
+            for address in (
+                "....",
+                "1.2.3",
+                "256.1.1.1",
+                "01.2.3.4",
+                ":::",
+                "1:2",
+                "::1::",
+                "12345::",
+                "0:0::1",
+                "2001:DB8::9",
+            )
+        ),
+    ],
+)
 def test_files_with_other_names_are_no_facts(junk: str) -> None:
-    assert live([junk]) == []
+    good = f"banned,203.0.113.1,{NOW + 100},1"
+    assert live([junk, good, f"{junk}\r"]) == [good]
+
+
+@pytest.mark.parametrize("address", ["10.20.1.11", "198.51.100.7", "127.0.0.1", "127.1.2.3", "::1"])
+def test_the_network_operators_and_loopback_are_never_banned(address: str) -> None:
+    assert live([f"banned,{address},{NOW + 100},{NOW * 1_000_000}"]) == []
+
+
+def test_no_fact_outlasts_the_longest_ban_or_comes_from_the_future() -> None:
+    decided, longest = NOW * 1_000_000, NOW + MONTH
+    good = f"banned,203.0.113.1,{longest},{decided}"
+    assert live([good, f"banned,203.0.113.2,9999999999,{decided}"]) == [good]
+    assert live([good, f"unbanned,203.0.113.1,{longest},{decided + 7200 * 1_000_000}"]) == [good]
+
+
+def test_the_facts_decided_last_are_kept_up_to_a_number() -> None:
+    facts = [f"banned,198.18.{n // 256}.{n % 256},{NOW + 100},{(NOW - n) * 1_000_000}" for n in range(10_100)]
+    assert live(facts) == sorted(facts[:10_000])
+    assert live([*live(facts[100:]), *live(facts[:5000])]) == sorted(facts[:10_000])
 
 
 def test_the_bench_has_the_lines_and_attacks_of_the_published_measurement() -> None:
