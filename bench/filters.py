@@ -2,9 +2,10 @@
 
 Each filter reads its own log. The published filter's log is in nginx's combined format with the visitor's address as
 the last field, in quotes. Our filter's log is in the format of components/fail2ban/nginx-hits.conf, here with all
-requests, although nginx logs only some. The bench writes both logs, the same at every run. It measures processor time,
-subtracts the time of fail2ban-regex for an empty log, and keeps the least of nine runs, because other processes can
-only add to it.
+requests, although nginx logs only some. Each of its lines holds the kind of the request, which nginx has decided: its
+maps take a few microseconds, and are not part of these times. The bench writes both logs, the same at every run. It
+measures processor time, subtracts the time of fail2ban-regex for an empty log, and keeps the least of nine runs,
+because other processes can only add to it.
 
 Usage: python bench/filters.py FILTER   (prints a table; needs fail2ban-regex of Debian's package fail2ban)
 """
@@ -94,7 +95,7 @@ def requests() -> tuple[list[str], list[str], list[str | None]]:
             f'127.0.0.1 - - [{when:%d/%b/%Y:%H:%M:%S %z}] "{method} {requested} HTTP/1.1" {status} '
             f'{chance.randrange(200, 60_000)} "-" "{agent}" "{visitor}"'
         )
-        ours.append(f"{when.timestamp():.3f} {visitor} {method} {path} {status}")
+        ours.append(f"{when.timestamp():.3f} {visitor} {'login' if attacker else '-'} {method} {path} {status}")
     return published, ours, attackers_by_line
 
 

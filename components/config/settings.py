@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -56,6 +56,15 @@ def _range(raw: object) -> IPv4Network:
         if re.fullmatch(r"[\d.]+/\d+", text) and "host bits" in str(error):
             raise ValueError(f"{text} has host bits set; write {IPv4Network(text, strict=False)}") from error
         raise ValueError(f"{text!r} is not an address range; write one such as 203.0.113.0/24") from error
+
+
+def _any_range(raw: object) -> IPv4Network | IPv6Network:
+    if "." in str(raw):
+        return _range(raw)
+    try:
+        return ip_network(str(raw))
+    except ValueError as error:
+        raise ValueError(f"{str(raw)!r} is not an address range; write one such as 2001:db8::/32") from error
 
 
 def _ports(raw: object) -> PortRange:
@@ -120,6 +129,13 @@ Range = Annotated[
     IPv4Network,
     BeforeValidator(_range),
     WithJsonSchema(json_form(r"\d+(\.\d+){3}(/\d+)?", "an address range; write one such as 203.0.113.0/24")),
+]
+AnyRange = Annotated[
+    IPv4Network | IPv6Network,
+    BeforeValidator(_any_range),
+    WithJsonSchema(
+        json_form(r"[0-9a-fA-F.:]+(/\d+)?", "an address or a range; write one such as 203.0.113.9 or 2001:db8::/32")
+    ),
 ]
 Ports = Annotated[
     PortRange,
@@ -252,18 +268,25 @@ class Site(Section):
 
 
 class Bans(Section):
-    """Limits for an address that floods WordPress or guesses passwords. Every web node and every balancer of the site's
-    own refuses a banned address. Only with `web: wordpress`.
+    """Limits for an address that guesses passwords. Every web node and every balancer of the site's own refuses a
+    banned address. Only with `web: wordpress`. The bans of scans and floods have fixed limits
+    (components/fail2ban/jail.conf).
     """
 
     hits: int = Field(default=20, ge=2, le=1000)
-    """Number of suspicious requests within `seconds` that cause a ban."""
+    """Number of logins within `seconds` that cause a ban: POSTs to `wp-login.php`, to `xmlrpc.php`, or to a shop's
+    `my-account`.
+    """
     seconds: Seconds = Field(default=120, ge=10, le=3600)
-    """Time over which the requests of an address are counted."""
+    """Time over which the logins of an address are counted."""
     ban_seconds: Seconds = Field(default=43200, ge=60, le=31_536_000)
     """Length of the first ban."""
     factor: int = Field(default=2, ge=1, le=10)
     """Each further ban of an address is this many times as long as the one before, up to a month."""
+    ignore: list[AnyRange] = []
+    """Addresses and ranges that are never banned, such as those of an office or a monitoring service. The machines'
+    network and `network.ssh_from` never are.
+    """
 
 
 class Cache(Section):

@@ -9,7 +9,8 @@ packet filter, which behind a balancer sees only the balancer's address (#2258).
 
 Commands for operators, on any node:
 - `unban ADDRESS` ends an address's ban on every node.
-- `fail2ban-client status wordpress` shows what this node has counted.
+- `fail2ban-client status wordpress` shows the password guesses that this node has counted; the other jails are `scan`,
+  `missing`, `flood` (jail.conf) and `sshd`.
 - `nft list table inet ha-wordpress` shows the banned addresses and the time left.
 """
 
@@ -28,8 +29,7 @@ from components.machine.template import render
 
 PORT = 5514
 """TCP port on which rsyslog takes hits from the other nodes; the firewall opens it between the nodes only, and rsyslog
-refuses senders outside of their network. On the UDP port of this number, rsyslog takes the hits of the machine's own
-nginx, from 127.0.0.1 only.
+refuses senders outside of their network. The hits of the machine's own nginx come through a Unix socket.
 """
 
 SHARED = ".ha-wordpress/bans"
@@ -41,7 +41,7 @@ MONTH = 30 * 24 * 3600
 HERE = Path(__file__).parent
 
 TEXTS: Mapping[str, tuple[str, ...]] = {
-    "TMPFILES": ("tmpfiles.conf",),
+    "TMPFILES": ("tmpfiles.conf", "HITS_DIRECTORY"),
     "LIVE": ("live.py", "LONGEST", "IGNORE"),
     "APPLY": ("apply.sh",),
     "SHARE": ("share.sh", "SHARED"),
@@ -52,13 +52,15 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "SHARE_SERVICE": ("bans-share.service",),
     "TIMER": ("bans.timer",),
     "RESTART": ("restart.conf",),
-    "RSYSLOG": ("rsyslog.conf", "NETWORK", "FORWARDS", "PORT"),
+    "RSYSLOG": ("rsyslog.conf", "NETWORK", "OWN_HITS", "PORT"),
+    "ROTATE_HITS": ("rotate-hits.sh",),
     "LOGROTATE": ("logrotate.conf",),
     "FILTER": ("filter.conf",),
     "ACTION": ("action.conf",),
     "JAIL": ("jail.conf", "IGNORE", "HITS", "SECONDS", "BAN_SECONDS", "MULTIPLIERS", "LONGEST"),
     "FAIL2BAN": ("fail2ban.conf", "REMEMBERED"),
-    "NGINX_HITS": ("nginx-hits.conf", "PORT"),
+    "NGINX_PATH": ("nginx-path.conf",),
+    "NGINX_HITS": ("nginx-hits.conf",),
     "NGINX_REFUSE": ("nginx-refuse.conf",),
     "VCL": ("refuse.vcl",),
 }
@@ -83,11 +85,15 @@ class Fail2banArgs:
     nginx and Varnish then refuse banned visitors. nftables drops packets from banned addresses in both cases.
     """
     nginx: bool
-    """Whether this machine serves the site, so that its own hits count."""
+    """Whether this machine serves the site, so that its own hits count. nginx then runs as a user of its own, `nginx`:
+    hits from PHP's user would let PHP ban any address.
+    """
     shared: str
     """Directory on the volume for the shared bans; the machines create it."""
     ignore: Sequence[pulumi.Input[str]]
-    """Addresses and ranges that are never banned: balancers, the private network, operators."""
+    """Addresses and ranges that are never banned, besides those of the settings: balancers, the private network,
+    operators.
+    """
     bans: settings.Bans
     """Number of hits until a ban, and its length."""
     depends_on: Sequence[pulumi.Resource]
@@ -135,12 +141,14 @@ def texts(
     visitors where they connect directly.
     """
     longest = longest_ban(bans)
-    forward = HERE / "rsyslog-forward.conf"
+    forwards = "".join(render(HERE / "rsyslog-forward.conf", COUNTER=counter, PORT=PORT) for counter in counters)
     values: Mapping[str, object] = {
         "NETWORK": network,
-        "FORWARDS": "".join(render(forward, COUNTER=counter, PORT=PORT) for counter in counters).rstrip("\n"),
+        "OWN_HITS": render(HERE / "rsyslog-own.conf", FORWARDS=forwards.rstrip("\n")) if nginx else "",
+        # only root and nginx can enter it
+        "HITS_DIRECTORY": "d /run/ha-wordpress/hits 710 root nginx\n" if nginx else "",
         "PORT": PORT,
-        "IGNORE": " ".join(ignore),
+        "IGNORE": " ".join([*ignore, *map(str, bans.ignore)]),
         "HITS": bans.hits,
         "SECONDS": bans.seconds,
         "BAN_SECONDS": bans.ban_seconds,
@@ -154,7 +162,9 @@ def texts(
         name: render(HERE / file, **{placeholder: values[placeholder] for placeholder in placeholders})
         for name, (file, *placeholders) in TEXTS.items()
     }
-    left_out = ([] if nginx else ["NGINX_HITS"]) + ([] if ban_point == "proxy" else ["NGINX_REFUSE", "VCL"])
+    left_out = ([] if nginx else ["NGINX_HITS", "NGINX_PATH"]) + (
+        [] if ban_point == "proxy" else ["NGINX_REFUSE", "VCL"]
+    )
     return {**rendered, **dict.fromkeys(left_out, ""), "PORT": str(PORT)}
 
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Fail2ban: every node sends its hits to the counters, their fail2ban counts them, and every node applies every ban. The
-# parameters are the texts of this directory's files (fail2ban.py), and PORT. NGINX_HITS is empty on a machine
-# without nginx, which has no hits of its own. NGINX_REFUSE and VCL are empty where visitors connect to the machine
-# directly: the packet filter is enough there. A service is restarted only if one of its own files changed.
+# parameters are the texts of this directory's files (fail2ban.py), and PORT. NGINX_HITS and NGINX_PATH are empty on a
+# machine without nginx, which has no hits of its own. NGINX_REFUSE and VCL are empty where visitors connect to the
+# machine directly: the packet filter is enough there. A service is restarted only if one of its own files changed.
 set -euo pipefail
 
 lib=/usr/local/lib/ha-wordpress
@@ -25,6 +25,7 @@ systemd-tmpfiles --create /etc/tmpfiles.d/ha-wordpress.conf
 
 write_if_changed "$lib/bans-live" 755 "$LIVE"
 write_if_changed "$lib/bans-apply" 755 "$APPLY"
+write_if_changed "$lib/rotate-hits" 755 "$ROTATE_HITS"
 write_if_changed "$lib/bans-share" 755 "$SHARE"
 write_if_changed "$lib/ban" 755 "$BAN"
 write_if_changed "$lib/unbanned" 755 "$UNBANNED"
@@ -48,6 +49,7 @@ write_if_changed /etc/fail2ban/fail2ban.d/ha-wordpress.local 644 "$FAIL2BAN" res
 run_or_undo fail2ban-client --test
 
 write_or_remove /etc/nginx/ha-wordpress.d/refuse.conf "$NGINX_REFUSE" reload_nginx
+write_or_remove /etc/nginx/ha-wordpress.d/path.conf "$NGINX_PATH" reload_nginx
 write_or_remove /etc/nginx/conf.d/hits.conf "$NGINX_HITS" reload_nginx
 [ -z "${reload_nginx-}" ] || run_or_undo nginx -tq
 
@@ -65,8 +67,8 @@ systemctl start rsyslog fail2ban bans.timer
 works() {
     [ -S /run/fail2ban/fail2ban.sock ] && nft list set inet ha-wordpress banned4 &&
         ss --no-header --listening --tcp "sport = :$PORT" | grep -q . &&
-        ss --no-header --listening --udp "sport = :$PORT" | grep -q . &&
-        fail2ban-client status wordpress && fail2ban-client status sshd
+        { [ -z "$NGINX_HITS" ] || [ -S /run/ha-wordpress/hits/nginx ]; } &&
+        fail2ban-client status | grep -F "flood, missing, scan, sshd, wordpress"
 }
 wait_until 30 works >/dev/null 2>&1 || fail_with_journal "On this machine hits are not counted, or bans not applied: \
 $(works 2>&1)" fail2ban rsyslog bans-apply

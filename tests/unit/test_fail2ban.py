@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import pytest
@@ -69,17 +70,27 @@ def test_every_parameter_has_a_text_without_placeholders() -> None:
 def test_hits_go_to_every_counter_and_come_from_the_nodes_network_only() -> None:
     rsyslog = params()["RSYSLOG"]
     assert re.findall(r'target="(.*?)"', rsyslog) == COUNTERS
-    assert "$AllowedSender TCP, 127.0.0.1, 10.20.0.0/16\n" in rsyslog
+    assert "$AllowedSender TCP, 10.20.0.0/16\n" in rsyslog
+
+
+def test_a_machine_without_nginx_has_no_hits_of_its_own() -> None:
+    own, none = params(), params(nginx=False)
+    assert "d /run/ha-wordpress/hits 710 root nginx\n" in own["TMPFILES"]
+    assert 'type="imuxsock" socket="/run/ha-wordpress/hits/nginx"' in own["RSYSLOG"]
+    assert "nginx" not in none["TMPFILES"]
+    assert "imuxsock" not in none["RSYSLOG"]
+    assert all(counter not in none["RSYSLOG"] for counter in COUNTERS)
 
 
 def test_the_settings_reach_the_jail() -> None:
-    jail = params(bans=Bans(hits=5, seconds=60, ban_seconds=600, factor=3))["JAIL"]
+    ignore: list[IPv4Network | IPv6Network] = [IPv4Network("203.0.113.9"), IPv6Network("2001:db8::/32")]
+    jail = params(bans=Bans(hits=5, seconds=60, ban_seconds=600, factor=3, ignore=ignore))["JAIL"]
     for line in (
         "maxretry = 5",
         "findtime = 60",
         "bantime = 600",
         "bantime.multipliers = 1 3 9 27 81 243 729 2187",
-        "ignoreip = 127.0.0.0/8 ::1 10.20.0.0/16 198.51.100.0/24",
+        "ignoreip = 127.0.0.0/8 ::1 10.20.0.0/16 198.51.100.0/24 203.0.113.9/32 2001:db8::/32",
     ):
         assert line in jail.splitlines()
 
@@ -97,7 +108,7 @@ def test_no_ban_outlasts_the_unban_that_ends_it() -> None:
     [
         (True, "proxy", set()),
         (True, "nftables", {"NGINX_REFUSE", "VCL"}),
-        (False, "nftables", {"NGINX_HITS", "NGINX_REFUSE", "VCL"}),
+        (False, "nftables", {"NGINX_HITS", "NGINX_PATH", "NGINX_REFUSE", "VCL"}),
     ],
 )
 def test_a_machine_gets_no_files_that_it_does_not_need(nginx: bool, ban_point: str, left_out: set[str]) -> None:
@@ -175,4 +186,4 @@ def test_the_bench_has_the_lines_and_attacks_of_the_published_measurement() -> N
     assert len(published) == len(own) == len(attackers) == 16_427
     assert sum(attacker is not None for attacker in attackers) == 11_774
     assert filters.requests() == (published, own, attackers)
-    assert all(f" {attacker} POST " in line for line, attacker in zip(own, attackers, strict=True) if attacker)
+    assert all(f" {attacker} login POST " in line for line, attacker in zip(own, attackers, strict=True) if attacker)
