@@ -84,18 +84,16 @@ fi
 conf=$APACHE_CONF/ha-wordpress.conf
 # shellcheck disable=SC2153 # a parameter
 write_if_changed "$conf" 644 "$CONF" reload_apache
-if [ -n "${reload_apache-}" ]; then
-    run_or_undo apachectl configtest
-    ! systemctl is-active --quiet "$APACHE_SERVICE" || systemctl reload "$APACHE_SERVICE"
-fi
+[ -z "${reload_apache-}" ] || run_or_undo apachectl configtest
+apply reload_apache systemctl try-reload-or-restart "$APACHE_SERVICE"
 # Apache's own start waits for the first attempt to mount, successful or not, as its logs may be on the volume
 order=/etc/systemd/system/$APACHE_SERVICE.service.d/ha-wordpress.conf
 unmount "$volume"
 mkdir -p "$(dirname "$moving")" "$volume"
 write_if_changed "$order" 644 "[Unit]
 After=$unit
-" reload_units
-[ -z "${reload_units-}" ] || systemctl daemon-reload
+"
+systemctl daemon-reload
 if [ "$(getenforce 2>/dev/null || true)" = Enforcing ] && [[ $(getsebool httpd_use_fusefs) != *on ]]; then
     setsebool -P httpd_use_fusefs on
 fi

@@ -38,23 +38,21 @@ run_or_undo keepalived --config-test --use-file "$next"
 write_if_changed /etc/systemd/system/keepalived.service.d/retry.conf 644 '[Service]
 Restart=always
 RestartSec=1
-' reload_units
+'
 if [ -n "$FAILOVER" ]; then
     write_if_changed /usr/libexec/keepalived/failover 755 "$FAILOVER" fail_over_again
     write_if_changed /etc/keepalived/failover.env 600 "$ENVIRONMENT" fail_over_again
     write_if_changed /etc/keepalived/failover.secrets 600 "$(cat)" fail_over_again
-    write_if_changed /etc/systemd/system/failover.service 644 "$UNIT" other_unit
+    write_if_changed /etc/systemd/system/failover.service 644 "$UNIT" fail_over_again
 fi
-[ -z "${reload_units-}${other_unit-}" ] || systemctl daemon-reload
-write_if_changed "$conf" 644 "$text" reload
+systemctl daemon-reload
+write_if_changed "$conf" 644 "$text" reload_keepalived
 
 enable_units keepalived
-if [ -n "${reload-}" ] && systemctl is-active --quiet keepalived; then
-    systemctl reload keepalived
-fi
+apply reload_keepalived systemctl try-reload-or-restart keepalived
 systemctl start keepalived
 # does nothing on a node that does not have the address
-[ -z "${fail_over_again-}${other_unit-}" ] || systemctl try-restart --no-block failover.service
+apply fail_over_again systemctl try-restart --no-block failover.service
 
 # answers: whether a balancer, this one or another, answers at the virtual IP with any status.
 answers() {

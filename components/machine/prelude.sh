@@ -1,10 +1,16 @@
 #!/bin/bash
-# Functions for the steps: remote.py puts this text in front of every step's script. It does nothing by itself, and
-# leaves standard input, which carries a step's secrets, to the script.
+# Functions for the steps: remote.py puts this text in front of every step's script. By itself it only sets the
+# variables of what an earlier run left pending. It leaves standard input, which carries a step's secrets, to the script.
 set -euo pipefail
 
-# the files that write_if_changed has replaced: path, mode and old content of each; the mode of a new file is empty
+# the files that this step has replaced: path, mode and old content of each, and the VARIABLE that it was written for;
+# the mode of a new file is empty
 replaced=()
+# Holds a file named VARIABLE from before a service's file changes until the service has loaded it, so that the run after
+# one that was killed in between loads it.
+pending=/var/lib/ha-wordpress/pending
+# the variables that this step has made pending
+made_pending=()
 
 # fail LINE...: prints the lines on standard error and ends the step as failed.
 fail() {
@@ -29,36 +35,62 @@ wait_until() {
     done
 }
 
-# remember FILE: keeps the file's content and mode for run_or_undo.
+# set_pending VARIABLE: sets VARIABLE to yes, in this run and in every later one until `apply VARIABLE` has succeeded.
+set_pending() {
+    printf -v "$1" yes
+    [ ! -e "$pending/$1" ] || return 0
+    made_pending+=("$1")
+    mkdir -p "$pending"
+    : >"$pending/$1"
+}
+
+# remember FILE [VARIABLE]: keeps the file's content and mode for run_or_undo; sets VARIABLE pending, as the caller is
+# about to change the file.
 remember() {
+    local mode='' content=''
     if [ -e "$1" ]; then
-        local mode content
         mode=$(stat --format=%a "$1")
         # the full stop protects newlines at the end, which $() would cut off
         content=$(cat "$1" && echo .)
-        replaced+=("$1" "$mode" "$content")
-    else
-        replaced+=("$1" "" "")
     fi
+    replaced+=("$1" "$mode" "$content" "${2-}")
+    [ -z "${2-}" ] || set_pending "$2"
 }
 
-# write_if_changed FILE MODE TEXT [VARIABLE]: writes the text unless the file holds it; sets VARIABLE to yes if it
-# wrote.
+# write_if_changed FILE MODE TEXT [VARIABLE]: writes the text unless the file holds it; sets VARIABLE pending if it
+# writes.
 write_if_changed() {
     if printf '%s' "$3" | cmp -s - "$1"; then
         return
     fi
-    remember "$1"
+    remember "$1" "${4-}"
     mkdir -p "$(dirname "$1")"
     printf '%s' "$3" | install --mode="$2" /dev/stdin "$1.new"
     mv "$1.new" "$1"
-    [ -z "${4-}" ] || printf -v "$4" yes
+}
+
+# apply VARIABLE COMMAND...: if VARIABLE is pending, runs the command, which puts in force what was written for it.
+# Afterwards run_or_undo does not put those files back.
+apply() {
+    local variable=$1 files=("${replaced[@]}")
+    shift
+    [ -n "${!variable-}" ] || return 0
+    "$@"
+    replaced=()
+    set -- "${files[@]}"
+    while [ $# -gt 0 ]; do
+        [ "$4" = "$variable" ] || replaced+=("${@:1:4}")
+        shift 4
+    done
+    rm -f "$pending/$variable"
+    unset -v "$variable"
 }
 
 # run_or_undo COMMAND...: runs a check of what this step wrote. If it fails, puts the files back, so that a service that
-# starts again later does not read what was refused, and fails with the command's output.
+# starts again later does not read what was refused, and fails with the command's output. What this step made pending is
+# then not pending any more; what an earlier run left pending still is.
 run_or_undo() {
-    local output
+    local output variable
     if output=$("$@" 2>&1); then
         return
     fi
@@ -69,7 +101,10 @@ run_or_undo() {
         else
             rm -f "$1"
         fi
-        shift 3
+        shift 4
+    done
+    for variable in "${made_pending[@]}"; do
+        rm -f "$pending/$variable"
     done
     fail "$output"
 }
@@ -115,5 +150,10 @@ http_status() {
 
 # run_script TEXT: runs another script in a shell of its own, which has the functions of this one.
 run_script() {
-    bash -c "$(declare -f)"$'\n'"$1"
+    bash -c "$(declare -p pending && declare -f)"$'\n'"$1"
 }
+
+for variable in "$pending"/*; do
+    [ ! -e "$variable" ] || printf -v "${variable##*/}" yes
+done
+unset variable

@@ -22,15 +22,13 @@ units=/etc/systemd/system
 write_if_changed "$lib/sessions-in-place.php" 644 "$IN_PLACE"
 write_if_changed "$lib/sessions-guard.php" 644 "$GUARD"
 write_if_changed "$pools/www-sessions.conf" 644 "$POOL" reload_php
-if [ -n "${reload_php-}" ]; then
-    run_or_undo "php-fpm$version" --test
-    systemctl reload "$fpm"
-fi
+[ -z "${reload_php-}" ] || run_or_undo "php-fpm$version" --test
+apply reload_php systemctl reload "$fpm"
 
 write_if_changed "$lib/sessions-collect" 755 "$COLLECT"
-write_if_changed "$units/sessions-collect.service" 644 "$SERVICE" reload_units
-write_if_changed "$units/sessions-collect.timer" 644 "$TIMER" reload_units
-[ -z "${reload_units-}" ] || systemctl daemon-reload
+write_if_changed "$units/sessions-collect.service" 644 "$SERVICE"
+write_if_changed "$units/sessions-collect.timer" 644 "$TIMER"
+systemctl daemon-reload
 enable_units sessions-collect.timer
 systemctl start sessions-collect.timer
 

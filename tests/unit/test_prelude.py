@@ -12,7 +12,8 @@ import pytest
 
 from components.machine.remote import PRELUDE
 
-TEXT = PRELUDE.read_text()
+TEXT = PRELUDE.read_text().replace("/var/lib/ha-wordpress", "${STATE-/dev/null}")
+"""The prelude, which keeps its own files in the directory STATE; a test without STATE must leave nothing pending."""
 
 
 def run(script: str, *, prelude: str = TEXT, **params: object) -> subprocess.CompletedProcess[str]:
@@ -70,7 +71,7 @@ def test_wait_until_fails_when_the_time_is_over() -> None:
 @pytest.mark.parametrize("text", ["", "line\n", "no newline", "two\n\n", "it's $HOME `id` \\ %s\n"])
 def test_a_file_gets_exactly_the_text_and_the_mode(file: Path, text: str) -> None:
     script = 'write_if_changed "$FILE" 640 "$TEXT" reload; echo "${reload-}"'
-    assert printed(script, FILE=file, TEXT=text) == "yes\n"
+    assert printed(script, FILE=file, TEXT=text, STATE=file.parent.with_name("state")) == "yes\n"
     assert file.read_text() == text
     assert file.stat().st_mode & 0o7777 == 0o640
     assert list(file.parent.iterdir()) == [file]
@@ -121,6 +122,83 @@ def test_a_removed_file_is_put_back_if_it_was_remembered(file: Path) -> None:
     file.write_text("old\n")
     assert run('remember "$FILE"; rm "$FILE"; run_or_undo false', FILE=file).returncode == 1
     assert file.read_text() == "old\n"
+
+
+class Service:
+    """A stand-in for a service: its configuration file, and the text that it has loaded."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file, self.loaded, self.state = (directory / name for name in ("file", "loaded", "state"))
+        self.file.write_text("old")
+        self.loaded.write_text("old")
+
+    def step(self, text: str, before: str = "", load: str = 'cp "$FILE" "$LOADED"', after: str = "") -> int:
+        """The exit status of a step that writes the text and loads it; `before`, `load`, `after`: its commands."""
+        script = f"""
+            write_if_changed "$FILE" 644 "$TEXT" reload_it
+            {before}
+            load() {{ {load}; }}
+            apply reload_it load
+            {after}
+        """
+        return run(script, FILE=self.file, LOADED=self.loaded, STATE=self.state, TEXT=text).returncode
+
+    @property
+    def now(self) -> tuple[str, str]:
+        """The text of its file, and the text that it has loaded."""
+        return self.file.read_text(), self.loaded.read_text()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return Service(tmp_path)
+
+
+def test_what_a_killed_run_wrote_is_loaded_by_the_next_one(service: Service) -> None:
+    assert service.step("new", before="kill -KILL $$") == -9
+    assert service.now == ("new", "old")
+    assert service.step("new") == 0
+    assert service.now == ("new", "new")
+
+
+def test_what_could_not_be_loaded_is_loaded_by_the_next_run(service: Service) -> None:
+    assert service.step("new", load="false") == 1
+    assert service.step("new") == 0
+    assert service.now == ("new", "new")
+
+
+def test_what_is_loaded_is_not_loaded_again(service: Service) -> None:
+    assert service.step("new") == 0
+    assert service.step("new", load="echo again >>$LOADED") == 0
+    assert service.now == ("new", "new")
+
+
+def test_another_step_loads_what_a_killed_one_wrote_for_the_same_service(service: Service) -> None:
+    service.step("new", before="kill -KILL $$")
+    printed('load() { cp "$FILE" "$LOADED"; }; apply reload_it load',
+            FILE=service.file, LOADED=service.loaded, STATE=service.state)  # fmt: skip
+    assert service.now == ("new", "new")
+
+
+def test_nothing_is_pending_after_a_check_that_failed(service: Service) -> None:
+    assert service.step("refused", before="run_or_undo false") == 1
+    assert service.step("old", load="echo again >>$LOADED") == 0
+    assert service.now == ("old", "old")
+
+
+def test_what_a_killed_run_wrote_stays_pending_after_a_check_that_failed(service: Service) -> None:
+    service.step("new", before="kill -KILL $$")
+    assert service.step("refused", before="run_or_undo false") == 1
+    assert service.now == ("new", "old")
+    assert service.step("new") == 0
+    assert service.now == ("new", "new")
+
+
+def test_a_file_that_is_loaded_is_not_put_back_by_a_later_check(service: Service) -> None:
+    assert service.step("new", after="run_or_undo false") == 1
+    assert service.now == ("new", "new")
+    assert service.step("old") == 0
+    assert service.now == ("old", "old")
 
 
 def test_only_units_that_are_not_enabled_are_enabled() -> None:
