@@ -9,14 +9,13 @@ lib=/usr/local/lib/ha-wordpress
 units=/etc/systemd/system
 
 # write_or_remove FILE TEXT VARIABLE: writes the text if the file differs, or removes the file if the text is empty;
-# sets VARIABLE to yes if either was done.
+# sets VARIABLE pending if it does either.
 write_or_remove() {
     if [ -n "$2" ]; then
         write_if_changed "$1" 644 "$2" "$3"
     elif [ -e "$1" ]; then
-        remember "$1"
+        remember "$1" "$3"
         rm "$1"
-        printf -v "$3" yes
     fi
 }
 
@@ -30,11 +29,11 @@ write_if_changed "$lib/bans-share" 755 "$SHARE"
 write_if_changed "$lib/ban" 755 "$BAN"
 write_if_changed "$lib/unbanned" 755 "$UNBANNED"
 write_if_changed /usr/local/sbin/unban 755 "$UNBAN"
-write_if_changed "$units/bans-apply.service" 644 "$APPLY_SERVICE" reload_units
-write_if_changed "$units/bans-share.service" 644 "$SHARE_SERVICE" reload_units
-write_if_changed "$units/bans.timer" 644 "$TIMER" reload_units
-write_if_changed "$units/fail2ban.service.d/ha-wordpress.conf" 644 "$RESTART" reload_units
-[ -z "${reload_units-}" ] || systemctl daemon-reload
+write_if_changed "$units/bans-apply.service" 644 "$APPLY_SERVICE"
+write_if_changed "$units/bans-share.service" 644 "$SHARE_SERVICE"
+write_if_changed "$units/bans.timer" 644 "$TIMER"
+write_if_changed "$units/fail2ban.service.d/ha-wordpress.conf" 644 "$RESTART"
+systemctl daemon-reload
 # applies the bans that this node knows already, before the services accept clients
 systemctl start bans-apply.service
 
@@ -56,12 +55,12 @@ write_or_remove /etc/nginx/conf.d/hits.conf "$NGINX_HITS" reload_nginx
 [ -z "$VCL" ] || write_if_changed /etc/varnish/ha-wordpress/bans.vcl 644 "$VCL" reload_varnish
 
 enable_units bans-apply.service bans.timer rsyslog.service fail2ban.service
-[ -z "${restart_rsyslog-}" ] || systemctl restart rsyslog
-[ -z "${restart_fail2ban-}" ] || systemctl restart fail2ban
+apply restart_rsyslog systemctl restart rsyslog
+apply restart_fail2ban systemctl restart fail2ban
 systemctl start rsyslog fail2ban bans.timer
 # only if they run: other steps start them
-[ -z "${reload_nginx-}" ] || ! systemctl is-active --quiet nginx || run_or_undo systemctl reload nginx
-[ -z "${reload_varnish-}" ] || ! systemctl is-active --quiet varnish || run_or_undo systemctl reload varnish
+apply reload_nginx run_or_undo systemctl try-reload-or-restart nginx
+apply reload_varnish run_or_undo systemctl try-reload-or-restart varnish
 
 # the cheap checks first, as this is repeated
 works() {

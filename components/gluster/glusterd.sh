@@ -12,8 +12,9 @@ if [ "$text" != "$before" ]; then
     ! pgrep -x glusterfsd >/dev/null || fail "Bricks run on this node, so their ports were not changed." \
         "On one node at a time: stop glusterd, set base-port $BASE_PORT and max-port $MAX_PORT in $volfile," \
         "start glusterd, and wait until the volume is healed."
-    write_if_changed "$volfile" 644 "$text"$'\n'
+    # first, so that a run after one that was killed here starts it with the new file
     systemctl stop glusterd
+    write_if_changed "$volfile" 644 "$text"$'\n'
 fi
 
 # At boot glusterd exits if the node has no address yet, and Debian's unit does not restart it.

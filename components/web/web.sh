@@ -19,12 +19,16 @@ work=$(mktemp --directory)
 trap 'rm -rf "$work"' EXIT
 awk -v to="$work/ca" '/BEGIN CERTIFICATE/ { n++ } { print > (to n ".crt") }' <<<"$TRUSTED_CA"
 if [ -n "$TRUSTED_CA" ] && ! diff -rq "$work" "$certificates" >/dev/null 2>&1; then
+    set_pending reload_php
+    set_pending update_certificates
     rm -rf "$certificates"
     mkdir -p "$certificates"
     cp "$work"/* "$certificates"
-    run_or_undo update-ca-certificates
-    reload_php=yes
 fi
+update_certificates() {
+    output=$(update-ca-certificates 2>&1) || fail "$output"
+}
+apply update_certificates update_certificates
 
 write_if_changed "$php/mods-available/ha-wordpress.ini" 644 "$PHP_INI" reload_php
 write_if_changed "$php/fpm/pool.d/www.conf" 644 "$SITE_POOL" reload_php
@@ -40,24 +44,24 @@ write_if_changed /etc/nginx/nginx.conf 644 "$main"$'\n' reload_nginx
 find /var/lib/nginx -mindepth 2 ! -user nginx -delete
 write_if_changed /etc/nginx/conf.d/ha-wordpress.conf 644 "$NGINX" reload_nginx
 if [ -e /etc/nginx/sites-enabled/default ]; then
+    set_pending reload_nginx
     rm /etc/nginx/sites-enabled/default
-    reload_nginx=yes
 fi
 run_or_undo nginx -tq
 
 for service in "$fpm" nginx; do
-    write_if_changed "/etc/systemd/system/$service.service.d/ha-wordpress.conf" 644 "$RESTART" reload_units
+    write_if_changed "/etc/systemd/system/$service.service.d/ha-wordpress.conf" 644 "$RESTART"
 done
-[ -z "${reload_units-}" ] || systemctl daemon-reload
+systemctl daemon-reload
 enable_units "$fpm" nginx
 systemctl start "$fpm" nginx
-[ -z "${reload_php-}" ] || systemctl reload "$fpm"
+apply reload_php systemctl reload "$fpm"
 sockets() {
     [ -S /run/ha-wordpress-php/site.sock ] && [ -S /run/ha-wordpress-php/health.sock ]
 }
 # PHP-FPM opens new sockets only after its workers have finished their requests
 wait_until 30 sockets || fail_with_journal "PHP-FPM does not open its sockets in /run/ha-wordpress-php:" "$fpm"
-[ -z "${reload_nginx-}" ] || systemctl reload nginx
+apply reload_nginx systemctl reload nginx
 
 health=http://127.0.0.1:$PORT/healthz
 # 503 is accepted, as another step mounts the volume

@@ -29,16 +29,19 @@ ExecStop=ip link delete balancers
 
 [Install]
 WantedBy=multi-user.target
-" restart
+" restart_tunnel
 
 is_up() {
     [ -n "$(ip -oneline -4 address show dev balancers to "$ADDRESS/32" up 2>/dev/null)" ]
 }
 
-if [ -n "${restart-}" ]; then
-    systemctl daemon-reload
+# a restart that fails is reported below, with the unit's log
+restart() {
     systemctl restart "$unit" || true
-fi
+}
+
+systemctl daemon-reload
+apply restart_tunnel restart
 enable_units "$unit"
-is_up || systemctl restart "$unit" || true
+is_up || restart
 is_up || fail_with_journal "The tunnel between the balancers is not up on this machine:" "$unit"
