@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,13 @@ ps -ww -eo pid,lstart,args | grep -E ' (/usr/s?bin/(gluster|varnish)|nginx: |php
 systemctl list-unit-files --state=enabled --no-legend
 """
 """Prints what a second run of a step must leave unchanged: files and their times, mounts, services."""
+
+
+TIMEOUT = 180
+"""Seconds after which a step is killed."""
+
+KILLS = 10
+"""Random moments at which a test kills a step."""
 
 
 class Node:
@@ -75,10 +83,38 @@ class Node:
             assert time.monotonic() < end, f"{self.name}: not within {within} s: {' '.join(command)}"
             time.sleep(0.1)
 
+    def applies_after_kills(
+        self, script: str, one: Mapping[str, str], other: Mapping[str, str], in_force: Mapping[str, str]
+    ) -> None:
+        """Kill a step at random moments, and run it again each time: its parameters must then be in force.
+
+        `one`, `other`: two sets of parameters, which take turns. `in_force`: by the name of each, a shell command that
+        succeeds while the running services have loaded its files.
+        """
+        variants = {"one": one, "other": other}
+        self.step(script, one)
+        start = time.monotonic()
+        self.step(script, other)
+        whole = time.monotonic() - start
+        seed = random.SystemRandom().getrandbits(32)
+        print(f"{script} takes {whole:.1f} s; it is killed at moments of the seed {seed}")  # noqa: T201
+        chosen = random.Random(seed)
+        for at in range(KILLS):
+            name = list(variants)[at % 2]
+            moment = chosen.uniform(0, whole)
+            text = command_text(COMPONENTS / script, variants[name], TIMEOUT)
+            # timeout(1) sends its signal to the whole process group
+            limited = text.replace(f" timeout -k 10 {TIMEOUT} ", f" timeout --signal=KILL {moment:.3f} ")
+            assert limited != text
+            self._inside("bash", "-c", limited)
+            print(f"killed after {moment:.3f} s")  # noqa: T201
+            self.step(script, variants[name])
+            self.eventually("sh", "-c", in_force[name])
+
     def _attempt(
         self, script: str, params: Mapping[str, str] | None, secrets: Mapping[str, str] | None
     ) -> subprocess.CompletedProcess[str]:
-        text = command_text(COMPONENTS / script, params or {}, timeout=180)
+        text = command_text(COMPONENTS / script, params or {}, TIMEOUT)
         return self._inside("bash", "-c", text, stdin=assignments(secrets or {}))
 
     def _inside(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -318,6 +318,14 @@ def test_a_run_after_one_that_was_killed_ends_the_move(server: Node, stage: str)
     assert tree(server, SITE) == before
 
 
+def test_settings_of_a_killed_run_are_in_force_after_the_next(server: Node) -> None:
+    server.step(STEP, apache("web1"))
+    one = apache("web1")
+    other = one | {"CONF": one["CONF"] + "Redirect /tested /\n"}
+    asked = "curl --silent --head http://127.0.0.1/tested | grep -q ' 302 '"
+    server.applies_after_kills(STEP, one, other, {"one": f"! {asked}", "other": asked})
+
+
 def test_what_was_written_to_the_volume_after_a_killed_run_stays(server: Node) -> None:
     fake(server, "rm", MOVING, KILL)
     attempt(server)

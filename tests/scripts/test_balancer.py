@@ -420,6 +420,21 @@ def test_keepalived_reports_every_error_at_once(balancers: Mapping[str, Node]) -
     assert node.state() == before
 
 
+def test_a_killed_step_of_keepalived_is_in_force_after_the_next(
+    haproxies: Mapping[str, Node], holder: tuple[Node, Node]
+) -> None:
+    _, node = holder
+    one = failing_over(node.name, haproxies)
+    other = one | {"CONFIG": one["CONFIG"].replace("rise 2", "rise 3")}
+    # keepalived writes its configuration to a file when it gets the signal
+    output = "systemctl kill --kill-whom=main --signal=USR1 keepalived"
+    in_force = {
+        name: f"{output}; grep -q 'Rise = {rise}$' /tmp/keepalived*.data" for name, rise in (("one", 2), ("other", 3))
+    }
+    node.applies_after_kills("keepalived/keepalived.sh", one, other, in_force)
+    node.step("keepalived/keepalived.sh", one)
+
+
 def became_backup(node: Node, since: int) -> None:
     """Wait until keepalived has entered its backup state; `since`: Unix time in seconds."""
     journal = f"journalctl --unit keepalived --since @{since}"

@@ -148,6 +148,21 @@ def test_a_wrong_jail_is_refused_and_fail2ban_goes_on(banning: Mapping[str, Node
     assert node.state() == state
 
 
+def test_a_killed_step_is_in_force_after_the_next(banning: Mapping[str, Node]) -> None:
+    node = banning["gfs1"]
+    one = params(node, banning)
+    other = one | {
+        "JAIL": one["JAIL"].replace("bantime = 43200", "bantime = 50000"),
+        "NGINX_HITS": one["NGINX_HITS"] + "add_header X-Tested yes always;\n",
+    }
+    tested = "curl --silent --head http://127.0.0.1:8080/ | grep -q X-Tested"
+    ban = "fail2ban-client get wordpress bantime | grep -qx"
+    node.applies_after_kills(
+        "fail2ban/fail2ban.sh", one, other, {"one": f"{ban} 43200 && ! {tested}", "other": f"{ban} 50000 && {tested}"}
+    )
+    node.step("fail2ban/fail2ban.sh", one)
+
+
 def test_the_filter_finds_what_the_sample_says(banning: Mapping[str, Node]) -> None:
     node = banning["gfs1"]
     output = re.findall(r"# failJSON: (.*)\n(.*)", SAMPLES.read_text())

@@ -221,6 +221,38 @@ def test_php_answers_503_and_no_new_session_while_the_volume_is_away(pair: tuple
     assert visitor.cookies == before
 
 
+def test_a_killed_step_of_the_web_server_is_in_force_after_the_next(pair: tuple[Node, Node]) -> None:
+    node, _ = pair
+    web = params.web()
+    one = web | {"MOUNT": MOUNT, "NGINX": web["NGINX"].replace(params.ROOT, ROOT)}
+    other = {
+        "NGINX": one["NGINX"].replace("    root ", "    add_header X-Tested yes always;\n    root "),
+        "PHP_INI": one["PHP_INI"].replace("revalidate_freq = 10", "revalidate_freq = 11"),
+    }
+    page = f"{ROOT}/probe.php"
+    node.run("tee", page, stdin='<?php echo ini_get("opcache.revalidate_freq");')
+    asked = "curl --silent --include http://127.0.0.1/probe.php >/tmp/answer"
+    in_force = {
+        "one": f"{asked} && ! grep -q X-Tested /tmp/answer && grep -qx 10 /tmp/answer",
+        "other": f"{asked} && grep -q X-Tested /tmp/answer && grep -qx 11 /tmp/answer",
+    }
+    node.applies_after_kills("web/web.sh", one, one | other, in_force)
+    node.step("web/web.sh", one)
+    node.run("rm", page)
+
+
+def test_a_killed_step_is_in_force_after_the_next(pair: tuple[Node, Node]) -> None:
+    node, _ = pair
+    page = f"{ROOT}/probe.php"
+    node.run("tee", page, stdin='<?php echo ini_get("session.gc_maxlifetime");')
+    asked = "curl --silent http://127.0.0.1/probe.php | grep -qx"
+    longer = SETTINGS | {"POOL": SETTINGS["POOL"].replace(f"= {sessions.LIFETIME}\n", "= 2000\n")}
+    in_force = {"one": f"{asked} {sessions.LIFETIME}", "other": f"{asked} 2000"}
+    node.applies_after_kills("sessions/sessions.sh", SETTINGS, longer, in_force)
+    node.step("sessions/sessions.sh", SETTINGS)
+    node.run("rm", page)
+
+
 def test_sessions_go_on_as_they_were_when_the_pool_is_wrong(pair: tuple[Node, Node]) -> None:
     node, _ = pair
     output = node.refuses("sessions/sessions.sh", SETTINGS | {"POOL": "[www]\nno_such_setting = 1\n"})
