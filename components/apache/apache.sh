@@ -127,7 +127,9 @@ if [ ! -e "$moving" ] && ! in_fstab; then
         if [ -n "$differs" ] && [ "$(listing)" = "$listed" ]; then
             fail "These differ on the volume, though nothing changes on this server: ${differs:0:500}"
         fi
-        echo ok >"$volume/.ha-wordpress/health"
+        # the site's own user may own the directory
+        # shellcheck disable=SC2016 # the variable is that of the confined shell
+        confined "$volume" /usr sh -euc 'rm -f "$1/health"; echo ok >"$1/health"' sh "$volume/.ha-wordpress"
     else
         [ -e "$volume/.ha-wordpress/code" ] ||
             fail "The first server's files are not on $SOURCE yet. Nothing was changed." \
@@ -162,6 +164,7 @@ serves() {
 wait_until 15 serves || fail "From the volume, Apache answers $(answer / | cut -c-20), not ${expected:0:20}, \
 and $(answer /healthz | cut -c-3) at /healthz, not 200. Its error log names the cause."
 if [ -e "$moving" ]; then
-    [ ! -e "$SITE/.ha-wordpress/copying" ] || mv "$SITE/.ha-wordpress/copying" "$SITE/.ha-wordpress/code"
+    state=$SITE/.ha-wordpress
+    [ ! -e "$state/copying" ] || confined "$SITE" /usr mv --no-target-directory "$state/copying" "$state/code"
     rm "$moving"
 fi

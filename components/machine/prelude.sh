@@ -143,6 +143,27 @@ as_www_data() {
     setpriv --reuid www-data --regid www-data --clear-groups "$@"
 }
 
+# confined DIRECTORY READABLE COMMAND...: runs the command as root where only DIRECTORY, which it can write, and READABLE
+# and /usr, which it can read, exist, under their own names. DIRECTORY may belong to a hostile user: a link that is
+# planted there leads nowhere else. No other user may be able to replace DIRECTORY itself.
+confined() {
+    # shellcheck disable=SC2016 # the variables are those of the shell that unshare starts
+    unshare --mount bash -euc '
+        root=/run/ha-wordpress/confined
+        mkdir -p "$root"
+        mount -t tmpfs -o mode=755 tmpfs "$root"
+        ln -s usr/bin usr/sbin usr/lib usr/lib64 "$root"
+        for readable in /usr "$2"; do
+            mkdir -p "$root$readable"
+            mount --rbind -o ro "$readable" "$root$readable"
+        done
+        mkdir -p "$root$1"
+        mount --rbind "$1" "$root$1"
+        shift 2
+        exec chroot "$root" "$@"
+    ' bash "$@"
+}
+
 # http_status URL: prints the HTTP status, 000 if no answer arrives within 5 s.
 http_status() {
     curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 "$1" || true

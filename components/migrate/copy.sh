@@ -6,6 +6,7 @@
 # It resumes a copy that was interrupted, and refuses a TARGET with files that it did not copy there. Files that were
 # changed on the volume in between are not lost: those newer by 2 s or more stay and are printed, the others are kept in
 # .ha-wordpress/replaced.
+# Root needs its rights for the owners. As the site's own user can write in TARGET, root works there only confined.
 set -euo pipefail
 
 [ -d "$SOURCE" ] && [ ! -L "$SOURCE" ] ||
@@ -17,13 +18,24 @@ set -euo pipefail
 
 state=$TARGET/.ha-wordpress
 origin="moved from $(hostname):$SOURCE"
-if [ "$(cat "$state/copying" 2>/dev/null || true)" != "$origin" ]; then
+[ ! -L "$state" ] || fail "$state is a link. Nothing was changed. Remove it, and run this again."
+
+on_volume() {
+    confined "$TARGET" "$SOURCE" "$@"
+}
+
+if [ "$(on_volume cat "$state/copying" 2>/dev/null || true)" != "$origin" ]; then
     found=$(find "$TARGET" -mindepth 1 -path "$state" -prune -o -print -quit)
     [ -z "$found" ] ||
         fail "The volume holds files that did not come from $SOURCE, such as $found. Nothing was changed." \
             "Move them elsewhere, or choose another directory."
-    mkdir -p "$state"
-    echo "$origin" >"$state/copying"
+    # shellcheck disable=SC2016 # the variables are those of the confined shell
+    on_volume sh -euc '
+        mkdir -p "$2"
+        chown --no-dereference --reference="$1" "$2"
+        rm -f "$2/copying"
+        echo "$3" >"$2/copying"
+    ' sh "$TARGET" "$state" "$origin"
 fi
 
 # Labels of SELinux and attributes of a brick belong to one machine. Status 24: a file vanished before it was copied.
@@ -31,7 +43,7 @@ fi
 # with the same size within one second (rsync(1), --modify-window; since 3.1.3). GlusterFS keeps the
 # nanoseconds; on a TARGET that rounds them, every file would be printed.
 tree() {
-    rsync --archive --hard-links --acls --xattrs --sparse --numeric-ids --8-bit-output --modify-window=-1 \
+    on_volume rsync --archive --hard-links --acls --xattrs --sparse --numeric-ids --8-bit-output --modify-window=-1 \
         --filter='-x system.*' --filter='-x trusted.*' --filter='-x security.selinux' \
         --delete --exclude=/.ha-wordpress --ignore-missing-args "$@" "$SOURCE/" "$TARGET/" || [ $? -eq 24 ]
 }
@@ -54,10 +66,10 @@ else
     suspects() {
         sed '/^$/d; s,^,./,' <<<"$CHECK"
     }
-    copy --checksum --files-from=<(suspects)
+    suspects | copy --checksum --files-from=-
     {
         differing
-        differing --checksum --files-from=<(suspects)
+        suspects | differing --checksum --files-from=-
     } | sort -u
 fi
-rm -rf "$state/partial"
+on_volume rm -rf "$state/partial"

@@ -13,9 +13,10 @@ grep -qxF '[www]' "$pools/www.conf" ||
     wrong+=("PHP-FPM $version has no pool www in $pools/www.conf. Restore the file of the package.")
 [ "${#wrong[@]}" -eq 0 ] || fail "${wrong[@]}"
 
-# only PHP may read it
-[ "$(stat --format '%U %a' "$SESSIONS" 2>/dev/null)" = "www-data 700" ] ||
-    install --directory --owner=www-data --group=www-data --mode=700 "$SESSIONS"
+# As www-data, which can write at MOUNT and could have planted a link there. Only PHP may read the directory.
+as_www_data mkdir -p "$SESSIONS" && as_www_data chmod 700 "$SESSIONS" || true
+[ "$(stat --format '%F %U %a' "$SESSIONS")" = "directory www-data 700" ] ||
+    fail "$SESSIONS is not a directory of www-data. Remove it, and run this again."
 
 lib=/usr/local/lib/ha-wordpress
 units=/etc/systemd/system

@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 # write_as_www_data FILE TEXT: writes the text, for www-data alone, unless the file holds it. Until it is complete the
 # text is in $state, which nginx does not serve.
 write_as_www_data() {
-    if printf '%s' "$2" | cmp -s - "$1"; then
+    if printf '%s' "$2" | as_www_data cmp -s - "$1"; then
         return
     fi
     printf '%s' "$2" | (umask 077 && as_www_data tee "$state/new" >/dev/null)
@@ -52,7 +52,7 @@ if [ -n "$IMPORT" ]; then
         esac
         write_as_www_data "$state/database" "$IMPORT_SHA256"$'\n'
         as_www_data rm "$state/loading"
-    elif [ "$(cat "$state/database")" != "$IMPORT_SHA256" ]; then
+    elif [ "$(as_www_data cat "$state/database")" != "$IMPORT_SHA256" ]; then
         fail "site.import.database: another dump was loaded before; nothing was changed." "Remove the setting."
     fi
     rm -f "$IMPORT"

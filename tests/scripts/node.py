@@ -27,6 +27,15 @@ systemctl list-unit-files --state=enabled --no-legend
 """Prints what a second run of a step must leave unchanged: files and their times, mounts, services."""
 
 
+OUTSIDE = "/srv/outside"
+"""A directory of root's on a machine, with one file, to which a test plants links."""
+
+PROTECTED = r"""
+find /etc /root /usr/local /srv/outside -printf '%p %y %m %U %G %l\n' | sort
+find /etc /root /usr/local /srv/outside -type f -exec sha256sum {} + | sort
+"""
+"""Prints what no step may change by a link that www-data planted."""
+
 TIMEOUT = 180
 """Seconds after which a step is killed."""
 
@@ -75,6 +84,15 @@ class Node:
         done = self._attempt(script, params, secrets)
         assert done.returncode not in (0, 124, 137), f"{script} on {self.name}: exit status {done.returncode}"
         return done.stdout + done.stderr
+
+    def plant(self, *commands: str) -> None:
+        """Run shell commands as www-data, beside the directory OUTSIDE of root's."""
+        self.run("sh", "-c", f"mkdir -p {OUTSIDE}; echo kept >{OUTSIDE}/file")
+        self.run("setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", "sh", "-euc", "; ".join(commands))
+
+    def protected(self) -> list[str]:
+        """Every file and directory that no step may change by a link that www-data planted."""
+        return self.run("sh", "-c", PROTECTED).splitlines()
 
     def eventually(self, *command: str, within: float = 30) -> None:
         """Wait at most `within` seconds until a command inside succeeds."""

@@ -22,7 +22,7 @@ from components.machine.remote import command_text
 from rehearsal.region.machine import Attachment
 from rehearsal.region.region import Region
 from tests.scripts import params
-from tests.scripts.node import COMPONENTS, Node
+from tests.scripts.node import COMPONENTS, OUTSIDE, Node
 
 NAMES = ("web1", "web2")
 PEERS = [host_name(name) for name in NAMES]
@@ -318,6 +318,20 @@ def test_a_run_after_one_that_was_killed_ends_the_move(server: Node, stage: str)
     assert tree(server, SITE) == before
 
 
+def test_a_link_that_the_sites_user_planted_leads_root_nowhere(server: Node) -> None:
+    fake(server, *STAGES["stopping"], BREAK)
+    server.refuses(STEP, apache("web1"))
+    state = "/mnt/all/.ha-wordpress"
+    server.run(
+        "sh", "-euc", f"mount -t glusterfs node-web1:/var-www /mnt/all; chown www-data: {state}; rm {state}/health"
+    )
+    server.plant(f"ln -s {OUTSIDE}/file {state}/health")
+    server.run("umount", "/mnt/all")
+    server.step(STEP, apache("web1"))
+    assert server.run("cat", f"{OUTSIDE}/file") == "kept\n"
+    assert page(server, "/healthz") == "ok\n 200"
+
+
 def test_settings_of_a_killed_run_are_in_force_after_the_next(server: Node) -> None:
     server.step(STEP, apache("web1"))
     one = apache("web1")
@@ -337,7 +351,7 @@ def test_what_was_written_to_the_volume_after_a_killed_run_stays(server: Node) -
 @pytest.mark.parametrize("stage", ["copying", "renaming", "starting"])
 def test_the_old_files_are_back_when_the_step_runs_out_of_time(server: Node, stage: str) -> None:
     before = tree(server, SITE)
-    fake(server, *(STAGES | {"copying": ("rsync", "*")})[stage], "sleep 60")
+    fake(server, *(STAGES | {"copying": ("unshare", "*rsync*")})[stage], "sleep 60")
     assert attempt(server, timeout=20).returncode == 124
     assert_put_back(server, before)
 
@@ -380,7 +394,7 @@ def test_what_changes_until_apache_stops_is_on_the_volume(server: Node) -> None:
 
 def test_the_old_files_are_back_when_the_last_copy_breaks(server: Node) -> None:
     fake(server, *STAGES["stopping"], "echo late >/var/www/html/new.html; touch /run/stopped")
-    fake(server, "rsync", "*", "if [ -e /run/stopped ]; then exit 12; fi; rm /run/faked-rsync")
+    fake(server, "unshare", "*rsync*", "if [ -e /run/stopped ]; then exit 12; fi; rm /run/faked-unshare")
     output = server.refuses(STEP, apache("web1"))
     server.run("rm", "/run/stopped")
     assert "Putting the old /var/www back" in output

@@ -11,7 +11,7 @@ import pytest
 
 from components.machine.remote import PRELUDE, command_text
 from tests.scripts import params
-from tests.scripts.node import COMPONENTS, Node
+from tests.scripts.node import COMPONENTS, OUTSIDE, Node
 
 SOURCE = "/srv/site"
 TARGET = f"{params.ROOT}/moved"
@@ -42,7 +42,7 @@ stat --format '%i' index.php hard.php | uniq | wc -l
 
 
 BROKEN = r"""
-cp -a "$1" "$2"
+cp -a "$1/." "$2"
 mkdir "$2/.ha-wordpress"
 echo "moved from $(hostname):$1" >"$2/.ha-wordpress/copying"
 printf X | dd of="$2/uploads/photo.jpg" bs=1 seek=1000 conv=notrunc status=none
@@ -61,17 +61,18 @@ if [[ "$*" == *--dry-run* ]]; then
     printf new >{SOURCE}/cache/rewritten
     touch -d '2004-04-04 04:04:04.2' {SOURCE}/cache/rewritten
 fi
-exec /usr/bin/rsync "$@"
+exec /usr/bin/unshare "$@"
 """
 
 
 @pytest.fixture
 def node(mounted: Mapping[str, Node]) -> Iterator[Node]:
-    """A node with the volume, a tree to move, and no trace of an earlier test."""
+    """A node with the volume, a tree to move, an empty directory for it, and no trace of an earlier test."""
     node = mounted["gfs2"]
     node.run("bash", "-euc", TREE, "bash", SOURCE)
+    node.run("install", "--directory", "--owner=www-data", TARGET)
     yield node
-    node.run("bash", "-c", f"rm -rf {SOURCE} {SOURCE}.orig-* {TARGET} /usr/local/sbin/rsync")
+    node.run("bash", "-c", f"rm -rf {SOURCE} {SOURCE}.orig-* {TARGET} {OUTSIDE} /usr/local/sbin/unshare")
 
 
 def listing(node: Node, tree: str) -> str:
@@ -82,6 +83,12 @@ def copy(node: Node, *check: str) -> str:
     """Run copy.sh, with `CHECK=` by size and time; returns the paths that it prints."""
     environment = (f"SOURCE={SOURCE}", f"TARGET={TARGET}", *check)
     return node.run("env", *environment, "bash", "-c", PRELUDE.read_text() + MIGRATE["COPY"])
+
+
+def attempt(node: Node, migrate: Mapping[str, str]) -> None:
+    """Run the step; it may fail."""
+    text = command_text(COMPONENTS / "migrate/migrate.sh", migrate, timeout=60)
+    subprocess.run([*node.machine.exec_prefix(), "bash", "-c", text], check=False, capture_output=True, timeout=90)
 
 
 def aside(node: Node) -> list[str]:
@@ -107,6 +114,40 @@ def test_everything_of_a_tree_arrives_and_the_old_one_stays_under_a_dated_name(n
     node.again("migrate/migrate.sh", migrate)
     assert listing(node, TARGET) == changed
     assert aside(node) == [old]
+    # the next step works there as www-data
+    assert node.run("stat", "--format=%U", f"{TARGET}/.ha-wordpress") == "www-data\n"
+    assert node.run("stat", "--format=%U", f"{TARGET}/.ha-wordpress/bans") == "root\n"
+
+
+STATE = f"{TARGET}/.ha-wordpress"
+ORIGIN = f"moved from gfs2:{SOURCE}"
+PLANTED = {
+    "the state": f"ln -s {OUTSIDE} {STATE}",
+    "the claim": f"mkdir {STATE}; ln -s {OUTSIDE}/file {STATE}/copying",
+    "a new claim": f"mkdir {STATE}; ln -s /etc/planted {STATE}/copying",
+    "the record": f"mkdir {STATE}; ln -s {OUTSIDE}/file {STATE}/code",
+    "a new name": f"mkdir {STATE}; printf '%s\\n' '{ORIGIN}' {OUTSIDE}/name >{STATE}/code",
+    "a directory": f"mkdir {STATE}; echo '{ORIGIN}' >{STATE}/copying; ln -s {OUTSIDE} {TARGET}/uploads",
+    "what was replaced": f"mkdir {STATE}; echo '{ORIGIN}' >{STATE}/copying; echo >{TARGET}/file; "
+    f"ln -s {OUTSIDE} {STATE}/replaced",
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_no_link_on_the_volume_leads_root_out_of_it(node: Node, planted: str) -> None:
+    node.plant(PLANTED[planted])
+    before = node.protected()
+    attempt(node, MIGRATE | {"ASIDE": "yes"})
+    assert node.protected() == before
+
+
+def test_root_reaches_nothing_but_the_volume_while_it_copies(node: Node) -> None:
+    node.plant(f"ln -s {OUTSIDE} {TARGET}/absolute", f"ln -s ../../../..{OUTSIDE} {TARGET}/relative")
+    before = listing(node, SOURCE), node.protected()
+    for file in (f"{TARGET}/absolute/file", f"{TARGET}/relative/file", f"{SOURCE}/index.php", "/usr/local/new"):
+        confined = f"confined {TARGET} {SOURCE} sh -c 'echo changed >{file}'"
+        assert node.run("bash", "-c", f"{PRELUDE.read_text()}\n{confined} || echo refused").endswith("refused\n")
+    assert (listing(node, SOURCE), node.protected()) == before
 
 
 def test_the_old_tree_stays_unless_the_settings_rename_it(node: Node) -> None:
@@ -133,7 +174,7 @@ def test_a_move_that_was_killed_goes_on_where_it_stopped(node: Node) -> None:
 
 
 def test_a_site_that_is_there_is_not_overwritten(node: Node) -> None:
-    node.run("bash", "-c", f"mkdir {TARGET}; echo theirs >{TARGET}/index.php")
+    node.run("bash", "-c", f"echo theirs >{TARGET}/index.php")
     before = target_files(node)
     output = node.refuses("migrate/migrate.sh", MIGRATE | {"ASIDE": "yes"})
     assert f"The volume holds files that did not come from {SOURCE}, such as {TARGET}/index.php" in output
@@ -187,7 +228,6 @@ def test_a_tree_that_changes_without_a_pause_is_not_reported_as_moved(node: Node
 
 @pytest.mark.parametrize("check", [(), ("CHECK=",)], ids=["by checksum", "by size and time"])
 def test_a_file_written_again_within_its_second_is_copied_again(node: Node, check: tuple[str, ...]) -> None:
-    node.run("mkdir", TARGET)
     node.run("bash", "-euc", REWRITE, "bash", SOURCE, "old", "100000001")
     assert copy(node) == ""
     node.run("bash", "-euc", REWRITE, "bash", SOURCE, "new", "100000002")
@@ -197,15 +237,13 @@ def test_a_file_written_again_within_its_second_is_copied_again(node: Node, chec
 
 
 def test_a_file_written_again_after_its_copy_is_printed_without_a_checksum(node: Node) -> None:
-    node.run("mkdir", TARGET)
     node.run("bash", "-euc", REWRITE, "bash", SOURCE, "old", "1")
-    node.run("sh", "-c", "cat >/usr/local/sbin/rsync; chmod 755 /usr/local/sbin/rsync",
+    node.run("sh", "-c", "cat >/usr/local/sbin/unshare; chmod 755 /usr/local/sbin/unshare",
              stdin=CHANGE_BEFORE_THE_COMPARISON)  # fmt: skip
     assert copy(node, "CHECK=") == "cache/rewritten\n"
 
 
 def test_a_second_copy_writes_nothing(node: Node) -> None:
-    node.run("mkdir", TARGET)
     node.run("bash", "-euc", REWRITE, "bash", SOURCE, "old", "123456789")
     assert copy(node) == ""
     node.again("migrate/copy.sh", {"SOURCE": SOURCE, "TARGET": TARGET})

@@ -11,7 +11,7 @@ import pytest
 
 from components.sessions import sessions
 from tests.scripts import params
-from tests.scripts.node import Node
+from tests.scripts.node import OUTSIDE, Node
 
 APP = Path(__file__).parents[1] / "sessions-app"
 ROOT = "/srv/app"
@@ -219,6 +219,16 @@ def test_php_answers_503_and_no_new_session_while_the_volume_is_away(pair: tuple
     node.step("gluster/mount.sh", mount(node))
     assert visitor.ask(node).json()["counter"] == 2
     assert visitor.cookies == before
+
+
+def test_a_link_in_the_place_of_the_sessions_is_refused(pair: tuple[Node, Node]) -> None:
+    node, _ = pair
+    node.plant(f"mv {DIRECTORY} {DIRECTORY}.kept", f"ln -s {OUTSIDE} {DIRECTORY}")
+    before = node.protected()
+    output = node.refuses("sessions/sessions.sh", SETTINGS)
+    assert f"{DIRECTORY} is not a directory of www-data" in output
+    assert node.protected() == before
+    node.run("sh", "-c", f"rm {DIRECTORY}; mv {DIRECTORY}.kept {DIRECTORY}")
 
 
 def test_a_killed_step_of_the_web_server_is_in_force_after_the_next(pair: tuple[Node, Node]) -> None:

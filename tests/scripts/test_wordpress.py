@@ -15,7 +15,7 @@ from components.cloud.aws.database import NAME
 from rehearsal.system.shell import ToolError
 from tests.scripts import params
 from tests.scripts.conftest import FOREIGN_CA, NO_TLS, PASSWORD
-from tests.scripts.node import Node
+from tests.scripts.node import OUTSIDE, Node
 from tests.scripts.test_web import ask
 
 STATE = ".ha-wordpress"
@@ -121,6 +121,38 @@ def test_code_goes_on_where_it_was_interrupted(node: Node) -> None:
     node.step("wordpress/code.sh", params.code(root))
     node.run("cmp", f"{root}/wp-load.php", "/usr/share/wordpress/wp-load.php")
     assert node.run("ls", f"{root}/{STATE}") == "code\n"
+    node.run("rm", "-r", root)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        f"ln -s {OUTSIDE} {STATE}",
+        f"mkdir {STATE}; ln -s /etc/shadow {STATE}/code",
+        f"ln -s private/bans {STATE}",
+        f"mv private {STATE}",
+    ],
+)
+def test_code_gives_no_file_of_roots_away(node: Node, planted: str) -> None:
+    root = directory(node, "/srv/planted")
+    private = f"{root}/private"
+    node.run("sh", "-c", f"mkdir -p -m 700 {private}/bans; echo secret >{private}/key; chmod 755 {private}")
+    node.plant(f"cd {root}", planted)
+    before = node.protected()
+    node.refuses("wordpress/code.sh", params.code(root))
+    assert node.protected() == before
+    assert node.run("find", root, "-mindepth", "1", "-user", "www-data", "!", "-type", "l") in ("", f"{root}/{STATE}\n")
+    node.run("rm", "-r", root)
+
+
+def test_code_takes_over_the_directory_with_roots_bans(node: Node) -> None:
+    root = directory(node, "/srv/banned")
+    node.run(
+        "sh", "-c", f"mkdir -p -m 700 {root}/{STATE}/bans; chmod 755 {root}/{STATE}; touch {root}/{STATE}/bans/fact"
+    )
+    node.step("wordpress/code.sh", params.code(root))
+    owners = node.run("stat", "--format=%U %a", f"{root}/{STATE}", f"{root}/{STATE}/bans", f"{root}/{STATE}/bans/fact")
+    assert owners == "www-data 755\nroot 700\nroot 644\n"
     node.run("rm", "-r", root)
 
 
