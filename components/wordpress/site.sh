@@ -70,11 +70,22 @@ case $(wc -w <<<"$tables") in
         ;;
 esac
 
-export TABLE_PREFIX DB_PASSWORD AUTH_KEY SECURE_AUTH_KEY LOGGED_IN_KEY NONCE_KEY \
-    AUTH_SALT SECURE_AUTH_SALT LOGGED_IN_SALT NONCE_SALT
+# secrets: prints the values that are in no process's environment, each as a line with a zero byte at its end.
+secrets() {
+    local name
+    for name in TABLE_PREFIX DB_PASSWORD AUTH_KEY SECURE_AUTH_KEY LOGGED_IN_KEY NONCE_KEY \
+        AUTH_SALT SECURE_AUTH_SALT LOGGED_IN_SALT NONCE_SALT; do
+        printf '%s=%s\0' "$name" "${!name}"
+    done
+}
 # shellcheck disable=SC2016  # the variables are PHP's
-config=$(php -r '
-    echo preg_replace_callback("/@(\w+)@/", fn($name) => var_export(getenv($name[1]), true), getenv("WP_CONFIG"));
+config=$(secrets | php -r '
+    foreach (explode("\0", rtrim(stream_get_contents(STDIN), "\0")) as $line) {
+        [$name, $value] = explode("=", $line, 2);
+        $values[$name] = $value;
+    }
+    $fill = fn($name) => var_export($values[$name[1]] ?? getenv($name[1]), true);
+    echo preg_replace_callback("/@(\w+)@/", $fill, getenv("WP_CONFIG"));
 ')
 write_as_www_data "$ROOT/wp-config.php" "$config"$'\n'
 # nginx is in the group, and earlier versions of this program let the group read the file

@@ -172,6 +172,53 @@ def test_site_is_installed_once_and_answers(site: Node, databases: Mapping[str, 
     assert all(salt in site.run("cat", config) for salt in params.SALT_VALUES.values())
 
 
+WATCHED = r"""#!/bin/bash
+env >>/run/watched
+printf '%s\n' "$@" >>/run/watched
+PATH=/usr/sbin:/usr/bin exec "${0##*/}" "$@"
+"""
+"""A stand-in in front of a command: writes down its environment and its arguments."""
+
+
+def test_no_child_of_the_step_gets_a_secret_in_its_environment(site: Node, databases: Mapping[str, str]) -> None:
+    config = f"{params.ROOT}/wp-config.php"
+    commands = " ".join(f"/usr/local/sbin/{name}" for name in ("php", "mariadb", "setpriv", "tee"))
+    site.run("sh", "-c", f"tee {commands} >/dev/null; chmod 755 {commands}; rm {config}", stdin=WATCHED)
+    site.run("install", "--mode=666", "/dev/null", "/run/watched")
+    try:
+        site.step("wordpress/site.sh", params.site(databases[NAME]), params.site_secrets(PASSWORD))
+    finally:
+        site.run("sh", "-c", f"rm {commands}")
+    assert PASSWORD in site.run("cat", config)
+    watched = site.run("cat", "/run/watched")
+    assert "DB_USER=" in watched
+    for secret in (PASSWORD, params.ADMIN_PASSWORD, *params.SALT_VALUES.values()):
+        assert secret not in watched
+
+
+def test_php_trusts_no_database_with_another_authority_or_name(node: Node, databases: Mapping[str, str]) -> None:
+    flags = next(line for line in params.text("wordpress/wp-config.php").splitlines() if "MYSQL_CLIENT_FLAGS" in line)
+    page = f"{params.ROOT}/tls.php"
+    node.run("tee", page, stdin=f"""<?php {flags}
+        mysqli_report(MYSQLI_REPORT_OFF);
+        ini_set('display_errors', '1');
+        $database = mysqli_init();
+        $arguments = [$_GET['host'], '{NAME}', '{PASSWORD}', '{NAME}', 3306, null, MYSQL_CLIENT_FLAGS];
+        echo $database->real_connect(...$arguments) ? 'connected' : 'refused';
+    """)  # fmt: skip
+    address = node.run("getent", "ahostsv4", databases[NAME]).split()[0]
+    node.run("sh", "-c", f"echo {address} wrong.example.com >>/etc/hosts")
+    answers = {
+        host: ask(node, f"/tls.php?host={host}")
+        for host in (databases[NAME], databases[FOREIGN_CA], databases[NO_TLS], "wrong.example.com")
+    }
+    node.run("rm", page)
+    assert answers[databases[NAME]].endswith("\nconnected")
+    assert "certificate verify failed" in answers[databases[FOREIGN_CA]]
+    assert "wrong.example.com" in answers["wrong.example.com"]
+    assert [answer[-7:] for answer in list(answers.values())[1:]] == ["refused"] * 3
+
+
 def test_a_second_run_keeps_what_the_site_has_become(site: Node, databases: Mapping[str, str]) -> None:
     rename = "UPDATE wp_options SET option_value = REPLACE(option_value, '{}', '{}') WHERE option_name = 'blogname'"
     sql(site, databases[NAME], rename.format("site", "shop"))
