@@ -240,6 +240,11 @@ class Import(Section):
     database: ReadableFile | None = None
     """Local SQL dump of the old database, as text or packed with gzip. Relative to the project."""
 
+    accept_lost_htaccess: bool = False
+    """Import a site of Apache although its .htaccess files protect files or pages. nginx reads no .htaccess files:
+    everybody can then open what they protected.
+    """
+
     @field_validator("database")
     @classmethod
     def _names_a_source(cls, database: Path | None, info: ValidationInfo) -> Path | None:

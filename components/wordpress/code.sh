@@ -1,7 +1,7 @@
 #!/bin/bash
 # Copies WordPress's code into ROOT, once: from the local tar archive IMPORT with the checksum IMPORT_SHA256, from the
 # archive at ARCHIVE_URL with the checksum ARCHIVE_SHA256, or from Debian's package. It resumes a copy that was
-# interrupted, and does not change a site that is there.
+# interrupted, and does not change a site that is there. HTACCESS: the text of htaccess.sh, which uses ACCEPTED.
 # www-data could make any name in ROOT a link: only www-data itself works there.
 set -euo pipefail
 
@@ -68,6 +68,8 @@ code=$(dirname "$(as_www_data find -L "$work" -maxdepth 3 -name wp-load.php -pri
 [ -e "$code/wp-load.php" ] ||
     fail "The source of the site's files ($source) has no wp-load.php in its first directories: it is not WordPress." \
         "Correct it in the settings."
+
+[ -z "$IMPORT" ] || DIRECTORY=$code run_script "$HTACCESS"
 
 # files [ACTION...]: find(1) over all files but wp-config.php, which the next step writes.
 files() {

@@ -67,8 +67,8 @@ class Upload(NamedTuple):
 class WordPress(pulumi.ComponentResource):
     """An installed site: code, configuration with salts, database tables, an administrator and a timer for cron.
 
-    Three steps; with `site.import`, up to two copied files and one migration before them. Existing code and tables are
-    never overwritten: the steps fail instead.
+    Three steps; with `site.import`, up to two copied files, a check and a migration before them. Existing code and
+    tables are never overwritten: the steps fail instead.
 
     `admin_password`: an output, secret, of 24 characters.
     """
@@ -87,11 +87,20 @@ class WordPress(pulumi.ComponentResource):
         files = self._upload(host, "import-files", imported.files if imported else None)
         dump = self._upload(host, "import-database", imported.database if imported else None)
 
+        accepted = {"ACCEPTED": "yes" if imported and imported.accept_lost_htaccess else ""}
         code_depends_on = [args.mounted, *files.copied]
         if imported and imported.directory:
+            checked = host.run(
+                "wordpress-htaccess",
+                HERE / "htaccess.sh",
+                params={"DIRECTORY": imported.directory, **accepted},
+                opts=child,
+            )
             migration = DirectoryMigration(
                 "site",
-                DirectoryMigrationArgs(host, imported.directory, args.root, aside=True, depends_on=[args.mounted]),
+                DirectoryMigrationArgs(
+                    host, imported.directory, args.root, aside=True, depends_on=[args.mounted, checked]
+                ),
                 opts=child,
             )
             code_depends_on.append(migration.step)
@@ -104,6 +113,8 @@ class WordPress(pulumi.ComponentResource):
                 "IMPORT_SHA256": files.sha256,
                 "ARCHIVE_URL": site.archive.url if site.archive else "",
                 "ARCHIVE_SHA256": site.archive.sha256 if site.archive else "",
+                "HTACCESS": (HERE / "htaccess.sh").read_text(),
+                **accepted,
             },
             timeout=900,
             opts=pulumi.ResourceOptions(parent=self, depends_on=code_depends_on),

@@ -107,6 +107,8 @@ def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[
         "IMPORT_SHA256": moved[1],
         "ARCHIVE_URL": archive[0],
         "ARCHIVE_SHA256": archive[1],
+        "HTACCESS": text("wordpress/htaccess.sh"),
+        "ACCEPTED": "",
     }
 
 

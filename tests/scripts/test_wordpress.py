@@ -308,6 +308,21 @@ def test_import_loads_files_and_database_once(old_site: Node, databases: Mapping
     assert node.run("find", root, "-name", "photo.jpg") == ""
 
 
+def test_import_is_refused_while_htaccess_files_protect_something(old_site: Node) -> None:
+    root = directory(old_site, "/srv/protected")
+    old_site.run("sh", "-c", """
+        cp -a /srv/old /srv/with && mkdir /srv/with/private
+        printf 'AuthType Basic\nRequire valid-user\n' >/srv/with/private/.htaccess
+        tar -czf /srv/with.tar.gz -C /srv with
+    """)  # fmt: skip
+    settings = params.code(root, moved=("/srv/with.tar.gz", sum_of(old_site, "/srv/with.tar.gz")))
+    output = old_site.refuses("wordpress/code.sh", settings)
+    assert "\nprivate/.htaccess:1:AuthType Basic\nprivate/.htaccess:2:Require valid-user\n" in output
+    assert old_site.run("find", root, "-mindepth", "1") == ""
+    old_site.step("wordpress/code.sh", settings | {"ACCEPTED": "yes"})
+    old_site.run("rm", "-r", root, "/srv/with")
+
+
 def test_import_is_refused_over_an_existing_site(old_site: Node, databases: Mapping[str, str]) -> None:
     node, host = old_site, databases[NAME]
     before, tables = node.state(), sql(node, host, "CHECKSUM TABLE wp_posts, wp_users, wp_options")

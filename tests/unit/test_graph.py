@@ -228,6 +228,15 @@ def test_an_imported_site_is_copied_to_the_first_node_before_it_is_loaded(
     assert "IMPORT=/home/admin/import-database" in command(graph, "gfs1-wordpress-site")
 
 
+def test_an_imported_directory_is_checked_before_it_is_copied() -> None:
+    graph = build(site={"admin_email": "a@b.example", "import": {"directory": "/var/www/old"}})
+    assert "remote.Command gfs1-wordpress-htaccess" in graph.waits("remote.Command gfs1-move-site")
+    assert "DIRECTORY=/var/www/old ACCEPTED=''" in command(graph, "gfs1-wordpress-htaccess")
+    accepted = {"directory": "/var/www/old", "accept_lost_htaccess": True}
+    graph = build(site={"admin_email": "a@b.example", "import": accepted})
+    assert "DIRECTORY=/var/www/old ACCEPTED=yes" in command(graph, "gfs1-wordpress-htaccess")
+
+
 def test_an_archive_replaces_debians_package_as_the_source() -> None:
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
     graph = build(site={"admin_email": "a@b.example", "archive": archive})
