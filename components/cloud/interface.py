@@ -103,6 +103,8 @@ class Database:
     user: str
     password: pulumi.Output[str]
     """Password of `user`, secret."""
+    administrator: bool
+    """Whether `user` has every right on the server. The site then gets a user with rights on its database only."""
     ca: pulumi.Output[str]
     """Certificates that sign the server's certificate, as PEM text."""
     reachable: Sequence[pulumi.Resource]

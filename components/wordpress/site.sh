@@ -1,8 +1,9 @@
 #!/bin/bash
-# Configures and installs the site in ROOT, with the database DB_NAME at DB_HOST, for DB_USER. URL, TITLE, ADMIN_USER,
-# ADMIN_EMAIL: settings of the site. WP_CONFIG, DB_ERROR, PURGE, INSTALL: texts of files. IMPORT: an SQL dump with the
-# checksum IMPORT_SHA256, loaded once, into an empty database; or empty.
-# Secrets, on standard input: DB_PASSWORD, ADMIN_PASSWORD, and the keys and salts of wp-config.php.
+# Configures and installs the site in ROOT, with the database DB_NAME at DB_HOST, for DB_USER, which this step creates
+# as DB_ADMIN unless both are the same user. URL, TITLE, ADMIN_USER, ADMIN_EMAIL: settings of the site. WP_CONFIG,
+# DB_ERROR, PURGE, INSTALL: texts of files. IMPORT: an SQL dump with the checksum IMPORT_SHA256, loaded once, into an
+# empty database; or empty.
+# Secrets, on standard input: DB_PASSWORD, DB_ADMIN_PASSWORD, ADMIN_PASSWORD, and the keys and salts of wp-config.php.
 set -euo pipefail
 eval "$(cat)"
 
@@ -25,8 +26,8 @@ cat >"$work/my.cnf" <<CNF
 [client]
 host=${DB_HOST%:*}
 port=${DB_HOST#*:}
-user=$DB_USER
-password="$DB_PASSWORD"
+user=$DB_ADMIN
+password="$DB_ADMIN_PASSWORD"
 ssl-ca=/etc/ssl/certs/ca-certificates.crt
 ssl-verify-server-cert
 connect-timeout=10
@@ -39,6 +40,17 @@ answers() {
     sql --execute 'SELECT 1' >/dev/null 2>"$work/error"
 }
 wait_until 60 answers || fail "The database at $DB_HOST does not let this machine in:" "$(cat "$work/error")"
+
+if [ "$DB_USER" != "$DB_ADMIN" ]; then
+    # rights on the tables, views and routines of this database; none on users, other databases or the server
+    sql <<SQL
+CREATE USER IF NOT EXISTS '$DB_USER'@'%' IDENTIFIED BY '$DB_PASSWORD' REQUIRE SSL;
+ALTER USER '$DB_USER'@'%' IDENTIFIED BY '$DB_PASSWORD' REQUIRE SSL;
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, LOCK TABLES, CREATE TEMPORARY TABLES,
+    CREATE VIEW, SHOW VIEW, TRIGGER, CREATE ROUTINE, ALTER ROUTINE, EXECUTE, EVENT
+    ON \`$DB_NAME\`.* TO '$DB_USER'@'%';
+SQL
+fi
 
 if [ -n "$IMPORT" ]; then
     if [ ! -e "$state/database" ]; then

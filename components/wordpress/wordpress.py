@@ -83,6 +83,11 @@ class WordPress(pulumi.ComponentResource):
             f"{name}-salts", length=len(SALTS) * SALT_LENGTH, special=False, opts=child
         ).result.apply(lambda text: [text[at : at + SALT_LENGTH] for at in range(0, len(text), SALT_LENGTH)])
 
+        user, password = database.user, database.password
+        if database.administrator:
+            user = f"{database.name}_site"
+            password = random.RandomPassword(f"{name}-database", length=32, special=False, opts=child).result
+
         imported = site.import_
         files = self._upload(host, "import-files", imported.files if imported else None)
         dump = self._upload(host, "import-database", imported.database if imported else None)
@@ -130,7 +135,8 @@ class WordPress(pulumi.ComponentResource):
                 "ADMIN_EMAIL": site.admin_email,
                 "DB_HOST": pulumi.Output.format("{0}:{1}", database.address, database.port),
                 "DB_NAME": database.name,
-                "DB_USER": database.user,
+                "DB_USER": user,
+                "DB_ADMIN": database.user,
                 "IMPORT": dump.path,
                 "IMPORT_SHA256": dump.sha256,
                 "WP_CONFIG": (HERE / "wp-config.php").read_text(),
@@ -139,7 +145,8 @@ class WordPress(pulumi.ComponentResource):
                 "INSTALL": (HERE / "install.php").read_text(),
             },
             secrets={
-                "DB_PASSWORD": database.password,
+                "DB_PASSWORD": password,
+                "DB_ADMIN_PASSWORD": database.password,
                 "ADMIN_PASSWORD": self.admin_password,
                 **{salt: salts[at] for at, salt in enumerate(SALTS)},
             },

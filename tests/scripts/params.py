@@ -38,6 +38,10 @@ VOLUME = {
 TITLE = 'It\'s a "site" of $5'
 """Holds characters that shell, PHP and SQL must quote."""
 
+SITE_USER = "wordpress_site"
+SITE_PASSWORD = "Qm3vT8sLk2Xw9BzR"
+"""Password of the site's own user of the database."""
+
 ADMIN_PASSWORD = "correct horse $battery 'staple'"
 
 SALT_VALUES = {name: f"{at}" * SALT_LENGTH for at, name in enumerate(SALTS)}
@@ -124,7 +128,8 @@ def site(
         "ADMIN_EMAIL": "admin@example.com",
         "DB_HOST": f"{host}:3306",
         "DB_NAME": name,
-        "DB_USER": database.NAME,
+        "DB_USER": SITE_USER,
+        "DB_ADMIN": database.NAME,
         "IMPORT": moved[0],
         "IMPORT_SHA256": moved[1],
         "WP_CONFIG": text("wordpress/wp-config.php"),
@@ -135,8 +140,13 @@ def site(
 
 
 def site_secrets(password: str) -> dict[str, str]:
-    """`password`: the database user's."""
-    return {"DB_PASSWORD": password, "ADMIN_PASSWORD": ADMIN_PASSWORD, **SALT_VALUES}
+    """`password`: the database administrator's."""
+    return {
+        "DB_PASSWORD": SITE_PASSWORD,
+        "DB_ADMIN_PASSWORD": password,
+        "ADMIN_PASSWORD": ADMIN_PASSWORD,
+        **SALT_VALUES,
+    }
 
 
 def cron(root: str = ROOT) -> dict[str, str]:

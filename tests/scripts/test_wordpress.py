@@ -16,7 +16,7 @@ from rehearsal.system.shell import ToolError
 from tests.scripts import params
 from tests.scripts.conftest import FOREIGN_CA, NO_TLS, PASSWORD
 from tests.scripts.node import OUTSIDE, Node
-from tests.scripts.test_web import ask
+from tests.scripts.test_web import ask, reload
 
 STATE = ".ha-wordpress"
 PHOTO = "wp-content/uploads/2013/05/photo.jpg"
@@ -189,10 +189,10 @@ def test_no_child_of_the_step_gets_a_secret_in_its_environment(site: Node, datab
         site.step("wordpress/site.sh", params.site(databases[NAME]), params.site_secrets(PASSWORD))
     finally:
         site.run("sh", "-c", f"rm {commands}")
-    assert PASSWORD in site.run("cat", config)
+    assert params.SITE_PASSWORD in site.run("cat", config)
     watched = site.run("cat", "/run/watched")
     assert "DB_USER=" in watched
-    for secret in (PASSWORD, params.ADMIN_PASSWORD, *params.SALT_VALUES.values()):
+    for secret in (PASSWORD, params.SITE_PASSWORD, params.ADMIN_PASSWORD, *params.SALT_VALUES.values()):
         assert secret not in watched
 
 
@@ -238,23 +238,44 @@ def test_site_takes_a_changed_setting(site: Node, databases: Mapping[str, str]) 
         site.step("wordpress/site.sh", settings, secrets)
 
 
+def test_the_sites_user_has_rights_on_its_database_only(site: Node, databases: Mapping[str, str]) -> None:
+    host = databases[NAME]
+    user = f"--user={params.SITE_USER}", f"--password={params.SITE_PASSWORD}"
+    assert f"define('DB_USER', '{params.SITE_USER}');" in site.run("cat", f"{params.ROOT}/wp-config.php")
+    sql(site, host, "CREATE DATABASE other")
+    try:
+        assert sql(site, host, "SHOW DATABASES", NAME, *user).split() == ["information_schema", NAME]
+        for statement in (
+            "CREATE USER intruder",
+            "SELECT * FROM mysql.user",
+            "CREATE DATABASE mine",
+            "SET GLOBAL max_connections = 1",
+        ):
+            with pytest.raises(ToolError, match="denied"):
+                sql(site, host, statement, NAME, *user)
+        with pytest.raises(ToolError, match="insecure transport"):
+            sql(site, host, "SELECT 1", NAME, *user, "--skip-ssl")
+    finally:
+        sql(site, host, "DROP DATABASE other")
+
+
 def test_the_database_accepts_no_client_without_tls(node: Node, databases: Mapping[str, str]) -> None:
     assert sql(node, databases[NAME], "SELECT 1") == "1"
-    with pytest.raises(ToolError, match="Access denied"):
+    with pytest.raises(ToolError, match="insecure transport"):
         sql(node, databases[NAME], "SELECT 1", NAME, "--skip-ssl")
 
 
 def test_visitors_see_503_while_the_database_is_away(site: Node) -> None:
     config = f"{params.ROOT}/wp-config.php"
     site.run("cp", "--preserve", config, "/srv/kept.php")
-    site.run("sed", "-i", f"s/'{PASSWORD}'/'wrong'/", config)
-    site.run("systemctl", "reload", "php8.4-fpm")
+    site.run("sed", "-i", f"s/'{params.SITE_PASSWORD}'/'wrong'/", config)
+    reload(site, "php8.4-fpm", "php-fpm: pool www")
     try:
         page = ask(site, "/")
     finally:
         site.run("cp", "--preserve", "/srv/kept.php", config)
         site.run("rm", "/srv/kept.php")
-        site.run("systemctl", "reload", "php8.4-fpm")
+        reload(site, "php8.4-fpm", "php-fpm: pool www")
     assert "503" in page.splitlines()[0]
     assert "Retry-After: 30" in page
 

@@ -49,7 +49,8 @@ def test_a_preview_shows_every_command(aws_wordpress: Graph) -> None:
 def test_secrets_go_to_standard_input(aws_wordpress: Graph) -> None:
     stdin = aws_wordpress["remote.Command gfs1-wordpress-site"].inputs["stdin"]
     assert isinstance(stdin, Secret)
-    assert "DB_PASSWORD=SECRET-database-password" in stdin.value
+    assert "DB_ADMIN_PASSWORD=SECRET-database-password" in stdin.value
+    assert "DB_PASSWORD=SECRET-wordpress-database" in stdin.value
     assert "ADMIN_PASSWORD=SECRET-wordpress-admin" in stdin.value
 
 

@@ -75,6 +75,7 @@ class Database(pulumi.ComponentResource):
             name=NAME,
             user=NAME,
             password=password.result,
+            administrator=True,
             ca=pulumi.Output.from_input(database_ca(args.settings.region)),
             reachable=[instance, network.database_rule],
         )

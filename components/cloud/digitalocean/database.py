@@ -62,6 +62,7 @@ class Database(pulumi.ComponentResource):
             name=NAME,
             user=NAME,
             password=user.password,
+            administrator=False,
             ca=ca.certificate,
             reachable=[database, user, firewall],
         )
