@@ -9,6 +9,7 @@ import pulumi
 from components.cloud.interface import Cloud, MachineSpec, Ports, SiteSpec
 from components.config.settings import GLUSTERD_PORT, PortRange, Settings
 from components.factory import create_cloud, create_web_stack
+from components.firewall.firewall import Firewall, FirewallArgs
 from components.gluster.brick import Brick, BrickArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.peers import Peers, PeersArgs
@@ -27,12 +28,29 @@ def build(settings: Settings) -> None:
     """
     roles = settings.node_roles
     web = create_web_stack(settings)
-    cloud = create_cloud(settings, site_spec(settings, web))
+    spec = site_spec(settings, web)
+    cloud = create_cloud(settings, spec)
     nodes = cloud.nodes
 
     addresses = {host_name(name): nodes[name].private_address for name in roles.bricks}
     etc_hosts = {name: EtcHosts(name, EtcHostsArgs(node.host, addresses)) for name, node in nodes.items()}
-    daemons = {name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports)) for name in roles.bricks}
+    firewalls = {
+        name: Firewall(
+            name,
+            FirewallArgs(
+                host=node.host,
+                internal=spec.internal_ports(name),
+                network=cloud.cidr,
+                virtual_ip=cloud.virtual_ip if name in roles.balancers else None,
+                balancers={other: nodes[other].private_address for other in roles.balancers if other != name},
+            ),
+        )
+        for name, node in nodes.items()
+    }
+    daemons = {
+        name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports, depends_on=[firewalls[name].step]))
+        for name in roles.bricks
+    }
     brick_paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in roles.bricks}
     bricks = {
         name: Brick(name, BrickArgs(nodes[name].host, disk, brick_paths[name]))
@@ -89,7 +107,7 @@ def build(settings: Settings) -> None:
             roles=roles,
             cloud=cloud,
             volume=settings.gluster.volume,
-            mountable={name: [volume.step, host.step] for name, host in etc_hosts.items()},
+            mountable={name: [volume.step, etc_hosts[name].step, firewalls[name].step] for name in nodes},
             url=url,
         )
     )
@@ -132,7 +150,10 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
             balanced=name in roles.web and not roles.balancers,
             virtual_ip=name in roles.balancers,
         )
-    peers = [Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT)), Ports("bricks", settings.gluster.ports)]
+    peers = [
+        Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT), root_only=True),
+        Ports("bricks", settings.gluster.ports, root_only=True),
+    ]
     balanced_peers: Sequence[Ports] = []
     if roles.balancers:
         peers += web.peers

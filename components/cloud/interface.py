@@ -18,10 +18,14 @@ from components.machine.remote import RemoteHost
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports of one service. `purpose`: its name, which the firewall rule gets too."""
+    """TCP ports of one service.
+
+    `purpose`: its name, which the firewall rule gets too. `root_only`: whether all of its clients are root's processes.
+    """
 
     purpose: str
     range: PortRange
+    root_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,16 @@ class SiteSpec:
     def balanced(self) -> list[str]:
         """Names of the nodes that the cloud's load balancer sends visitors to."""
         return [name for name, machine in self.machines.items() if machine.balanced]
+
+    def internal_ports(self, name: str) -> list[Ports]:
+        """A node's ports that only the site's machines may connect to: without the one that its visitors use."""
+        machine = self.machines[name]
+        visited = machine.balanced or machine.virtual_ip
+        return [
+            ports
+            for ports in (*self.peers, *self.balanced_peers)
+            if not (visited and ports.range.first <= self.web_port <= ports.range.last)
+        ]
 
     @property
     def virtual_ip_nodes(self) -> list[str]:
@@ -140,12 +154,14 @@ class VirtualIp:
 
     `peers`: address of each node for VRRP, by the node's name. `depends_on`: resources to wait for before VRRP can
     reach these addresses. `failover`: moves the address to a node; None if a node can take it without the cloud.
+    `tunnel_port`: UDP port of the tunnel that carries VRRP between the nodes' private addresses; None without a tunnel.
     """
 
     address: pulumi.Output[str]
     peers: Mapping[str, pulumi.Input[str]]
     depends_on: Sequence[pulumi.Resource]
     failover: FailoverScript | None
+    tunnel_port: int | None = None
 
 
 class Cloud(Protocol):

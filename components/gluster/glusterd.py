@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class GlusterdArgs:
     """The node."""
     brick_ports: PortRange
     """TCP ports for the node's bricks; the firewall opens the same range."""
+    depends_on: Sequence[pulumi.Resource]
+    """The rules that close glusterd's port to strangers."""
 
 
 class Glusterd(pulumi.ComponentResource):
@@ -37,6 +40,6 @@ class Glusterd(pulumi.ComponentResource):
             SCRIPT,
             params={"BASE_PORT": str(args.brick_ports.first), "MAX_PORT": str(args.brick_ports.last)},
             timeout=120,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

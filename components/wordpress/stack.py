@@ -46,7 +46,7 @@ class WordPressStack:
     database = True
     peers: Sequence[Ports] = (
         Ports("cache", PortRange(PORT_BEHIND_CACHE, PORT_BEHIND_CACHE)),
-        Ports("hits", PortRange(HITS_PORT, HITS_PORT)),
+        Ports("hits", PortRange(HITS_PORT, HITS_PORT), root_only=True),
         # after an edit, a node sends every Varnish the pages to remove
         Ports("edits", PortRange(PORT, PORT)),
     )

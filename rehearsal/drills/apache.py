@@ -33,6 +33,7 @@ class ApacheDrill(ExistingDrill):
 
     def run(self) -> None:
         first, *others = self.site.nodes
+        self.check_site_ports()
         with self.captured(others):
             self.write_page(first)
             self.node_loss(first)

@@ -35,6 +35,7 @@ class SessionsDrill(ExistingDrill):
     """Faults: loss of the active balancer, loss of a PHP server, a flapping private link, a reboot of all nodes."""
 
     def run(self) -> None:
+        self.check_site_ports()
         self.active_balancer_loss()
         self.node_loss(self.site.roles.web[0])
         self.link_flaps(self.active_balancer())

@@ -57,9 +57,11 @@ class Site:
 
     def brick_runs(self, node: str) -> bool:
         """Whether a node's brick runs; only its own glusterd is asked, so the other bricks do no work."""
-        brick = f"{host_name(node)}:{self.brick(node)}"
-        text = self._gluster(node, "--xml", "volume", "status", self.volume, brick, timeout=10)
-        return text is not None and ElementTree.fromstring(text).findtext(".//node/status") == "1"
+        return self._brick_status(node, "status") == "1"
+
+    def brick_port(self, node: str) -> int:
+        """The TCP port of a node's brick. Raises `ValueError` when its glusterd does not answer."""
+        return int(self._brick_status(node, "port"))
 
     def indexed_entries(self) -> int | None:
         """The number of entries in the bricks' heal indices; None when a brick does not answer.
@@ -91,6 +93,12 @@ class Site:
     def brick(self, node: str) -> str:
         """The path of a node's brick directory."""
         return self.settings.nodes[node].brick or self.settings.gluster.brick
+
+    def _brick_status(self, node: str, field: str) -> str:
+        """A field of the status of a node's brick; empty when its glusterd does not answer."""
+        brick = f"{host_name(node)}:{self.brick(node)}"
+        text = self._gluster(node, "--xml", "volume", "status", self.volume, brick, timeout=10)
+        return ElementTree.fromstring(text).findtext(f".//node/{field}", "") if text else ""
 
     def _gluster(self, node: str, *arguments: str, timeout: float = 60) -> str | None:
         """Output of gluster(8) on a node; None when it fails or the node is down."""

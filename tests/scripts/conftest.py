@@ -157,11 +157,19 @@ def spare(machines: Mapping[str, Node], nodes: Mapping[str, Node]) -> Node:
 
 
 @pytest.fixture(scope="session")
-def glusterd(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+def filtered(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+    """The nodes with their internal ports closed."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.step("firewall/firewall.sh", params.FIREWALL), nodes.values()))
+    return nodes
+
+
+@pytest.fixture(scope="session")
+def glusterd(filtered: Mapping[str, Node]) -> Mapping[str, Node]:
     """The nodes with glusterd running."""
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: node.step("gluster/glusterd.sh", params.GLUSTERD), nodes.values()))
-    return nodes
+        list(pool.map(lambda node: node.step("gluster/glusterd.sh", params.GLUSTERD), filtered.values()))
+    return filtered
 
 
 @pytest.fixture(scope="session")

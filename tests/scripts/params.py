@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 from components.cloud.aws import database
 from components.cloud.aws.certificates import database_ca
-from components.config.settings import Gluster
+from components.cloud.interface import Ports
+from components.config.settings import GLUSTERD_PORT, Gluster, PortRange
+from components.firewall import firewall
 from components.gluster.mount import fallback_order, volume_params
 from components.gluster.volume import volume_options
 from components.machine.etc_hosts import host_name
 from components.machine.template import render
 from components.varnish import varnish as cache
 from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
-from components.wordpress.stack import MOUNT_OPTIONS
+from components.wordpress.stack import MOUNT_OPTIONS, WordPressStack
 from components.wordpress.wordpress import SALT_LENGTH, SALTS
 from tests.scripts.node import COMPONENTS, Node
 
@@ -26,6 +28,19 @@ BRICK_MOUNT = BRICK.rsplit("/", 1)[0]
 
 GLUSTERD = {"BASE_PORT": str(PORTS.first), "MAX_PORT": str(PORTS.last)}
 """Parameters of gluster/glusterd.sh."""
+
+FIREWALL = {
+    "RULES": firewall.rules(
+        [
+            Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT), root_only=True),
+            Ports("bricks", PORTS, root_only=True),
+            *(ports for ports in WordPressStack.peers if ports.range.first != cache.PORT),
+        ],
+        NETWORK,
+    ),
+    **firewall.UNITS,
+}
+"""Parameters of firewall/firewall.sh."""
 
 VOLUME = {
     "VOLUME": "wp",

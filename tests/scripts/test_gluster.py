@@ -10,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from components.config.settings import Gluster
+from components.config.settings import GLUSTERD_PORT, Gluster
+from rehearsal.drills.reachability import STRANGER, reaches
 from rehearsal.region.region import Region
 from tests.scripts import params
 from tests.scripts.conftest import NODES
@@ -19,6 +20,8 @@ from tests.scripts.params import BRICK as PATH
 from tests.scripts.params import BRICK_MOUNT as MOUNT
 
 GONE = "/mnt/gone"
+HITS, CACHE, METADATA = 5514, 8080, "169.254.169.254"
+AS_WWW_DATA = ("setpriv", "--reuid", "www-data", "--regid", "www-data", "--clear-groups")
 ATTRIBUTE_TIMEOUT = 10
 """Seconds for which a mount may remember that a file does not exist."""
 
@@ -192,6 +195,92 @@ def test_glusterd_does_not_stop_bricks_for_other_ports(volume: Mapping[str, Node
     node = volume["gfs1"]
     before = node.state()
     assert "Bricks run on this node" in node.refuses("gluster/glusterd.sh", params.GLUSTERD | {"MAX_PORT": "50000"})
+    assert node.state() == before
+
+
+@pytest.fixture
+def listeners(volume: Mapping[str, Node]) -> Iterator[Mapping[str, Node]]:
+    """The nodes with something that answers on the ports of hits and of the cache, and as a metadata service."""
+    for node in volume.values():
+        node.run("ip", "address", "add", f"{METADATA}/32", "dev", "lo")
+        node.run("systemctl", "start", "nginx")
+        for port in (HITS, CACHE):
+            node.run("systemd-run", "--quiet", f"--unit=listener{port}", "python3", "-m", "http.server", str(port))
+    for node in volume.values():
+        for port in (HITS, CACHE, 80):
+            node.eventually("bash", "-c", f"</dev/tcp/127.0.0.1/{port}")
+    yield volume
+    for node in volume.values():
+        node.run("systemctl", "stop", *(f"listener{port}" for port in (HITS, CACHE)))
+        node.run("ip", "address", "del", f"{METADATA}/32", "dev", "lo")
+
+
+def brick_port(node: Node) -> int:
+    """The port of a node's only brick."""
+    (port,) = re.findall(r"--brick-port (\d+)", node.run("ps", "-ww", "-C", "glusterfsd", "-o", "args"))
+    return int(port)
+
+
+def connect(node: Node, address: str, port: int, *prefix: str) -> str:
+    """Connect from a node; returns the error, or nothing. `prefix`: words in front of the command."""
+    attempt = f"timeout 5 bash -c '</dev/tcp/{address}/{port}' 2>&1 || true"
+    return node.run(*prefix, "sh", "-c", attempt).strip()
+
+
+def test_only_root_connects_to_storage_hits_and_the_metadata_service(listeners: Mapping[str, Node]) -> None:
+    own, other = listeners["gfs1"], listeners["gfs2"]
+    targets = [
+        (address, port)
+        for node, addresses in ((own, ("127.0.0.1", own.address)), (other, (other.address,)))
+        for address in addresses
+        for port in (GLUSTERD_PORT, brick_port(node), HITS)
+    ]
+    for address, port in [*targets, (METADATA, 80)]:
+        assert not connect(own, address, port)
+        assert "Connection refused" in connect(own, address, port, *AS_WWW_DATA), f"{address}:{port}"
+    # the cache's clients are not root's
+    assert not connect(own, other.address, CACHE, *AS_WWW_DATA)
+
+
+def test_a_stranger_reaches_no_internal_port(listeners: Mapping[str, Node]) -> None:
+    node, neighbour = listeners["gfs1"], listeners["gfs2"]
+    public = str(node.machine.endpoint.public)
+    for port in (GLUSTERD_PORT, brick_port(node), HITS, CACHE):
+        assert not connect(neighbour, node.address, port)
+        assert not reaches(STRANGER, public, port), f"port {port}"
+    assert reaches(STRANGER, public, 22)
+    assert reaches(STRANGER, public, 80)
+
+
+def test_a_connection_from_a_port_in_the_range_of_bricks_is_answered(listeners: Mapping[str, Node]) -> None:
+    """The kernel chooses a client's port from a range that includes the ports of bricks."""
+    client, server = listeners["gfs2"], listeners["gfs1"]
+    server.run("systemd-run", "--quiet", "--unit=web", "--uid=www-data", "python3", "-m", "http.server", "8000")
+    server.eventually("bash", "-c", "</dev/tcp/127.0.0.1/8000")
+    port = str(params.PORTS.last)
+    client.run("curl", "--silent", "--fail", "--max-time", "5", "--local-port", port, f"http://{server.address}:8000/")
+    server.run("systemctl", "stop", "web")
+
+
+def test_the_firewall_stays_loaded_when_another_one_is_reloaded(glusterd: Mapping[str, Node]) -> None:
+    node, table = glusterd["gfs1"], ("nft", "list", "table", "inet", "ha-wordpress-ports")
+    rules = node.run(*table)
+    node.again("firewall/firewall.sh", params.FIREWALL)
+    assert node.run(*table) == rules
+    # Debian's unit deletes all tables each time
+    for verb in ("start", "reload", "restart", "stop"):
+        node.run("systemctl", verb, "nftables")
+        assert node.run(*table) == rules, verb
+    node.run("nft", "delete", "table", "inet", "ha-wordpress-ports")
+    assert not connect(node, "127.0.0.1", GLUSTERD_PORT, *AS_WWW_DATA)
+    node.step("firewall/firewall.sh", params.FIREWALL)
+    assert node.run(*table) == rules
+
+
+def test_rules_that_nftables_refuses_are_not_kept(filtered: Mapping[str, Node]) -> None:
+    node = filtered["gfs1"]
+    before = node.state()
+    node.refuses("firewall/firewall.sh", params.FIREWALL | {"RULES": "table inet broken { nonsense }\n"})
     assert node.state() == before
 
 

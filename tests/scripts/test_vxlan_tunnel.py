@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from components.cloud.digitalocean.vxlan_tunnel import tunnel_address
+from components.cloud.digitalocean.vxlan_tunnel import PORT, tunnel_address
+from components.firewall import firewall
 from rehearsal.region.endpoint import Lan
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
@@ -85,6 +86,23 @@ def test_a_second_run_leaves_the_link_as_it_is(tunnels: Mapping[str, Node]) -> N
     before = first.run("cat", "/sys/class/net/balancers/ifindex")
     first.again(STEP, link("link1", tunnels))
     assert first.run("cat", "/sys/class/net/balancers/ifindex") == before
+
+
+@pytest.mark.parametrize("in_tunnel", [False, True], ids=["over the tunnel's port", "through the tunnel"])
+def test_only_balancers_send_vrrp(tunnels: Mapping[str, Node], in_tunnel: bool) -> None:
+    """link3 stands for a droplet of the private network, or a machine at the tunnel's end, that is no balancer."""
+    first, second, stranger = tunnels.values()
+    own = tunnel_address(first.address)
+    rules = firewall.rules(
+        [],
+        str(PRIVATE.subnet),
+        vrrp_peers=[tunnel_address(second.address)],
+        tunnel_port=PORT,
+        tunnel_peers=[second.address, *([stranger.address] if in_tunnel else [])],
+    )
+    first.step("firewall/firewall.sh", {"RULES": rules, **firewall.UNITS})
+    assert heard(first, stranger, own) == "heard nothing"
+    assert heard(first, second, own) == f"heard {tunnel_address(second.address)}"
 
 
 def test_a_third_balancer_is_linked_with_both(linked: Mapping[str, Node]) -> None:

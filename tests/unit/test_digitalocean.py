@@ -282,6 +282,13 @@ def test_open_ports_of_a_site_with_its_own_balancers(balancers: Graph) -> None:
     assert tags == {"lb1": virtual_ip, "lb2": virtual_ip, "php1": site, "php2": site}
 
 
+def test_a_balancer_takes_the_tunnels_packets_and_vrrp_from_the_other_balancers_only(balancers: Graph) -> None:
+    other = balancers.outputs["nodes"]["lb2"]["private"]
+    rules = balancers["remote.Command lb1-firewall"].inputs["create"]
+    assert f"udp dport 4789 ip saddr {{ {other} }} accept\n        udp dport 4789 drop\n" in rules
+    assert f"meta l4proto 112 ip saddr {{ {tunnel_address(other)} }} accept\n        meta l4proto 112 drop\n" in rules
+
+
 def test_own_balancers_replace_the_load_balancer(balancers: Graph) -> None:
     assert not list(balancers.of_type("digitalocean.LoadBalancer"))
     assert not list(balancers.of_type("digitalocean.DatabaseCluster"))

@@ -1,8 +1,11 @@
-"""Open ports of a site on Amazon, and the peers that may use them."""
+"""Open ports of a site: on Amazon, and in the packet filter of each machine."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+import pytest
 
 from tests.unit.graph import Graph, build
 
@@ -73,3 +76,51 @@ def test_each_ssh_network_has_its_own_rule() -> None:
 
 def test_the_database_has_no_public_address(aws_wordpress: Graph) -> None:
     assert aws_wordpress["rds.Instance database"].inputs["publiclyAccessible"] is False
+
+
+def closed(graph: Graph, node: str) -> dict[str, str]:
+    """The ports that a machine closes to strangers, by their purpose."""
+    return {
+        purpose: ports
+        for ports, purpose in re.findall(r'tcp dport (\S+) drop comment "(.*)"', packet_filter(graph, node))
+    }
+
+
+def packet_filter(graph: Graph, node: str) -> str:
+    text: str = graph[f"remote.Command {node}-firewall"].inputs["create"]
+    return text
+
+
+STORAGE = {"glusterd": "24007-24007", "bricks": "49152-49251"}
+CACHE = {"cache": "8080-8080", "hits": "5514-5514"}
+EDITS = {"edits": "80-80"}
+
+
+@pytest.mark.parametrize(
+    ("stack", "node", "ports"),
+    [
+        ("aws-wordpress", "gfs1", STORAGE | CACHE),
+        ("digitalocean-wordpress", "app1", STORAGE | CACHE),
+        ("digitalocean-wordpress", "gfs1", STORAGE | CACHE | EDITS),
+        ("existing-apache", "server01", STORAGE),
+        ("php-sessions", "lb1", STORAGE),
+        ("php-sessions", "php2", STORAGE | {"web": "80-80"}),
+    ],
+)
+def test_a_machine_closes_internal_ports_but_not_the_one_of_its_visitors(
+    stack: str, node: str, ports: dict[str, str]
+) -> None:
+    assert closed(build(stack), node) == ports
+
+
+def test_only_root_connects_to_storage_and_sends_hits(aws_wordpress: Graph) -> None:
+    rejected = re.findall(r"tcp dport (\S+) reject .* comment", packet_filter(aws_wordpress, "gfs1"))
+    assert rejected == ["24007-24007", "49152-49251", "5514-5514"]
+
+
+def test_a_balancer_takes_vrrp_from_the_others_only() -> None:
+    graph = build("php-sessions")
+    assert "meta l4proto 112 ip saddr { 10.40.0.12 } accept\n        meta l4proto 112 drop" in packet_filter(
+        graph, "lb1"
+    )
+    assert "112" not in packet_filter(graph, "php1").split("RULES=")[1].split(" UNIT=")[0]

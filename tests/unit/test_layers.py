@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "components.cloud": set(),
     "components.cloud.interface": {"components.config", "components.machine"},
     **{cloud: MACHINES | {"components.formerly"} for cloud in CLOUDS},
+    "components.firewall": MACHINES,
     "components.gluster": MACHINES,
     "components.migrate": {"components.formerly", "components.machine"},
     "components.haproxy": MACHINES,
@@ -40,7 +41,7 @@ LAYERS: dict[str, set[str]] = {
     | CLOUDS
     | {f"components.{name}" for name in ("apache", "sessions", "web", "wordpress")},
     "components.site": MACHINES
-    | {f"components.{name}" for name in ("factory", "gluster", "haproxy", "keepalived", "web")},
+    | {f"components.{name}" for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "web")},
     "rehearsal": set(),
     "rehearsal.project": set(),
     "rehearsal.system": set(),

@@ -23,8 +23,8 @@ def test_the_files_of_the_parts_follow_their_paths() -> None:
     assert "Package-Blacklist" in files[1]
 
 
-def test_the_base_part_changes_nothing_on_an_existing_machine() -> None:
-    assert packages.params(["base"]) == {"PACKAGES": "", "FILES": ""}
+def test_of_the_base_part_an_existing_machine_gets_only_the_packet_filter() -> None:
+    assert packages.params(["base"]) == {"PACKAGES": "nftables", "FILES": ""}
 
 
 @pytest.mark.parametrize("part", sorted(path.stem for path in user_data.PARTS.glob("*.yaml")))

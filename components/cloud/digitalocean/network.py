@@ -80,7 +80,7 @@ class Network(pulumi.ComponentResource):
                 tags=[self.tags["entrance"]],
                 inbound_rules=[
                     *(inbound_rule(port, source_addresses=ANYWHERE) for port in ("80", "443")),
-                    inbound_rule(VXLAN_PORT, protocol="udp", source_addresses=[self.cidr]),
+                    inbound_rule(str(VXLAN_PORT), protocol="udp", source_addresses=[self.cidr]),
                 ],
                 opts=child,
             )

@@ -12,7 +12,7 @@ import pulumi_digitalocean as digitalocean
 from components.cloud import interface
 from components.cloud.digitalocean.node import Node
 from components.cloud.digitalocean.settings import DigitalOceanSettings
-from components.cloud.digitalocean.vxlan_tunnel import VxlanTunnel, VxlanTunnelArgs
+from components.cloud.digitalocean.vxlan_tunnel import PORT, VxlanTunnel, VxlanTunnelArgs
 from components.formerly import formerly
 
 SCRIPT = Path(__file__).with_name("failover.sh")
@@ -58,6 +58,7 @@ class VirtualIp(pulumi.ComponentResource):
             address=reserved.ip_address,
             peers={name: tunnel.address for name, tunnel in tunnels.items()},
             depends_on=[tunnel.step for tunnel in tunnels.values()],
+            tunnel_port=PORT,
             failover=interface.FailoverScript(
                 script=SCRIPT.read_text(),
                 params={

@@ -13,7 +13,7 @@ from components.machine.remote import RemoteHost
 
 SCRIPT = Path(__file__).with_suffix(".sh")
 
-PORT = "4789"
+PORT = 4789
 """UDP port of VXLAN (RFC 7348)."""
 
 

@@ -15,6 +15,9 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 BASE = "base"
 """Part for new machines only: an existing machine keeps its clock, language and package settings."""
 
+NEEDED = ("nftables",)
+"""Packages of the base part that every machine's steps need (components/firewall)."""
+
 FILE = "==> "
 """Start of the line before a file's text; the file's path follows, as in the output of head(1)."""
 
@@ -22,12 +25,15 @@ FILE = "==> "
 def params(parts: Sequence[str]) -> dict[str, str]:
     """Parameters of packages.sh: the Debian packages and the files of the named parts of cloud-init/.
 
+    Of the part `base`, an existing machine gets only the packages in `NEEDED`.
+
     Raises ValueError for a part that has anything other than packages and plain files.
     """
     packages: list[str] = []
     files: list[str] = []
     for part in parts:
         if part == BASE:
+            packages += NEEDED
             continue
         content: dict[str, Any] = yaml.safe_load((PARTS / f"{part}.yaml").read_text())
         packages += content.pop("packages", [])
