@@ -101,5 +101,4 @@ def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[
         "storage.owner-uid": str(owner),
         "storage.owner-gid": str(owner),
         "auth.allow": clients,
-        "nfs.disable": "on",
     }
