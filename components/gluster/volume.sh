@@ -1,6 +1,6 @@
 #!/bin/bash
 # Keeps the volume VOLUME started, with the bricks BRICKS in sets of REPLICA, all of them online, and with OPTIONS:
-# lines of a name and a value. A brick that is new in the settings is added. If the settings no longer name a brick of
+# lines of a name and a value. METADATA_CACHE: further options, for versions of GlusterFS whose bricks bear them. A brick that is new in the settings is added. If the settings no longer name a brick of
 # the volume, the step fails and does not remove it, because that brick may hold the only good copy of a file.
 set -euo pipefail
 
@@ -32,6 +32,20 @@ mapfile -t new < <(comm -13 <(echo "$present") <(echo "$wanted"))
 if [ "${#new[@]}" -gt 0 ]; then
     # does not wait for the heal: the brick serves as soon as it is online, and the other bricks fill it
     gluster volume add-brick "$VOLUME" "${copies[@]}" "${new[@]}" >/dev/null
+fi
+
+# bears_metadata_cache: whether bricks of this node's version do not crash when they report a change to a client
+# (https://github.com/gluster/glusterfs/issues/4255), and no peer has an older release: max-op-version is the lowest
+# that any peer supports.
+bears_metadata_cache() {
+    local version op_version
+    version=$(gluster --version | awk 'NR == 1 { print $2 }')
+    op_version=$(gluster volume get all cluster.max-op-version | awk '$1 == "cluster.max-op-version" { print $2 }')
+    printf '%s\n' 10.5 "$version" | sort --check=quiet --version-sort &&
+        [[ $version != 11.0* && $op_version -ge ${version%%.*}0000 ]]
+}
+if [ -n "$METADATA_CACHE" ] && bears_metadata_cache; then
+    OPTIONS+=$'\n'$METADATA_CACHE
 fi
 
 # Set before the start: a mounted client learns of a new ping timeout only after the old one has passed.

@@ -10,7 +10,7 @@ from components.cloud.interface import Ports
 from components.config.settings import GLUSTERD_PORT, Gluster, PortRange
 from components.firewall import firewall
 from components.gluster.mount import fallback_order, volume_params
-from components.gluster.volume import volume_options
+from components.gluster.volume import METADATA_CACHE, lines, volume_options
 from components.machine.etc_hosts import host_name
 from components.machine.template import render
 from components.varnish import varnish as cache
@@ -46,7 +46,8 @@ VOLUME = {
     "VOLUME": "wp",
     "REPLICA": "replica 3",
     "BRICKS": " ".join(f"{peer}:{BRICK}" for peer in PEERS),
-    "OPTIONS": "\n".join(f"{name} {value}" for name, value in volume_options(Gluster(), USER_ID, NETWORK).items()),
+    "OPTIONS": lines(volume_options(Gluster(), USER_ID, NETWORK)),
+    "METADATA_CACHE": lines(METADATA_CACHE),
 }
 """Parameters of gluster/volume.sh."""
 

@@ -146,7 +146,7 @@ def test_volume_is_started_with_its_options_and_every_brick(volume: Mapping[str,
     assert "Status: Started" in info
     assert "Number of Bricks: 1 x 3 = 3" in info
     assert re.findall(r"^Brick\d: (.*)", info, re.MULTILINE) == params.VOLUME["BRICKS"].split()
-    for option in params.VOLUME["OPTIONS"].splitlines():
+    for option in (params.VOLUME["OPTIONS"] + "\n" + params.VOLUME["METADATA_CACHE"]).splitlines():
         assert f"\n{option.replace(' ', ': ', 1)}\n" in f"{info}\n"
     ports = re.findall(r"--brick-port (\d+)", "".join(each.run("ps", "-ww", "-eo", "args") for each in volume.values()))
     assert len(ports) == 3
@@ -161,6 +161,27 @@ def test_volume_sets_back_an_option_without_a_restart(volume: Mapping[str, Node]
     node.step("gluster/volume.sh", params.VOLUME)
     assert "network.ping-timeout: 3\n" in node.run("gluster", "--mode=script", "volume", "info", "wp")
     assert node.run("pgrep", "-x", "glusterfsd") == bricks
+
+
+OLD_VERSION = """#!/bin/sh
+case " $* " in *" --version "*) echo "glusterfs 10.3"; exit ;; esac
+exec /usr/sbin/gluster "$@"
+"""
+
+
+def test_metadata_is_cached_only_by_a_version_whose_bricks_bear_it(volume: Mapping[str, Node]) -> None:
+    node = volume["gfs1"]
+    name = "features.cache-invalidation"
+    get = ("sh", "-c", f"gluster --mode=script volume get wp {name} | awk '$1 == \"{name}\" {{ print $2 }}'")
+    node.run("gluster", "--mode=script", "volume", "reset", "wp", name)
+    node.run("install", "--mode=755", "/dev/stdin", "/usr/local/sbin/gluster", stdin=OLD_VERSION)
+    try:
+        node.step("gluster/volume.sh", params.VOLUME)
+        assert node.run(*get).split()[0] == "off"
+    finally:
+        node.run("rm", "/usr/local/sbin/gluster")
+    node.step("gluster/volume.sh", params.VOLUME)
+    assert node.run(*get).split()[0] == "on"
 
 
 def test_volume_is_not_made_over_bricks_of_another(volume: Mapping[str, Node]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from components.config.settings import Gluster
 from components.gluster.mount import fallback_order
-from components.gluster.volume import volume_options
+from components.gluster.volume import METADATA_CACHE, volume_options
 from tests.unit.graph import Graph, build
 
 TWO = {"gfs1": {"zone": "us-east-1b"}, "gfs2": {"zone": "us-east-1c"}}
@@ -49,6 +49,15 @@ def test_two_copies_at_the_accepted_risk_need_no_quorum() -> None:
 @pytest.mark.parametrize("option", ["performance.nl-cache", "performance.parallel-readdir"])
 def test_options_that_report_existing_files_as_missing_are_off(option: str) -> None:
     assert volume_options(Gluster(), 33, "*")[option] == "off"
+
+
+def test_metadata_is_cached_except_for_sessions(aws_wordpress: Graph) -> None:
+    assert METADATA_CACHE["features.cache-invalidation"] == "on"
+    for name, value in METADATA_CACHE.items():
+        assert f"{name} {value}" in volume(aws_wordpress).split(" METADATA_CACHE=")[1]
+    text = build("php-sessions")["remote.Command lb1-volume-sessions"].inputs["create"]
+    assert "performance.stat-prefetch off" in text
+    assert " METADATA_CACHE='' " in text
 
 
 def test_every_web_node_caches_failed_lookups(aws_wordpress: Graph) -> None:
