@@ -11,6 +11,7 @@ from components.config.settings import GLUSTERD_PORT, PortRange, Settings
 from components.factory import create_cloud, create_web_stack
 from components.firewall.firewall import Firewall, FirewallArgs
 from components.gluster.brick import Brick, BrickArgs
+from components.gluster.certificate import TLS, Authority, Certificate, CertificateArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.peers import Peers, PeersArgs
 from components.gluster.volume import Volume, VolumeArgs
@@ -47,8 +48,13 @@ def build(settings: Settings) -> None:
         )
         for name, node in nodes.items()
     }
+    guards: dict[str, list[pulumi.Resource]] = {name: [firewall.step] for name, firewall in firewalls.items()}
+    if settings.gluster.tls:
+        authority = Authority("storage")
+        for name, node in nodes.items():
+            guards[name].append(Certificate(name, CertificateArgs(node.host, authority, host_name(name))).step)
     daemons = {
-        name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports, depends_on=[firewalls[name].step]))
+        name: Glusterd(name, GlusterdArgs(nodes[name].host, settings.gluster.ports, guards[name]))
         for name in roles.bricks
     }
     brick_paths = {name: settings.nodes[name].brick or settings.gluster.brick for name in roles.bricks}
@@ -73,6 +79,7 @@ def build(settings: Settings) -> None:
             owner=web.owner,
             clients=cloud.cidr,
             options=web.volume_options,
+            tls=TLS if settings.gluster.tls else {},
             depends_on=[pool.step, *(brick.step for brick in bricks.values())],
         ),
     )
@@ -107,7 +114,7 @@ def build(settings: Settings) -> None:
             roles=roles,
             cloud=cloud,
             volume=settings.gluster.volume,
-            mountable={name: [volume.step, etc_hosts[name].step, firewalls[name].step] for name in nodes},
+            mountable={name: [volume.step, etc_hosts[name].step, *guards[name]] for name in nodes},
             url=url,
         )
     )

@@ -197,6 +197,11 @@ class Gluster(Section):
     """TCP ports of the bricks, open between the nodes only. GlusterFS 10.0 and later picks a brick's port at random
     within this range (gluster/glusterfs#786).
     """
+    tls: bool = True
+    """Encrypt and authenticate storage traffic, with certificates of the stack's own authority. It costs a page nothing
+    that its node has served before, but the first read of a file a third more time, and a write up to a sixth. A volume
+    that exists is not changed (docs/operations.md, "Encrypted storage traffic").
+    """
 
     @field_validator("arbiter")
     @classmethod

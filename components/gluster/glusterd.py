@@ -23,7 +23,7 @@ class GlusterdArgs:
     brick_ports: PortRange
     """TCP ports for the node's bricks; the firewall opens the same range."""
     depends_on: Sequence[pulumi.Resource]
-    """The rules that close glusterd's port to strangers."""
+    """The rules that close glusterd's port to strangers, and the node's certificate."""
 
 
 class Glusterd(pulumi.ComponentResource):

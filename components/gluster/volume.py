@@ -30,6 +30,8 @@ class VolumeArgs:
     """Address range in CIDR form that may mount the volume."""
     options: Mapping[str, str]
     """Further volume options by name; they override `volume_options`."""
+    tls: Mapping[str, str]
+    """Options that encrypt the volume (certificate.py). A volume that has started without them stays as it is."""
     depends_on: Sequence[pulumi.Resource]
     """Peers and bricks."""
 
@@ -56,6 +58,7 @@ class Volume(pulumi.ComponentResource):
                 "BRICKS": " ".join(args.bricks),
                 "OPTIONS": options,
                 "METADATA_CACHE": lines(metadata_cache(args.options)),
+                "TLS": lines(args.tls),
             },
             timeout=180,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),

@@ -48,6 +48,13 @@ if [ -n "$METADATA_CACHE" ] && bears_metadata_cache; then
     OPTIONS+=$'\n'$METADATA_CACHE
 fi
 
+# TLS: options that a volume which has started without them must not get, as its clients could no longer connect
+if [ -n "$TLS" ]; then
+    case $info in
+        *'<statusStr>Created</statusStr>'* | *'<name>server.ssl</name><value>on</value>'*) OPTIONS+=$'\n'$TLS ;;
+    esac
+fi
+
 # Set before the start: a mounted client learns of a new ping timeout only after the old one has passed.
 changed=()
 while read -r name value; do

@@ -165,9 +165,17 @@ def filtered(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
 
 
 @pytest.fixture(scope="session")
-def glusterd(filtered: Mapping[str, Node]) -> Mapping[str, Node]:
-    """The nodes with glusterd running."""
+def authority() -> params.StorageAuthority:
+    """The authority of the nodes' certificates."""
+    return params.StorageAuthority.new()
+
+
+@pytest.fixture(scope="session")
+def glusterd(filtered: Mapping[str, Node], authority: params.StorageAuthority) -> Mapping[str, Node]:
+    """The nodes with glusterd running, and with certificates of one authority."""
     with ThreadPoolExecutor() as pool:
+        issued = {name: authority.issue(f"node-{name}") for name in filtered}
+        list(pool.map(lambda node: node.step("gluster/certificate.sh", *issued[node.name]), filtered.values()))
         list(pool.map(lambda node: node.step("gluster/glusterd.sh", params.GLUSTERD), filtered.values()))
     return filtered
 

@@ -63,10 +63,17 @@ class Node:
         self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
     ) -> None:
         """Run a script of components/ (its path there), which must succeed and print nothing."""
+        output = self.step_output(script, params, secrets)
+        assert not output, f"{script} on {self.name} is not quiet: {output}"
+
+    def step_output(
+        self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
+    ) -> str:
+        """Run a script of components/ (its path there), which must succeed; returns its output."""
         done = self._attempt(script, params, secrets)
         output = done.stdout + done.stderr
         assert done.returncode == 0, f"{script} on {self.name}: exit status {done.returncode}: {output}"
-        assert not output, f"{script} on {self.name} is not quiet: {output}"
+        return output
 
     def again(
         self, script: str, params: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None

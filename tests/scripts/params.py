@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from components.cloud.aws import database
 from components.cloud.aws.certificates import database_ca
 from components.cloud.interface import Ports
 from components.config.settings import GLUSTERD_PORT, Gluster, PortRange
 from components.firewall import firewall
+from components.gluster.certificate import TLS
 from components.gluster.mount import fallback_order, volume_params
 from components.gluster.volume import METADATA_CACHE, lines, volume_options
 from components.machine.etc_hosts import host_name
@@ -17,6 +20,8 @@ from components.varnish import varnish as cache
 from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
 from components.wordpress.stack import MOUNT_OPTIONS, WordPressStack
 from components.wordpress.wordpress import SALT_LENGTH, SALTS
+from rehearsal.plugins import tls
+from rehearsal.plugins.protocol import Properties, ResourceType
 from tests.scripts.node import COMPONENTS, Node
 
 NETWORK = "10.20.0.0/16"
@@ -48,6 +53,7 @@ VOLUME = {
     "BRICKS": " ".join(f"{peer}:{BRICK}" for peer in PEERS),
     "OPTIONS": lines(volume_options(Gluster(), USER_ID, NETWORK)),
     "METADATA_CACHE": lines(METADATA_CACHE),
+    "TLS": lines(TLS),
 }
 """Parameters of gluster/volume.sh."""
 
@@ -70,6 +76,51 @@ def text(file: str) -> str:
 
 def hosts(nodes: Mapping[str, Node]) -> dict[str, str]:
     return {"HOSTS": "\n".join(f"{node.address} {host_name(name)}" for name, node in nodes.items())}
+
+
+@dataclass(frozen=True)
+class StorageAuthority:
+    """The authority that signs the nodes' certificates, and its key."""
+
+    key: str
+    certificate: str
+
+    @classmethod
+    def new(cls) -> StorageAuthority:
+        key = new_key()
+        made = create(
+            tls.SelfSignedCert(),
+            privateKeyPem=key,
+            subject={"commonName": "storage"},
+            isCaCertificate=True,
+            allowedUses=["cert_signing"],
+            validityPeriodHours=24,
+        )
+        return cls(key, made["certPem"])
+
+    def issue(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Parameters and secrets of gluster/certificate.sh, for the machine with this host name."""
+        key = new_key()
+        request = create(tls.CertRequest(), privateKeyPem=key, subject={"commonName": name})
+        made = create(
+            tls.LocallySignedCert(),
+            caPrivateKeyPem=self.key,
+            caCertPem=self.certificate,
+            certRequestPem=request["certRequestPem"],
+            allowedUses=["digital_signature", "client_auth", "server_auth"],
+            validityPeriodHours=24,
+        )
+        return {"CERTIFICATE": made["certPem"], "AUTHORITY": self.certificate}, {"KEY": key}
+
+
+def create(resource_type: ResourceType[Any], **inputs: object) -> Properties:
+    """Outputs of a resource that a stand-in creates."""
+    return resource_type.create(resource_type.Inputs.model_validate(inputs), "")[1]
+
+
+def new_key() -> str:
+    key: str = create(tls.PrivateKey(), algorithm="ED25519")["privateKeyPem"]
+    return key
 
 
 def brick(disk: str) -> dict[str, str]:

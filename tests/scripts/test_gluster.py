@@ -154,6 +154,77 @@ def test_volume_is_started_with_its_options_and_every_brick(volume: Mapping[str,
     node.again("gluster/volume.sh", params.VOLUME)
 
 
+# Asks glusterd or a brick for its programs (GF-DUMP, which needs no login): over plain TCP, over TLS without a
+# certificate, or with the one in /root. Prints the protocol if an answer arrives.
+ASK = """
+import socket, ssl, struct, sys
+address, port, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+call = struct.pack(">10IQ", 1, 0, 2, 123451501, 1, 1, 0, 0, 0, 0, 0)
+connection = socket.create_connection((address, port), timeout=5)
+if kind != "plain":
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations("/root/ca.pem")
+    if kind == "certificate":
+        context.load_cert_chain("/root/own.pem", "/root/own.key")
+    connection = context.wrap_socket(connection)
+try:
+    connection.sendall(struct.pack(">I", 1 << 31 | len(call)) + call)
+    answer = connection.recv(100)
+except OSError:
+    answer = b""
+print(kind == "plain" or connection.version() if answer else "no answer")
+"""
+
+
+def test_traffic_of_storage_is_encrypted_and_authenticated(
+    volume: Mapping[str, Node], authority: params.StorageAuthority, spare: Node
+) -> None:
+    node = volume["gfs1"]
+    assert node.run("stat", "--format", "%a %U", "/etc/ssl/glusterfs.key") == "600 root\n"
+    for port in (GLUSTERD_PORT, brick_port(node)):
+
+        def ask(kind: str, issuer: params.StorageAuthority = authority, port: int = port) -> str:
+            shown, secret = issuer.issue("node-spare")
+            for file, text in {"own.pem": shown["CERTIFICATE"], "own.key": secret["KEY"]}.items():
+                spare.run("tee", f"/root/{file}", stdin=text)
+            spare.run("tee", "/root/ca.pem", stdin=authority.certificate)
+            return spare.run("python3", "-c", ASK, node.address, str(port), kind).strip()
+
+        assert ask("certificate") == "TLSv1.3"
+        assert ask("certificate", params.StorageAuthority.new()) == "no answer"
+        assert ask("no certificate") == "no answer"
+        assert ask("plain") == "no answer"
+    # its clients, too, have to speak TLS
+    summary = node.run("gluster", "--mode=script", "volume", "heal", "wp", "info", "summary")
+    assert summary.count("Status: Connected") == len(NODES)
+
+
+def test_a_volume_made_without_tls_stays_as_it_is(
+    volume: Mapping[str, Node], authority: params.StorageAuthority
+) -> None:
+    node = volume["gfs1"]
+    brick = f"node-gfs1:{MOUNT}/unencrypted"
+    plain = {"VOLUME": "unencrypted", "REPLICA": "", "BRICKS": brick, "OPTIONS": "cluster.heal-timeout 10"}
+    node.step("gluster/volume.sh", plain | {"METADATA_CACHE": "", "TLS": ""})
+    node.again("gluster/volume.sh", plain | {"METADATA_CACHE": "", "TLS": params.VOLUME["TLS"]})
+    node.run("gluster", "--mode=script", "volume", "stop", "unencrypted")
+    node.run("gluster", "--mode=script", "volume", "delete", "unencrypted")
+    node.run("rm", "-rf", f"{MOUNT}/unencrypted")
+
+
+def test_a_pool_made_without_tls_stays_as_it_is(volume: Mapping[str, Node], authority: params.StorageAuthority) -> None:
+    node = volume["gfs1"]
+    enabled = "/var/lib/glusterd/secure-access"
+    node.run("mv", enabled, "/root/secure-access")
+    try:
+        output = node.step_output("gluster/certificate.sh", *authority.issue("node-gfs1"))
+        assert "storage traffic stays unencrypted" in output
+        node.run("test", "!", "-e", enabled)
+    finally:
+        node.run("mv", "/root/secure-access", enabled)
+
+
 def test_volume_sets_back_an_option_without_a_restart(volume: Mapping[str, Node]) -> None:
     node = volume["gfs1"]
     bricks = node.run("pgrep", "-x", "glusterfsd")

@@ -165,8 +165,12 @@ class Outputs(mocks.Mocks):
         made: dict[str, dict[str, Any]] = {
             "tls:index/privateKey:PrivateKey": {
                 "privateKeyOpenssh": f"SECRET-key-of-{name}\n",
+                "privateKeyPem": f"SECRET-pem-key-of-{name}\n",
                 "publicKeyOpenssh": f"ssh-ed25519 public-key-of-{name}\n",
             },
+            "tls:index/selfSignedCert:SelfSignedCert": {"certPem": f"certificate-of-{name}\n"},
+            "tls:index/certRequest:CertRequest": {"certRequestPem": f"request-of-{name}\n"},
+            "tls:index/locallySignedCert:LocallySignedCert": {"certPem": f"certificate-of-{name}\n"},
             "random:index/randomPassword:RandomPassword": {
                 "result": f"SECRET-{name}-".ljust(int(args.inputs.get("length", 0)), "x")
             },

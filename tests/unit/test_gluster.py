@@ -7,7 +7,7 @@ import pytest
 from components.config.settings import Gluster
 from components.gluster.mount import fallback_order
 from components.gluster.volume import METADATA_CACHE, volume_options
-from tests.unit.graph import Graph, build
+from tests.unit.graph import Graph, Secret, build
 
 TWO = {"gfs1": {"zone": "us-east-1b"}, "gfs2": {"zone": "us-east-1c"}}
 
@@ -58,6 +58,24 @@ def test_metadata_is_cached_except_for_sessions(aws_wordpress: Graph) -> None:
     text = build("php-sessions")["remote.Command lb1-volume-sessions"].inputs["create"]
     assert "performance.stat-prefetch off" in text
     assert " METADATA_CACHE='' " in text
+
+
+def test_storage_speaks_tls_by_default(aws_wordpress: Graph) -> None:
+    assert "server.ssl on" in volume(aws_wordpress)
+    for node in ("gfs1", "gfs2", "gfs3"):
+        request = aws_wordpress[f"tls.CertRequest {node}-storage"].inputs
+        assert request["subject"] == {"commonName": f"node-{node}"}
+        certificate = aws_wordpress[f"tls.LocallySignedCert {node}-storage"].inputs
+        assert certificate["caCertPem"] == "certificate-of-storage\n"
+        step = aws_wordpress[f"remote.Command {node}-certificate"].inputs
+        assert "SECRET" not in step["create"]
+        assert step["stdin"] == Secret(f"KEY='SECRET-pem-key-of-{node}-storage\n'\n")
+
+
+def test_without_tls_there_is_no_certificate() -> None:
+    graph = build(gluster={"tls": False})
+    assert "server.ssl on" not in volume(graph)
+    assert not list(graph.of_type("tls.LocallySignedCert"))
 
 
 def test_every_web_node_caches_failed_lookups(aws_wordpress: Graph) -> None:

@@ -64,16 +64,17 @@ def test_a_brick_waits_for_its_own_machine_and_disk_and_for_no_other(aws_wordpre
     assert not [need for need in aws_wordpress.after(f"remote.Command {node}-brick") if need.split()[-1] in others]
 
 
-@pytest.mark.parametrize("step", ["brick", "firewall", "hosts"])
+@pytest.mark.parametrize("step", ["brick", "certificate", "firewall", "hosts"])
 def test_the_steps_of_one_node_do_not_wait_for_each_other(aws_wordpress: Graph, step: str) -> None:
     before = {need for need in aws_wordpress.after(f"remote.Command gfs2-{step}") if "remote.Command" in need}
     assert before == {"remote.Command gfs2-ready"}
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_glusterd_starts_and_files_are_mounted_behind_the_firewall(aws_wordpress: Graph, node: str) -> None:
-    assert aws_wordpress.waits(f"remote.Command {node}-glusterd") == {f"remote.Command {node}-firewall"}
-    assert f"remote.Command {node}-firewall" in aws_wordpress[f"remote.Command {node}-mount"].waits_for
+def test_glusterd_and_the_mount_wait_for_the_firewall_and_for_tls(aws_wordpress: Graph, node: str) -> None:
+    guards = {f"remote.Command {node}-{step}" for step in ("firewall", "certificate")}
+    assert aws_wordpress.waits(f"remote.Command {node}-glusterd") == guards
+    assert guards <= aws_wordpress[f"remote.Command {node}-mount"].waits_for
 
 
 def test_peers_wait_for_every_glusterd_and_every_name_but_for_no_brick(aws_wordpress: Graph) -> None:
