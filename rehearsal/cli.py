@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -37,6 +38,11 @@ Keep = Annotated[bool, typer.Option("--keep", help="Leave the stack up, until `r
 Json = Annotated[Path | None, typer.Option("--json", help="Copy report.json to this path.", show_default=False)]
 
 
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Run only this part of the drill; repeatable.", show_default=False)
+]
+
+
 @app.command()
 def up(stack: Stack, keep: Keep = False, json: Json = None) -> None:
     """Run `pulumi up` twice (the second must change nothing), write the report, and take the stack down."""
@@ -44,9 +50,9 @@ def up(stack: Stack, keep: Keep = False, json: Json = None) -> None:
 
 
 @app.command()
-def drill(stack: Stack, keep: Keep = False, json: Json = None) -> None:
+def drill(stack: Stack, keep: Keep = False, json: Json = None, only: Only = None) -> None:
     """Do what `up` does, and cause the faults of the stack's drill while clients are at work."""
-    run(stack, "drill" if keep else "drill-and-destroy", keep=keep, copy=json)
+    run(stack, "drill" if keep else "drill-and-destroy", keep=keep, copy=json, only=only or [])
 
 
 @app.command()
@@ -111,11 +117,11 @@ def preview(
     print(text.terminal(shown), end="", flush=True)
 
 
-def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None) -> None:
+def run(stack: str, mode: Mode, *, keep: bool, copy: Path | None, only: Sequence[str] = ()) -> None:
     """Rehearse a stack, write and print the report, and exit: 0 when every check passed, 1 when one failed."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        report = rehearse(stack, mode, keep=keep)
+        report = rehearse(stack, mode, keep=keep, only=only)
     except (HostError, SandboxError, RehearsalFailed, ToolError, UnknownStackError) as error:
         fail(str(error))
     except KeyboardInterrupt:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
 
 from components.cloud.existing.settings import ExistingSettings
 from components.config.settings import GLUSTERD_PORT, Settings
+from rehearsal.drills.base import REBOOT_OF_ALL, node_loss_name
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.probes.base import Probe
 from rehearsal.probes.visitors import PAGE_TIMEOUT, PageProbe
@@ -31,13 +32,19 @@ class ApacheDrill(ExistingDrill):
         assert isinstance(settings, ExistingSettings)
         return [PageProbe(name, f"http://{node.public}/", PAGE) for name, node in sorted(settings.nodes.items())]
 
-    def run(self) -> None:
+    def parts(self) -> Mapping[str, Callable[[], object]]:
+        return {
+            "ports": self.check_site_ports,
+            node_loss_name(self.site.nodes[0]): self.captured_node_loss,
+            REBOOT_OF_ALL: self.reboot_all,
+        }
+
+    def captured_node_loss(self) -> None:
+        """Write a page and lose the first server, while the packets of the others are captured."""
         first, *others = self.site.nodes
-        self.check_site_ports()
         with self.captured(others):
             self.write_page(first)
             self.node_loss(first)
-        self.reboot_all()
 
     def visitors(self) -> Sequence[Probe]:
         return self.migration_visitors(self.site.settings)

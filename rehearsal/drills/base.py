@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from components.config.settings import Settings
 from rehearsal import progress
@@ -24,10 +25,22 @@ PAGE_OUTAGE = 12.0
 """Seconds that the loss of one node may stop pages."""
 
 
+REBOOT_OF_ALL = "all nodes reboot at once"
+
+
+def node_loss_name(node: str) -> str:
+    """The name of the fault that cuts one node's power."""
+    return f"{node} loses power"
+
+
+class UnknownPartError(ValueError):
+    """A drill has no part of this name; the message lists the names."""
+
+
 class Drill:
     """Causes faults in a running site; `faults` and `checks` collect the figures for the report.
 
-    Each kind of site has a subclass, which lists its faults in `run`.
+    Each kind of site has a subclass, which lists its faults in `parts`.
     """
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
@@ -42,9 +55,18 @@ class Drill:
         """Visitors of the site that exists before the first `up`; none when the stack creates the site."""
         return []
 
-    def run(self) -> None:
-        """Cause every fault that leaves the site deployed."""
+    def parts(self) -> Mapping[str, Callable[[], object]]:
+        """The drill's faults and checks by name, in order; each leaves the site deployed."""
         raise NotImplementedError
+
+    def run(self, only: Collection[str] = ()) -> None:
+        """Run every part of the drill, or only those with these names. Raises `UnknownPartError`."""
+        parts = self.parts()
+        if unknown := sorted({*only} - parts.keys()):
+            raise UnknownPartError(f"the drill has no part {' or '.join(unknown)}; its parts: {', '.join(parts)}")
+        for name, part in parts.items():
+            if not only or name in only:
+                part()
 
     def visitors(self) -> Sequence[Probe]:
         """New visitors for one fault, at work from their construction."""
@@ -68,12 +90,16 @@ class Drill:
         violations = reachability.violations(self.control, inner, outer)
         self.check("ports open only to hosts that need them", not violations, "; ".join(violations) or "yes", "yes")
 
+    def losses_of(self, *nodes: str) -> Mapping[str, Callable[[], object]]:
+        """The losses of single nodes, as parts of a drill."""
+        return {node_loss_name(node): partial(self.node_loss, node) for node in nodes}
+
     def node_loss(self, node: str, while_off: Callable[[], None] = lambda: None) -> FaultResult:
         """Cut the power of one node, wait until the others serve, and power it on again.
 
         `while_off` is called when the others serve and the node is still off.
         """
-        with self.fault_window(f"{node} loses power") as window:
+        with self.fault_window(node_loss_name(node)) as window:
             window.begin(self.control.power_off(node), f"{node} loses power")
             survivors = [probe for probe in window.probes if probe.name != node]
             window.wait(
@@ -98,20 +124,24 @@ class Drill:
 
     def reboot_all(self) -> FaultResult:
         """Reboot all nodes at once; the site must return without an operator."""
-        with self.fault_window("all nodes reboot at once") as window:
+        with self.fault_window(REBOOT_OF_ALL) as window:
             window.begin(time.time(), "all nodes reboot")
             for node in self.site.nodes:
                 self.control.reboot(node)
             window.wait("the site is down", lambda: not any(map(self.site.healthy, self.site.nodes)))
-            window.wait("every node serves again", lambda: all(map(self.site.healthy, self.site.nodes)))
-            window.mark("every node serves again")
-            back = time.time()
-            visitors = [probe for probe in window.probes if probe.kind == "page"]
-            window.wait("visitors are served again", lambda: all(probe.succeeded_since(back) for probe in visitors))
-            window.end(visitors)
-            window.stop()
-            window.measure_heal()
-            result = self.conclude(window)
+            return self.return_of_all(window)
+
+    def return_of_all(self, window: FaultWindow) -> FaultResult:
+        """Wait until all nodes, which are down, serve again without an operator, and check the outage."""
+        window.wait("every node serves again", lambda: all(map(self.site.healthy, self.site.nodes)))
+        window.mark("every node serves again")
+        back = time.time()
+        visitors = [probe for probe in window.probes if probe.kind == "page"]
+        window.wait("visitors are served again", lambda: all(probe.succeeded_since(back) for probe in visitors))
+        window.end(visitors)
+        window.stop()
+        window.measure_heal()
+        result = self.conclude(window)
         self.check_outage(result, "page outage", result.page_outage_seconds, RETURN_LIMIT)
         return result
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from rehearsal.drills.base import PAGE_OUTAGE, WRITE_OUTAGE
+from rehearsal.drills.base import PAGE_OUTAGE, REBOOT_OF_ALL, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.probes.address import AddressProbe
@@ -34,12 +34,14 @@ class SessionsResult(FaultResult):
 class SessionsDrill(ExistingDrill):
     """Faults: loss of the active balancer, loss of a PHP server, a flapping private link, a reboot of all nodes."""
 
-    def run(self) -> None:
-        self.check_site_ports()
-        self.active_balancer_loss()
-        self.node_loss(self.site.roles.web[0])
-        self.link_flaps(self.active_balancer())
-        self.reboot_all()
+    def parts(self) -> Mapping[str, Callable[[], object]]:
+        return {
+            "ports": self.check_site_ports,
+            "active balancer loses power": self.active_balancer_loss,
+            **self.losses_of(self.site.roles.web[0]),
+            "link flaps": lambda: self.link_flaps(self.active_balancer()),
+            REBOOT_OF_ALL: self.reboot_all,
+        }
 
     def visitors(self) -> Sequence[Probe]:
         address = urlsplit(self.site.url)

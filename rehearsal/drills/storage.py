@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from rehearsal.drills.base import node_loss_name
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.drills.wordpress import WordPressDrill
 
 
 class StorageDrill(WordPressDrill):
-    """Faults: a flood, loss of each storage node, loss of a web node, a database failover, a reboot of all nodes."""
+    """The faults of a WordPress site, with the loss of each storage node and of a web node."""
 
-    def run(self) -> None:
-        self.check_site_ports()
-        self.upload_everywhere()
-        self.post_everywhere()
-        self.flood()
+    def node_losses(self) -> Mapping[str, Callable[[], object]]:
         first, *others = self.site.roles.bricks
-        self.node_loss_with_upload(first)
-        for node in others:
-            self.node_loss(node)
-        self.node_loss(self.site.roles.web[0])
-        self.database_failover()
-        self.reboot_all()
-        self.refused_destroy()
+        return {
+            node_loss_name(first): partial(self.node_loss_with_upload, first),
+            **self.losses_of(*others, self.site.roles.web[0]),
+        }
 
     def check_site_ports(self) -> None:
         storage, other, *_ = self.site.roles.bricks

@@ -8,12 +8,13 @@ import secrets
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment
-from rehearsal.drills.base import Drill
+from rehearsal.drills.base import REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
@@ -38,15 +39,21 @@ class WordPressDrill(Drill):
         self.directory = f"{self.site.mount}/wp-content/uploads/rehearsal"
         self.database_port = DATABASE_PORT[self.site.settings.cloud]
 
-    def run(self) -> None:
-        self.check_site_ports()
-        self.upload_everywhere()
-        self.post_everywhere()
-        self.flood()
-        self.node_loss(self.site.nodes[0])
-        self.database_failover()
-        self.reboot_all()
-        self.refused_destroy()
+    def parts(self) -> Mapping[str, Callable[[], object]]:
+        return {
+            "ports": self.check_site_ports,
+            "upload": self.upload_everywhere,
+            "post": self.post_everywhere,
+            "flood": self.flood,
+            **self.node_losses(),
+            "the database fails over": self.database_failover,
+            REBOOT_OF_ALL: self.reboot_all,
+            "refused destroy": self.refused_destroy,
+        }
+
+    def node_losses(self) -> Mapping[str, Callable[[], object]]:
+        """The losses of single nodes by name."""
+        return self.losses_of(self.site.nodes[0])
 
     def visitors(self) -> Sequence[Probe]:
         return [

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,12 @@ class RehearsalFailed(RuntimeError):
     """The rehearsal failed before its end; the message names the engine's log."""
 
 
-def rehearse(stack: str, mode: Mode, *, keep: bool) -> Report:
+def rehearse(stack: str, mode: Mode, *, keep: bool, only: Sequence[str] = ()) -> Report:
     """Rehearse a stack; returns its report.
 
-    `mode`: how far to go. `keep`: leave the stack up at the end; otherwise it is taken down. A stack that an earlier
-    rehearsal kept is reused and stays up; its drill does not destroy it.
+    `mode`: how far to go. `only`: names of the drill's parts to run; empty: all. `keep`: leave the stack up at the end;
+    otherwise it is taken down. A stack that an earlier rehearsal kept is reused and stays up; its drill does not
+    destroy it.
 
     Raises `UnknownStackError`; `HostError`, `SandboxError` or `ToolError` when this host cannot run a rehearsal;
     `RehearsalFailed` when the deployment or the drill failed.
@@ -43,7 +44,8 @@ def rehearse(stack: str, mode: Mode, *, keep: bool) -> Report:
     if sandbox.kept and mode == "drill-and-destroy":
         mode = "drill"
     with running_region(sandbox, machines, settings, keep=keep):
-        command = [sys.executable, "-m", "rehearsal.session.runner", str(sandbox.directory), str(pulumi), stack, mode]
+        runner_module = [sys.executable, "-m", "rehearsal.session.runner"]
+        command = [*runner_module, str(sandbox.directory), str(pulumi), stack, mode, *only]
         with subprocess.Popen([*sandbox.exec_prefix(), *command], start_new_session=True) as runner:
             try:
                 runner.wait()

@@ -1,12 +1,13 @@
 """The part of a rehearsal inside its namespaces, in the operator's place: deploy, drill, destroy, write the report.
 
-Usage: python -m rehearsal.session.runner DIRECTORY ENGINE STACK up|drill|drill-and-destroy
+Usage: python -m rehearsal.session.runner DIRECTORY ENGINE STACK up|drill|drill-and-destroy [PART...]
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, cast
@@ -22,6 +23,7 @@ from rehearsal.deploy.deployment import (
     short_name,
 )
 from rehearsal.deploy.stacks import stack_settings
+from rehearsal.drills.base import UnknownPartError
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
 from rehearsal.project import PROJECT
@@ -37,8 +39,8 @@ RESULT = "result.json"
 """The report's file in the rehearsal's directory."""
 
 
-def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
-    """Deploy the stack twice and, as far as `mode` says, run its drill and destroy it.
+def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequence[str]) -> Report:
+    """Deploy the stack twice and, as far as `mode` says, run its drill, or the parts `only` of it, and destroy it.
 
     Raises `DeploymentFailed` when an operation of the engine fails, or when no drill exists for the stack.
     """
@@ -83,7 +85,10 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode) -> Report:
         control.point_domain(settings.site.domain)
     if drill_type and mode != "up":
         drill = drill_type(deployment, control)
-        drill.run()
+        try:
+            drill.run(only)
+        except UnknownPartError as error:
+            raise DeploymentFailed(f"{stack}: {error}") from error
         if mode == "drill-and-destroy":
             drill.destroy()
         report.faults += drill.faults
@@ -146,8 +151,9 @@ def real_command_plugin() -> dict[str, Path] | None:
 
 def main() -> None:
     directory, engine, stack, mode = (Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], cast("Mode", sys.argv[4]))
+    only = sys.argv[5:]
     try:
-        report = rehearse(directory, engine, stack, mode)
+        report = rehearse(directory, engine, stack, mode, only)
     except DeploymentFailed as error:
         progress.console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from unittest.mock import Mock
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from components.config.settings import Settings
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed
 from rehearsal.deploy.stacks import stack_settings, stacks
-from rehearsal.drills.base import Drill
+from rehearsal.drills.base import Drill, UnknownPartError
 from rehearsal.drills.factory import DRILLS
 from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.drills.site import Site
@@ -50,6 +52,36 @@ def test_an_outage_is_checked_against_its_limit(
     assert drill.checks == [
         Check(fault="gfs1 loses power", name="write outage", passed=passed, measured=measured, limit="<= 8 s")
     ]
+
+
+class PartsDrill(Drill):
+    """A drill that notes its parts as they run."""
+
+    def parts(self) -> Mapping[str, Callable[[], object]]:
+        self.ran: list[str] = []
+        return {name: partial(self.ran.append, name) for name in ("flood", "gfs1 loses power", "refused destroy")}
+
+
+@pytest.mark.parametrize(
+    ("only", "ran"),
+    [
+        ([], ["flood", "gfs1 loses power", "refused destroy"]),
+        (["refused destroy", "flood"], ["flood", "refused destroy"]),
+    ],
+)
+def test_a_drill_runs_all_parts_or_the_named_ones_in_its_own_order(
+    drill: Drill, only: list[str], ran: list[str]
+) -> None:
+    parts = PartsDrill(drill.deployment, drill.control)
+    parts.run(only)
+    assert parts.ran == ran
+
+
+def test_an_unknown_part_is_refused_with_the_list_of_parts(drill: Drill) -> None:
+    parts = PartsDrill(drill.deployment, drill.control)
+    with pytest.raises(UnknownPartError, match="no part fire; its parts: flood, gfs1 loses power, refused destroy"):
+        parts.run(["fire"])
+    assert parts.ran == []
 
 
 def measured(drill: Drill) -> list[tuple[bool, str]]:
