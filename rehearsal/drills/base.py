@@ -11,6 +11,7 @@ from components.config.settings import Settings
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed
 from rehearsal.drills import reachability
+from rehearsal.drills.attacks.base import Attack
 from rehearsal.drills.fault_window import HEAL_LIMIT, RETURN_LIMIT, FaultWindow
 from rehearsal.drills.reachability import PortCheck
 from rehearsal.drills.site import Site
@@ -183,6 +184,12 @@ class Drill:
         self.faults.append(result)
         self.check_writes(window, result)
         return result
+
+    def attack(self, attack: Attack) -> None:
+        """Attack the site; the report gets the attack's figures and checks."""
+        result, checks = attack.run()
+        self.faults.append(result)
+        self.checks += checks
 
     def check_writes(self, window: FaultWindow, result: FaultResult) -> None:
         """Check that no acknowledged write is lost and, if the heal was measured, that all bricks healed in time."""

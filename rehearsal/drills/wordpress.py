@@ -14,6 +14,8 @@ from functools import partial
 
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment
+from rehearsal.drills.attacks.base import Attack
+from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
 from rehearsal.drills.base import REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
@@ -29,10 +31,12 @@ DATABASE_OUTAGE = 120.0
 DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """A text in every page of a working site, and in no error page."""
+ATTACKS: tuple[type[Attack], ...] = (FloodPastCache,)
+"""The attacks beside the flood, in order."""
 
 
 class WordPressDrill(Drill):
-    """Faults: a flood, loss of a node, a database failover, a reboot of all nodes."""
+    """Faults: attacks, loss of a node, a database failover, a reboot of all nodes."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         super().__init__(deployment, control)
@@ -45,11 +49,16 @@ class WordPressDrill(Drill):
             "upload": self.upload_everywhere,
             "post": self.post_everywhere,
             "flood": self.flood,
+            **self.attacks(),
             **self.node_losses(),
             "the database fails over": self.database_failover,
             REBOOT_OF_ALL: self.reboot_all,
             "refused destroy": self.refused_destroy,
         }
+
+    def attacks(self) -> Mapping[str, Callable[[], object]]:
+        """The attacks on the site by name; each is a fault of the report."""
+        return {attack.name: partial(self.attack, attack(self.site)) for attack in ATTACKS}
 
     def node_losses(self) -> Mapping[str, Callable[[], object]]:
         """The losses of single nodes by name."""

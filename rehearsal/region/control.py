@@ -65,6 +65,10 @@ class RegionControl(FaultInjector):
         balancer = next(iter(self._region.balancers.values()))
         self._region.dns.set(domain, balancer.endpoint.public)
 
+    def departures(self) -> int:
+        """How often a health check of a load balancer has taken a target out, since the region's start."""
+        return sum(balancer.departures() for balancer in self._region.balancers.values())
+
     def resource_ids(self) -> list[str]:
         """Ids of the resources that the cloud holds and would bill for."""
         return sorted(self._region.records)

@@ -105,6 +105,10 @@ class LoadBalancer:
         self._dns.set(self.name, None)
         self._network.unplug(self.endpoint)
 
+    def departures(self) -> int:
+        """How often a health check has taken a target out."""
+        return len(re.findall(r"^Server \S+ is DOWN", self._log.read_text(), re.MULTILINE))
+
     @property
     def _config(self) -> str:
         return f"{self._home}/haproxy.cfg"

@@ -15,6 +15,11 @@ from tests.rehearsal.command import rehearse
 
 FaultResult = dict[str, Any]
 
+ATTACKS = (
+    "flood", "flood past the cache"
+)  # fmt: skip
+"""The attacks in the drill of every WordPress site."""
+
 TOLERANCE = 3
 """How many times its limit a time may take here, on a loaded machine; a rehearsal's exit status judges the limit."""
 PING_TIMEOUT = 3
@@ -76,3 +81,10 @@ def assert_that_a_flood_was_survived(fault: FaultResult) -> None:
     assert (fault["legitimate_failures"], fault["php_hits_after_ban"], fault["wrong_bans"]) == (0, 0, 0)
     assert TOLERANCE * fault["cached_pages_per_second"] >= 50 * fault["uncached_pages_per_second"] > 0
     assert 0 < fault["cached_p99_ms"] < TOLERANCE * 5
+
+
+def assert_that_the_attacks_were_made(faults: dict[str, FaultResult]) -> None:
+    # the checks judge the effects; a flood without an answer would have had none
+    past_cache = faults["flood past the cache"]
+    assert past_cache["flood_answers"] >= past_cache["flood_answers_429"] > 0
+    assert past_cache["login_page_before_seconds"] > 0

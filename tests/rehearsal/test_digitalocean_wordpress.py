@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.rehearsal.drill import PING_TIMEOUT, assert_that_a_brick_was_lost, assert_that_a_flood_was_survived, drilled
+from tests.rehearsal.drill import (
+    ATTACKS,
+    PING_TIMEOUT,
+    assert_that_a_brick_was_lost,
+    assert_that_a_flood_was_survived,
+    assert_that_the_attacks_were_made,
+    drilled,
+)
 
 STORAGE = ("gfs1", "gfs2", "gfs3")
 
@@ -12,9 +19,12 @@ STORAGE = ("gfs1", "gfs2", "gfs3")
 def test_digitalocean_wordpress(tmp_path: Path) -> None:
     report, faults = drilled("digitalocean-wordpress", tmp_path)
     losses = {f"{node} loses power" for node in (*STORAGE, "app1")}
-    assert faults.keys() == {"flood", *losses, "the database fails over", "all nodes reboot at once"}
+    assert faults.keys() == {
+        *ATTACKS, *losses, "the database fails over", "all nodes reboot at once"
+    }  # fmt: skip
     assert "digitalocean:index/droplet:Droplet" in report["stand_ins"]
     assert_that_a_flood_was_survived(faults["flood"])
+    assert_that_the_attacks_were_made(faults)
     for node in STORAGE:
         assert_that_a_brick_was_lost(faults[f"{node} loses power"])
     # app1 has no brick, so its loss stops no write

@@ -10,7 +10,9 @@ from tests.rehearsal.drill import TOLERANCE, assert_that_a_brick_was_lost, drill
 def test_existing_apache(tmp_path: Path) -> None:
     report, faults = drilled("existing-apache", tmp_path)
     migration = "the site migrates onto the volume"
-    assert faults.keys() == {migration, "server01 loses power", "all nodes reboot at once"}
+    assert faults.keys() == {
+        migration, "server01 loses power", "all nodes reboot at once"
+    }  # fmt: skip
     assert any("existing machines" in stand_in for stand_in in report["stand_ins"])
     # the migration stops Apache for a short time; no outage would mean that no visitor was measured
     assert 0.3 < faults[migration]["page_outage_seconds"] <= TOLERANCE * 10

@@ -13,11 +13,12 @@ from rehearsal.drills import access_logs
 from rehearsal.drills.access_logs import Bans
 from rehearsal.drills.fault_window import RETURN_LIMIT, until
 from rehearsal.drills.flood import checks
-from rehearsal.drills.flood.addresses import ATTACKERS, LATE_ATTACKER, LEGITIMATE, outside_addresses
+from rehearsal.drills.flood.addresses import ADDRESSES, ATTACKERS, LATE_ATTACKER, LEGITIMATE
 from rehearsal.drills.flood.attackers import LATE_PERIOD, Attack, forwarded_attackers, outside_attackers
 from rehearsal.drills.flood.checks import BAN_LIMIT, FLOOD, SLOW, FloodResult
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE, LegitimateClient, log_in_everywhere
 from rehearsal.drills.load_test import Load, load
+from rehearsal.drills.outside_addresses import outside_addresses
 from rehearsal.drills.site import NODE_DOWN_ERRORS, Site
 from rehearsal.probes.agents.flood import REFUSED
 from rehearsal.probes.base import longest_outage
@@ -50,7 +51,7 @@ class Flood:
         """
         with (
             progress.step("Fault: flood") as self._step,
-            outside_addresses(),
+            outside_addresses(*ADDRESSES),
             access_logs.logged(self._site),
             ExitStack() as stack,
         ):
