@@ -12,8 +12,9 @@ import runpy
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,14 @@ class Deployment:
     def up(self, shown: progress.Step) -> OperationResult:
         """Deploy; `shown` displays the resources in progress. Raises `DeploymentFailed`."""
         return self._run(self.stack.up, shown)
+
+    def rerun(self, names: Collection[str], shown: progress.Step) -> OperationResult:
+        """Deploy with new resources in the place of those with these names, as `pulumi up --replace` does.
+
+        A remote step runs again then. Names that the stack does not have are left out. Raises `DeploymentFailed`.
+        """
+        urns = [resource["urn"] for resource in self.resources() if resource["urn"].split("::")[-1] in names]
+        return self._run(partial(self.stack.up, replace=urns), shown)
 
     def destroy(self, shown: progress.Step) -> OperationResult:
         """Destroy as the CLI does: preview first, so that a refusal precedes any change. Raises `DeploymentFailed`."""

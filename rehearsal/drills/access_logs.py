@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -79,6 +80,14 @@ def bans_at(site: Site, node: str) -> Bans:
         return parsed_bans(site.on(node, "find", BANNED, "-type", "f", "-printf", r"%f %T@\n"))
     except NODE_DOWN_ERRORS:
         return {}
+
+
+def dropped_at(site: Site, node: str) -> dict[str, float]:
+    """The IPv4 addresses whose packets a node drops, each with the seconds left of its ban."""
+    listing = site.on(node, "nft", "--json", "list", "set", "inet", "ha-wordpress", "banned4")
+    (banned,) = (part["set"] for part in json.loads(listing)["nftables"] if "set" in part)
+    elements = [element["elem"] for element in banned.get("elem", [])]
+    return {element["val"]: element["expires"] for element in elements}
 
 
 def parsed_bans(listing: str) -> Bans:

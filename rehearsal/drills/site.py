@@ -21,7 +21,7 @@ class Site:
     """A deployed site: its nodes, its volume and its settings. Raises `ToolError` when no volume is mounted."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
-        self.outputs = deployment.outputs()
+        self.deployment, self.outputs = deployment, deployment.outputs()
         self.settings: Settings = deployment.settings()
         self.control, self.roles = control, self.settings.node_roles
         self.url: str = self.outputs["url"]
@@ -62,6 +62,12 @@ class Site:
     def brick_port(self, node: str) -> int:
         """The TCP port of a node's brick. Raises `ValueError` when its glusterd does not answer."""
         return int(self._brick_status(node, "port"))
+
+    def brick_ports(self) -> list[int]:
+        """The TCP ports on which the bricks listen."""
+        text = self._gluster(self.roles.bricks[-1], "--xml", "volume", "status", self.volume)
+        ports = ElementTree.fromstring(text or "<none/>").findall(".//node/ports/tcp")
+        return sorted({int(port.text) for port in ports if port.text and port.text.isdigit()})
 
     def indexed_entries(self) -> int | None:
         """The number of entries in the bricks' heal indices; None when a brick does not answer.

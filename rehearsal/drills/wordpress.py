@@ -15,6 +15,7 @@ from functools import partial
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment
 from rehearsal.drills.attacks.base import Attack
+from rehearsal.drills.attacks.compromised_php import CompromisedPhp
 from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
 from rehearsal.drills.base import REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
@@ -31,7 +32,7 @@ DATABASE_OUTAGE = 120.0
 DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """A text in every page of a working site, and in no error page."""
-ATTACKS: tuple[type[Attack], ...] = (FloodPastCache,)
+ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp)
 """The attacks beside the flood, in order."""
 
 

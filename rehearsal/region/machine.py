@@ -93,6 +93,8 @@ class Machine:
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in seed.items():
             (directory / name).write_bytes(content)
+            # in a cloud, user data comes from the metadata service, and cloud-init keeps it for root alone
+            (directory / name).chmod(0o600)
 
     @property
     def running(self) -> bool:

@@ -14,6 +14,7 @@ import threading
 
 from rehearsal.region.endpoint import NETNS, Endpoint, Lan, Port, gateway
 from rehearsal.region.firewall import Group, ruleset
+from rehearsal.region.metadata import ADDRESS as METADATA
 from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.system.shell import run
 
@@ -53,7 +54,13 @@ class Network:
             run("ip", "addr", "add", str(address), "dev", "outside")
             ip("region", f"addr add {router_side(address)}/{address.network.prefixlen} dev outside")
         run("ip", "link", "set", "outside", "up")
-        ip("region", "link set lo up", "link set outside up", f"addr add {RESOLVER}/32 dev lo")
+        ip(
+            "region",
+            "link set lo up",
+            "link set outside up",
+            f"addr add {RESOLVER}/32 dev lo",
+            f"addr add {METADATA}/32 dev lo",
+        )
         run("ip", "route", "add", "default", "via", router_side(operator), "src", str(operator.ip))
         self._sysctl("net.ipv4.ip_forward=1")
         self.apply()

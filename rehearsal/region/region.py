@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from rehearsal.region.dns import NameServer
 from rehearsal.region.endpoint import Endpoint, Port
 from rehearsal.region.load_balancer import LoadBalancer, TargetGroup
 from rehearsal.region.machine import Machine
-from rehearsal.region.network import Network
-from rehearsal.region.service import ServicesRoot
+from rehearsal.region.network import ROUTER, Network
+from rehearsal.region.service import Service, ServicesRoot
 from rehearsal.region.service_context import ServiceContext
 from rehearsal.region.settings import RegionSettings
 from rehearsal.system.cgroups import Cgroup
@@ -45,12 +46,17 @@ class Region:
         self._settings = settings
         self._directory = settings.directory
         self._logs = settings.directory / "logs"
-        for folder in ("machines", "disks", "snapshots", "logs"):
+        for folder in ("machines", "disks", "snapshots", "logs", "metadata"):
             (self._directory / folder).mkdir()
         self.network = Network(settings.outside)
         self.services = ServicesRoot(self._directory / "services", [settings.image.services, settings.image.nodes])
         self.dns = NameServer(self.services, self._logs)
         self.ca = CertificateAuthority()
+        self._metadata = settings.directory / "metadata"
+        self._metadata_service = Service(
+            ["nsenter", f"--net={ROUTER}", sys.executable, "-m", "rehearsal.region.metadata", str(self._metadata)],
+            self._logs / "metadata.log",
+        )
 
     def new_machine(
         self,
@@ -67,6 +73,8 @@ class Region:
         `name`: the operator's name for it; `user_data`: passed on to its cloud-init byte for byte; `public_keys`: keys
         that may log in as the image's default user.
         """
+        for port in ports:
+            (self._metadata / port.address).write_bytes(user_data)
         machine = Machine(
             directory=self._directory / "machines" / key,
             image=self._settings.image.nodes,

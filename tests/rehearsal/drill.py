@@ -16,7 +16,7 @@ from tests.rehearsal.command import rehearse
 FaultResult = dict[str, Any]
 
 ATTACKS = (
-    "flood", "flood past the cache"
+    "flood", "flood past the cache", "compromised PHP"
 )  # fmt: skip
 """The attacks in the drill of every WordPress site."""
 

@@ -56,7 +56,7 @@ LAYERS: dict[str, set[str]] = {
     "rehearsal.probes": {"rehearsal.probes.agents", "rehearsal.report"},
     "rehearsal.drills": HOST
     | {f"rehearsal.{name}" for name in ("deploy", "probes", "probes.agents", "region", "report")}
-    | {"components.cloud.existing", "components.config", "components.haproxy", "components.machine"},
+    | {f"components.{name}" for name in ("cloud.existing", "config", "fail2ban", "haproxy", "machine")},
     "rehearsal.session": HOST | {f"rehearsal.{name}" for name in ("deploy", "drills", "region", "report", "setup")},
     "rehearsal.preview": HOST | {f"rehearsal.{name}" for name in ("deploy", "plugins", "region")},
     "rehearsal.cli": HOST | {f"rehearsal.{name}" for name in ("deploy", "preview", "report", "session", "setup")},
