@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from rehearsal.drills.attacks.killed_services import KilledServices
 from rehearsal.drills.base import PAGE_OUTAGE, REBOOT_OF_ALL, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.fault_window import FaultWindow
@@ -39,9 +40,17 @@ class SessionsDrill(ExistingDrill):
             "ports": self.check_site_ports,
             "active balancer loses power": self.active_balancer_loss,
             **self.losses_of(self.site.roles.web[0]),
+            KilledServices.name: self.kill_services,
             "link flaps": lambda: self.link_flaps(self.active_balancer()),
             REBOOT_OF_ALL: self.reboot_all,
         }
+
+    def kill_services(self) -> None:
+        """Kill each service of the active balancer and of a PHP server; it must return by itself."""
+        balancer, web = self.active_balancer(), self.site.roles.web[0]
+        services = [(balancer, "haproxy.service"), (balancer, "keepalived.service")]
+        services += [(web, "php*-fpm.service"), (web, "nginx.service")]
+        self.attack(KilledServices(self.site, services, self.visitors))
 
     def visitors(self) -> Sequence[Probe]:
         address = urlsplit(self.site.url)

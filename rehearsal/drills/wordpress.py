@@ -17,6 +17,7 @@ from rehearsal.deploy.deployment import Deployment
 from rehearsal.drills.attacks.base import Attack
 from rehearsal.drills.attacks.compromised_php import CompromisedPhp
 from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
+from rehearsal.drills.attacks.killed_services import KilledServices
 from rehearsal.drills.base import REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
@@ -33,7 +34,9 @@ DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """A text in every page of a working site, and in no error page."""
 ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp)
-"""The attacks beside the flood, in order."""
+"""The attacks beside the flood and the kills, in order."""
+SERVICES = ("php*-fpm.service", "nginx.service", "varnish.service", "rsyslog.service", "fail2ban.service")
+"""Units of a web node. The name of PHP's has its version."""
 
 
 class WordPressDrill(Drill):
@@ -59,7 +62,13 @@ class WordPressDrill(Drill):
 
     def attacks(self) -> Mapping[str, Callable[[], object]]:
         """The attacks on the site by name; each is a fault of the report."""
-        return {attack.name: partial(self.attack, attack(self.site)) for attack in ATTACKS}
+        attacks = {attack.name: partial(self.attack, attack(self.site)) for attack in ATTACKS}
+        return {**attacks, KilledServices.name: self.kill_services}
+
+    def kill_services(self) -> None:
+        """Kill each service of a web node; it must return by itself."""
+        node = self.site.roles.web[0]
+        self.attack(KilledServices(self.site, [(node, service) for service in SERVICES], self.visitors))
 
     def node_losses(self) -> Mapping[str, Callable[[], object]]:
         """The losses of single nodes by name."""

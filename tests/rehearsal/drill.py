@@ -16,7 +16,7 @@ from tests.rehearsal.command import rehearse
 FaultResult = dict[str, Any]
 
 ATTACKS = (
-    "flood", "flood past the cache", "compromised PHP"
+    "flood", "flood past the cache", "compromised PHP", "killed services"
 )  # fmt: skip
 """The attacks in the drill of every WordPress site."""
 
@@ -84,7 +84,9 @@ def assert_that_a_flood_was_survived(fault: FaultResult) -> None:
 
 
 def assert_that_the_attacks_were_made(faults: dict[str, FaultResult]) -> None:
-    # the checks judge the effects; a flood without an answer would have had none
-    past_cache = faults["flood past the cache"]
+    # the checks judge the effects; a flood without an answer, or kills that no visitor met, would have had none
+    past_cache, kills = faults["flood past the cache"], faults["killed services"]
     assert past_cache["flood_answers"] >= past_cache["flood_answers_429"] > 0
     assert past_cache["login_page_before_seconds"] > 0
+    assert kills["pages"] > 10
+    assert 0 < kills["slowest_return_seconds"] <= TOLERANCE * 5
