@@ -18,6 +18,8 @@ from rehearsal.drills.attacks.base import Attack
 from rehearsal.drills.attacks.compromised_php import CompromisedPhp
 from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
 from rehearsal.drills.attacks.killed_services import KilledServices
+from rehearsal.drills.attacks.temporary_names import TemporaryNames
+from rehearsal.drills.attacks.third_party_page import ThirdPartyPage
 from rehearsal.drills.base import REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
@@ -33,7 +35,7 @@ DATABASE_OUTAGE = 120.0
 DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """A text in every page of a working site, and in no error page."""
-ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp)
+ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp, ThirdPartyPage, TemporaryNames)
 """The attacks beside the flood and the kills, in order."""
 SERVICES = ("php*-fpm.service", "nginx.service", "varnish.service", "rsyslog.service", "fail2ban.service")
 """Units of a web node. The name of PHP's has its version."""

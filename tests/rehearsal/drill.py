@@ -16,7 +16,7 @@ from tests.rehearsal.command import rehearse
 FaultResult = dict[str, Any]
 
 ATTACKS = (
-    "flood", "flood past the cache", "compromised PHP", "killed services"
+    "flood", "flood past the cache", "compromised PHP", "third-party page", "temporary names", "killed services"
 )  # fmt: skip
 """The attacks in the drill of every WordPress site."""
 
