@@ -130,7 +130,7 @@ class CompromisedPhp(Attack):
                 changed = sorted({*self._root_files()} - {*before})
             finally:
                 self._clean()
-        self.check_none("local doors of the hit log open to PHP", loot.logs)
+        self.check_none("inputs of the hit log open to PHP", loot.logs)
         self.check_none("storage ports open to PHP", loot.connections)
         self.check_none("metadata that PHP can read", loot.metadata)
         self.check_none("files with a secret that PHP can read", loot.secrets)

@@ -15,7 +15,7 @@ import httpx
 
 from rehearsal.drills import access_logs
 from rehearsal.drills.attacks.base import Attack
-from rehearsal.drills.outside_addresses import FLOODER, READER, outside_addresses
+from rehearsal.drills.outside_addresses import FLOODER, READER, browser, outside_addresses
 from rehearsal.probes.agents.flood import REFUSED
 from rehearsal.probes.visitors import Visitor
 from rehearsal.report.model import FaultResult, Seconds
@@ -117,9 +117,9 @@ class FloodPastCache(Attack):
         for number in range(1, PAGES + 1):
             self.step.detail(f"login page {number} of {PAGES} {when}")
             begun = time.monotonic()
-            with httpx.Client(transport=httpx.HTTPTransport(verify=False, local_address=READER)) as browser:
+            with browser(READER, PATIENCE) as reader:
                 try:
-                    status = str(browser.get(f"{self.site.url}/wp-login.php", timeout=PATIENCE).status_code)
+                    status = str(reader.get(f"{self.site.url}/wp-login.php").status_code)
                 except httpx.HTTPError as error:
                     status = type(error).__name__
             times.append(time.monotonic() - begun)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import httpx
-
 from rehearsal.drills.attacks.base import Attack
-from rehearsal.drills.outside_addresses import READER, outside_addresses
+from rehearsal.drills.outside_addresses import READER, browser, outside_addresses
 from rehearsal.report.model import FaultResult
 
 SECRET = "rehearsal-secret-in-a-copy"
+PATIENCE = 30.0
+"""Seconds until the reader gives up."""
 NAMES = [
     *(f"wp-config.php{ending}" for ending in (".new", ".bak", ".old", "~", ".log", ".orig", ".save", ".swp", ".sql")),
     ".wp-config.php.swp",
@@ -26,8 +26,8 @@ class TemporaryNames(Attack):
         script = 'for copy; do printf %s "$SECRET" >"$copy"; chown www-data:www-data "$copy"; done'
         self.site.on(node, "env", f"SECRET={SECRET}", "sh", "-c", script, "sh", *paths)
         try:
-            with outside_addresses(READER), self._browser() as browser:
-                answers = {name: browser.get(f"{self.site.url}/{name}") for name in NAMES}
+            with outside_addresses(READER), browser(READER, PATIENCE) as reader:
+                answers = {name: reader.get(f"{self.site.url}/{name}") for name in NAMES}
         finally:
             self.site.on(node, "rm", "-f", *paths)
             self.site.on(node, "unban", READER)
@@ -37,6 +37,3 @@ class TemporaryNames(Attack):
         ]
         self.check_none("copies of wp-config.php served", [*served, *others], "404 for all")
         return FaultResult(name=self.name)
-
-    def _browser(self) -> httpx.Client:
-        return httpx.Client(transport=httpx.HTTPTransport(verify=False, local_address=READER), timeout=30)

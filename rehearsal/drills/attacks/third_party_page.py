@@ -1,18 +1,18 @@
-"""A page of a third party with broken images of this site: whoever reads it asks the site for each of them."""
+"""A page of a third party with broken images of this site: its reader's browser asks the site for each of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import httpx
-
 from rehearsal.drills import access_logs
 from rehearsal.drills.attacks.base import Attack
-from rehearsal.drills.outside_addresses import THIRD_PARTY_VISITOR, outside_addresses
+from rehearsal.drills.outside_addresses import THIRD_PARTY_VISITOR, browser, outside_addresses
 from rehearsal.report.model import FaultResult
 
 IMAGES = 20
 REFERER = "https://third-party.example/gallery"
+PATIENCE = 30.0
+"""Seconds until the visitor gives up."""
 LONGEST_BAN = 600.0
 """Seconds that a visitor of somebody else's page may be banned."""
 BAN_SECONDS = 6.0
@@ -25,15 +25,13 @@ class ThirdPartyPage(Attack):
     name = "third-party page"
 
     def cause(self) -> FaultResult:
-        with outside_addresses(THIRD_PARTY_VISITOR):
-            transport = httpx.HTTPTransport(verify=False, local_address=THIRD_PARTY_VISITOR)
-            with httpx.Client(transport=transport, timeout=30, follow_redirects=True) as browser:
-                self.since = self.mark(f"a browser asks for {IMAGES} broken images")
-                for number in range(IMAGES):
-                    # without an extension: the site cannot tell them from a scan by their names
-                    browser.get(f"{self.site.url}/n{number}", headers={"Referer": REFERER})
-                self.wait("every node bans the visitor", lambda: len(self._bans()) == len(self._nodes), BAN_SECONDS)
-                status = browser.get(self.site.url).status_code
+        with outside_addresses(THIRD_PARTY_VISITOR), browser(THIRD_PARTY_VISITOR, PATIENCE) as visitor:
+            self.since = self.mark(f"a browser asks for {IMAGES} broken images")
+            for number in range(IMAGES):
+                # without an extension: the site cannot tell them from a scan by their names
+                visitor.get(f"{self.site.url}/n{number}", headers={"Referer": REFERER})
+            self.wait("every node bans the visitor", lambda: len(self._bans()) == len(self._nodes), BAN_SECONDS)
+            status = visitor.get(self.site.url).status_code
         seconds = max(self._bans(), default=0.0)
         self.site.on(self.site.roles.web[0], "unban", THIRD_PARTY_VISITOR)
         self.check("ban of the page's reader", seconds <= LONGEST_BAN, f"{seconds:.0f} s", f"<= {LONGEST_BAN:.0f} s")

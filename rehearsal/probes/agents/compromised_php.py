@@ -1,4 +1,4 @@
-"""What an attacker does who runs code in PHP on a node. Runs on the node as www-data, without imports of this project.
+"""The attack of code that runs in PHP on a node. Runs on the node as www-data, without imports of this project.
 
 Usage: python3 -c SCRIPT. Standard input: one line of JSON, the fields of `Orders` in
 rehearsal/drills/attacks/compromised_php.py. Standard output: one line of JSON, what succeeded:
@@ -25,7 +25,7 @@ LARGEST = 1_000_000
 
 
 def forge_hits(orders: dict[str, Any]) -> list[str]:
-    """Send hits of addresses that attacked nothing to every door of the hit log; returns the doors that took them."""
+    """Send hits of addresses that attacked nothing to every input of the hit log; returns the inputs that took them."""
     lines = [
         f"<190>Nov 25 00:00:00 node hits: {time.time():.3f} {address} POST /wp-login.php 200".encode()
         for address in orders["accused"]

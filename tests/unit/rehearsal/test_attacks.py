@@ -71,7 +71,7 @@ def attack(root: Path, **orders: object) -> dict[str, list[str]]:
     state = str(root / ".ha-wordpress")
     closed = {"hits_port": 9, "hosts": [], "storage": [("127.0.0.1", 9)], "metadata": "127.0.0.1:9"}
     planted = {"facts": ["banned,192.0.2.1,9,1"], "seconds": 0, "links": {}}
-    given = {
+    usual = {
         "root": str(root),
         "state": state,
         "accused": ["192.0.2.1"],
@@ -82,7 +82,7 @@ def attack(root: Path, **orders: object) -> dict[str, list[str]]:
         **planted,
     }
     done = subprocess.run(
-        [sys.executable, "-c", AGENT], input=Orders(**{**given, **orders}).model_dump_json() + "\n",
+        [sys.executable, "-c", AGENT], input=Orders.model_validate(usual | orders).model_dump_json() + "\n",
         check=True, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     report: dict[str, list[str]] = json.loads(done.stdout)
