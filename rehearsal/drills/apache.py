@@ -10,7 +10,7 @@ import httpx
 
 from components.cloud.existing.settings import ExistingSettings
 from components.config.settings import GLUSTERD_PORT, Settings
-from rehearsal.drills.base import REBOOT_OF_ALL, node_loss_name
+from rehearsal.drills.base import POWER_LOSS_OF_ALL, REBOOT_OF_ALL, node_loss_name
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.probes.base import Probe
 from rehearsal.probes.visitors import PAGE_TIMEOUT, PageProbe
@@ -37,6 +37,7 @@ class ApacheDrill(ExistingDrill):
             "ports": self.check_site_ports,
             node_loss_name(self.site.nodes[0]): self.captured_node_loss,
             REBOOT_OF_ALL: self.reboot_all,
+            POWER_LOSS_OF_ALL: self.power_loss_of_all,
         }
 
     def captured_node_loss(self) -> None:

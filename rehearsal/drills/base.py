@@ -27,6 +27,7 @@ PAGE_OUTAGE = 12.0
 
 
 REBOOT_OF_ALL = "all nodes reboot at once"
+POWER_LOSS_OF_ALL = "all nodes lose power at once"
 
 
 def node_loss_name(node: str) -> str:
@@ -130,6 +131,15 @@ class Drill:
             for node in self.site.nodes:
                 self.control.reboot(node)
             window.wait("the site is down", lambda: not any(map(self.site.healthy, self.site.nodes)))
+            return self.return_of_all(window)
+
+    def power_loss_of_all(self) -> FaultResult:
+        """Cut the power of all nodes together, and power them on; no acknowledged write may be lost."""
+        with self.fault_window(POWER_LOSS_OF_ALL) as window:
+            window.begin(self.control.power_off(*self.site.nodes), "all nodes lose power")
+            for node in self.site.nodes:
+                self.control.power_on(node)
+            window.mark("all nodes have power again")
             return self.return_of_all(window)
 
     def return_of_all(self, window: FaultWindow) -> FaultResult:

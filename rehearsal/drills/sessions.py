@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from rehearsal.drills.attacks.killed_services import KilledServices
-from rehearsal.drills.base import PAGE_OUTAGE, REBOOT_OF_ALL, WRITE_OUTAGE
+from rehearsal.drills.base import PAGE_OUTAGE, POWER_LOSS_OF_ALL, REBOOT_OF_ALL, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.probes.address import AddressProbe
@@ -43,6 +43,7 @@ class SessionsDrill(ExistingDrill):
             KilledServices.name: self.kill_services,
             "link flaps": lambda: self.link_flaps(self.active_balancer()),
             REBOOT_OF_ALL: self.reboot_all,
+            POWER_LOSS_OF_ALL: self.power_loss_of_all,
         }
 
     def kill_services(self) -> None:

@@ -20,7 +20,7 @@ from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
 from rehearsal.drills.attacks.killed_services import KilledServices
 from rehearsal.drills.attacks.temporary_names import TemporaryNames
 from rehearsal.drills.attacks.third_party_page import ThirdPartyPage
-from rehearsal.drills.base import REBOOT_OF_ALL, Drill
+from rehearsal.drills.base import POWER_LOSS_OF_ALL, REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
@@ -42,7 +42,7 @@ SERVICES = ("php*-fpm.service", "nginx.service", "varnish.service", "rsyslog.ser
 
 
 class WordPressDrill(Drill):
-    """Faults: attacks, loss of a node, a database failover, a reboot of all nodes."""
+    """Faults: attacks, loss of a node, a database failover, a reboot and a power loss of all nodes."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         super().__init__(deployment, control)
@@ -59,6 +59,7 @@ class WordPressDrill(Drill):
             **self.node_losses(),
             "the database fails over": self.database_failover,
             REBOOT_OF_ALL: self.reboot_all,
+            POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "refused destroy": self.refused_destroy,
         }
 

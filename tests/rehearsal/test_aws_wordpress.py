@@ -17,11 +17,13 @@ from tests.rehearsal.drill import (
 def test_aws_wordpress(tmp_path: Path) -> None:
     report, faults = drilled("aws-wordpress", tmp_path)
     assert faults.keys() == {
-        *ATTACKS, "gfs1 loses power", "the database fails over", "all nodes reboot at once"
+        *ATTACKS, "gfs1 loses power", "the database fails over", "all nodes reboot at once",
+        "all nodes lose power at once",
     }  # fmt: skip
     assert "aws:ec2/instance:Instance" in report["stand_ins"]
     assert_that_a_flood_was_survived(faults["flood"])
     assert_that_the_attacks_were_made(faults)
     assert_that_a_brick_was_lost(faults["gfs1 loses power"])
     assert faults["the database fails over"]["write_outage_seconds"] < PING_TIMEOUT
-    assert faults["all nodes reboot at once"]["page_outage_seconds"] > 1
+    for fault in ("all nodes reboot at once", "all nodes lose power at once"):
+        assert faults[fault]["page_outage_seconds"] > 1

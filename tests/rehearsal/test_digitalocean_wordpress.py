@@ -20,7 +20,7 @@ def test_digitalocean_wordpress(tmp_path: Path) -> None:
     report, faults = drilled("digitalocean-wordpress", tmp_path)
     losses = {f"{node} loses power" for node in (*STORAGE, "app1")}
     assert faults.keys() == {
-        *ATTACKS, *losses, "the database fails over", "all nodes reboot at once"
+        *ATTACKS, *losses, "the database fails over", "all nodes reboot at once", "all nodes lose power at once"
     }  # fmt: skip
     assert "digitalocean:index/droplet:Droplet" in report["stand_ins"]
     assert_that_a_flood_was_survived(faults["flood"])
@@ -30,4 +30,5 @@ def test_digitalocean_wordpress(tmp_path: Path) -> None:
     # app1 has no brick, so its loss stops no write
     assert faults["app1 loses power"]["write_outage_seconds"] < PING_TIMEOUT
     assert faults["the database fails over"]["write_outage_seconds"] < PING_TIMEOUT
-    assert faults["all nodes reboot at once"]["page_outage_seconds"] > 1
+    for fault in ("all nodes reboot at once", "all nodes lose power at once"):
+        assert faults[fault]["page_outage_seconds"] > 1

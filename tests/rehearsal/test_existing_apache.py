@@ -11,7 +11,7 @@ def test_existing_apache(tmp_path: Path) -> None:
     report, faults = drilled("existing-apache", tmp_path)
     migration = "the site migrates onto the volume"
     assert faults.keys() == {
-        migration, "server01 loses power", "all nodes reboot at once"
+        migration, "server01 loses power", "all nodes reboot at once", "all nodes lose power at once"
     }  # fmt: skip
     assert any("existing machines" in stand_in for stand_in in report["stand_ins"])
     # the migration stops Apache for a short time; no outage would mean that no visitor was measured

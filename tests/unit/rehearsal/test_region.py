@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
 
 from rehearsal.region.cloud_init import nocloud_seed
-from rehearsal.region.endpoint import Port
+from rehearsal.region.endpoint import Endpoint, Port
+from rehearsal.region.faults import FaultInjector
 from rehearsal.region.firewall import Group, Rule, ruleset
+from rehearsal.region.machine import Machine
 from rehearsal.region.outside_addresses import OutsideAddresses
 from rehearsal.region.ready import Ready
+from rehearsal.region.region import Region
 from rehearsal.region.settings import RegionSettings
 from rehearsal.setup.image import Image
 
@@ -58,6 +62,23 @@ def test_a_port_is_filtered_and_translated_as_its_groups_and_addresses_ask() -> 
     assert "set filtered { type ipv4_addr; elements = { 10.20.1.4 } }" in rules
     assert "set group_sg_2d_web { type ipv4_addr; elements = { 10.20.1.4 } }" in rules
     assert "map to_private { type ipv4_addr : ipv4_addr; elements = { 198.51.100.4 : 10.20.1.4 } }" in rules
+
+
+def test_machines_that_lose_power_together_lose_their_links_in_one_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[object] = []
+    ports = {name: Port(name, "eth0", "10.20.1.4", SUBNET, ()) for name in ("port1", "port2", "port3")}
+    machines = {
+        name: Mock(spec=Machine, endpoint=Endpoint(name, (port,)), running=name != "port3")
+        for name, port in ports.items()
+    }
+    for name, machine in machines.items():
+        machine.name = name
+    region = Mock(spec=Region, machines=machines, network=Mock())
+    region.network.cut.side_effect = lambda *cut: events.append([port.name for port in cut])
+    monkeypatch.setattr(Machine, "power_off", lambda machine: events.append(machine.name))
+    FaultInjector(region).power_off("port1", "port2", "port3")
+    assert events[0] == ["port1", "port2"]
+    assert sorted(map(str, events[1:])) == ["port1", "port2", "port3"]
 
 
 def test_only_the_first_interface_has_a_default_route() -> None:
