@@ -16,6 +16,7 @@ from rehearsal.region.disk import Disk
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.network import Network
 from rehearsal.system.cgroups import Cgroup
+from rehearsal.system.devices import Device
 from rehearsal.system.overlay import overlay
 from rehearsal.system.processes import init_below
 from rehearsal.system.shell import ToolError, run
@@ -28,6 +29,13 @@ BOOT_LIMIT = 60
 
 SHUTDOWN_LIMIT = 30
 """Seconds that a machine may take for an orderly shutdown."""
+
+CAPABILITIES = "CAP_NET_ADMIN,CAP_IPC_LOCK"
+"""What a machine may beside systemd-nspawn's own set: its network, and memory that stays out of swap (Varnish). Not in
+the set: modules, raw devices, the host's clock and log.
+"""
+UNUSED = "CAP_AUDIT_CONTROL,CAP_IPC_OWNER,CAP_LEASE,CAP_NET_BROADCAST,CAP_SYS_TTY_CONFIG"
+"""What systemd-nspawn would give beside that, and no service of a machine needs."""
 
 PLUG_IN = """\
 mknod -m 660 "/dev/$1" b "$2" "$3"
@@ -107,6 +115,7 @@ class Machine:
                 return
             self.network.plug(self.endpoint, configured=False)
             self._write_disk_names()
+            self._allow_disks()
             binds = [f"--bind={at.disk.device}:/dev/{at.device}" for at in self.attachments]
             with (self.directory / "console.log").open("ab") as console:
                 self._process = subprocess.Popen(
@@ -114,7 +123,8 @@ class Machine:
                         *self.cgroup.exec_prefix(), "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
                         f"--directory={self.root}", f"--machine={self.endpoint.name}", f"--hostname={self.hostname}",
                         f"--network-namespace-path={self.endpoint.namespace}", "--resolv-conf=off", "--timezone=off",
-                        "--link-journal=no", "--capability=all", "--bind=/dev/fuse", *binds, "--boot",
+                        "--link-journal=no", f"--capability={CAPABILITIES}", f"--drop-capability={UNUSED}",
+                        "--bind=/dev/fuse", *binds, "--boot",
                     ],
                     stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
                     env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
@@ -167,6 +177,7 @@ class Machine:
         with self._lock:
             self.attachments.append(attachment)
             self._write_disk_names()
+            self._allow_disks()
             if self._process is not None:
                 number = attachment.disk.device.stat().st_rdev
                 numbers = (str(os.major(number)), str(os.minor(number)))
@@ -182,6 +193,7 @@ class Machine:
                 for mount in self._disk_mounts(self._process, detached):
                     run("xfs_io", "-x", "-c", "shutdown", mount)
                 self.enter("sh", "-c", UNPLUG, "sh", detached.device, detached.by_id)
+            self._allow_disks()
 
     def enter(self, *command: str, stdin: str | None = None, timeout: float = 30) -> str:
         """Run a command inside as root, without network or SSH, and return its standard output; `timeout` in seconds.
@@ -224,6 +236,10 @@ class Machine:
                 self._process = None
                 if status == REBOOT:
                     self.power_on()
+
+    def _allow_disks(self) -> None:
+        """Let the machine open its own disks, and no other disk of this host."""
+        self.cgroup.allow_devices(Device.block(at.disk.device) for at in self.attachments)
 
     def _write_disk_names(self) -> None:
         """Write the list of disks that disk-names.sh reads."""

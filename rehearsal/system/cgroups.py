@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
+
+from rehearsal.system.devices import ORDINARY, Device, DevicePolicy
 
 MOUNT = Path("/sys/fs/cgroup")
 
@@ -27,6 +30,16 @@ class Cgroup:
         self.directories = [tree / name for tree in hierarchies()]
         for directory in self.directories:
             directory.mkdir(parents=True, exist_ok=True)
+        # None on a host that has only version 1
+        self._devices = next((DevicePolicy(d) for d in self.directories if (d / "cgroup.controllers").exists()), None)
+
+    def allow_devices(self, devices: Iterable[Device]) -> None:
+        """Let the group's processes open the ordinary devices and these, and no others.
+
+        A host without version 2 of control groups has no such policy. Raises `ToolError` when the kernel refuses.
+        """
+        if self._devices:
+            self._devices.allow_only([*ORDINARY, *devices])
 
     def exec_prefix(self) -> list[str]:
         """Command prefix: run in this group."""
