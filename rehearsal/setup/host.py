@@ -35,19 +35,13 @@ FILE_SYSTEMS = ("overlay", "xfs", "fuse")
 DEVICES = {Path("/dev/loop-control"): "loop", Path("/dev/fuse"): "fuse"}
 """Device nodes, and the kernel module that makes each."""
 
-INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-INSTANCES = 1024
-"""Inotify instances that root may have. A machine's systemd and services take a dozen or more of the host's, and its
-boot stops halfway when none is left. The kernel's default is 128.
-"""
-
 
 class HostError(RuntimeError):
     """The host cannot run a rehearsal; the message is one line with the reason and the remedy."""
 
 
 def ensure() -> None:
-    """Install the missing tools, and raise the inotify limit to `INSTANCES`.
+    """Install the missing tools.
 
     Raises `HostError` when the host does not run Linux, this process is not root, or a requirement cannot be met.
     """
@@ -63,7 +57,6 @@ def ensure() -> None:
     features = [*_missing_kernel_features()]
     if features:
         raise HostError(f"the kernel lacks {', '.join(features)}: boot one that has them")
-    _raise_inotify_limit()
 
 
 def _missing_packages() -> Iterator[str]:
@@ -90,6 +83,10 @@ def _install(packages: list[str]) -> None:
         raise HostError(
             f"{', '.join(missing)} installed, but their tools are not on PATH: {remedy} and read its output"
         )
+    progress.console.print(
+        f"  they stay on this host; remove them with `apt-get purge --auto-remove {' '.join(packages)}`",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _missing_kernel_features() -> Iterator[str]:
@@ -103,17 +100,6 @@ def _missing_kernel_features() -> Iterator[str]:
             _load(module)
             if not device.exists():
                 yield str(device)
-
-
-def _raise_inotify_limit() -> None:
-    if int(INOTIFY.read_text()) >= INSTANCES:
-        return
-    try:
-        INOTIFY.write_text(str(INSTANCES))
-    except OSError as error:
-        raise HostError(
-            f"{INOTIFY} cannot be raised: run `sysctl fs.inotify.max_user_instances={INSTANCES}`: {error}"
-        ) from error
 
 
 def _mountable(file_system: str) -> bool:

@@ -15,10 +15,7 @@ Calls = list[tuple[str, ...]]
 
 
 @pytest.fixture
-def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    inotify = tmp_path / "max_user_instances"
-    inotify.write_text("128\n")
-    monkeypatch.setattr(host, "INOTIFY", inotify)
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", "/usr/bin")
@@ -43,7 +40,9 @@ def test_a_user_other_than_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("root")
-def test_the_packages_of_missing_tools_are_installed_once_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_packages_of_missing_tools_are_installed_once_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     calls: Calls = []
     monkeypatch.setattr(host, "KEYRING", tmp_path)
 
@@ -57,6 +56,7 @@ def test_the_packages_of_missing_tools_are_installed_once_each(monkeypatch: pyte
     monkeypatch.setattr(shutil, "which", without("nft", "mkfs.xfs", "xfs_io"))
     host.ensure()
     assert calls[-1][-2:] == ("nftables", "xfsprogs")
+    assert "remove them with `apt-get purge --auto-remove nftables xfsprogs`" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("root")
@@ -76,29 +76,4 @@ def test_a_kernel_without_a_file_system_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(shutil, "which", without())
     monkeypatch.setattr(host, "_missing_kernel_features", lambda: iter(["xfs", "/dev/fuse"]))
     with pytest.raises(host.HostError, match="the kernel lacks xfs, /dev/fuse"):
-        host.ensure()
-
-
-@pytest.mark.usefixtures("root")
-def test_the_inotify_limit_is_raised_and_never_lowered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(host, "KEYRING", tmp_path)
-    monkeypatch.setattr(shutil, "which", without())
-    for before, after in (("128\n", 1024), ("8192\n", 8192)):
-        host.INOTIFY.write_text(before)
-        host.ensure()
-        assert int(host.INOTIFY.read_text()) == after
-
-
-@pytest.mark.usefixtures("root")
-def test_a_limit_that_cannot_be_raised_is_named_with_the_remedy(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(host, "KEYRING", tmp_path)
-    monkeypatch.setattr(shutil, "which", without())
-
-    def refuse(self: Path, text: str) -> int:
-        raise PermissionError("read-only")
-
-    monkeypatch.setattr(Path, "write_text", refuse)
-    with pytest.raises(host.HostError, match=r"sysctl fs.inotify.max_user_instances=1024.*read-only"):
         host.ensure()
