@@ -18,12 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pulumi import automation
 from pulumi.automation import EngineEvent
 
 from components.config import loader
 from components.config.settings import Settings
 from rehearsal import progress
+from rehearsal.deploy.stacks import without_secrets
 from rehearsal.project import PROJECT, REPOSITORY
 
 STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
@@ -76,14 +78,18 @@ class EngineSetup:
 
 
 class Deployment:
-    """One stack in the engine; construction copies its project files and creates or selects the stack."""
+    """One stack in the engine; construction copies its project files and creates or selects the stack.
+
+    A secret of the stack's file becomes a placeholder: the operator's passphrase is not known here.
+    """
 
     def __init__(self, stack: str, setup: EngineSetup) -> None:
         project = setup.directory / "project"
         project.mkdir(exist_ok=True)
         if not (project / "stacks").exists():
             shutil.copy(REPOSITORY / "Pulumi.yaml", project)
-            shutil.copytree(REPOSITORY / "stacks", project / "stacks")
+            (project / "stacks").mkdir()
+            write_settings(REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml", project / "stacks")
         home = setup.directory / "pulumi"
         for name, plugin in setup.plugins.items():
             link = home / "plugins" / name
@@ -187,6 +193,14 @@ class Deployment:
         if operation == self.stack.up:
             result.outputs = self.outputs()
         return result
+
+
+def write_settings(source: Path, directory: Path) -> None:
+    """Write a stack's settings into a directory: unchanged, or with a placeholder for each secret if it has secrets."""
+    text = source.read_text()
+    content = yaml.safe_load(text)
+    readable = without_secrets(content)
+    (directory / source.name).write_text(text if readable == content else yaml.safe_dump(readable, sort_keys=False))
 
 
 def short_name(urn: str) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from rehearsal.deploy.stacks import without_secrets
 from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.region.preexisting import new_key
 
 GIT_LIMIT = 60
 """Seconds that one git command may take."""
-ENCRYPTION = ("encryptionsalt", "secretsprovider", "encryptedkey")
-"""Keys of a stack's file that say how its secrets are encrypted; a preview has no key to them."""
 
 
 class UnknownCommitError(ValueError):
@@ -72,20 +68,10 @@ def write_project(tree: Path, stack: str, directory: Path) -> None:
     (directory / "stacks").mkdir(parents=True)
     (directory / "Pulumi.yaml").write_bytes((tree / "Pulumi.yaml").read_bytes())
     content = yaml.safe_load(settings_file(tree, stack).read_text())
-    config = {key: without_secrets(value) for key, value in (content.get("config") or {}).items()}
-    if config.get(f"{PROJECT}:cloud") == "existing":
-        config[f"{PROJECT}:ssh_private_key"] = private_key()
-    kept = {key: value for key, value in content.items() if key not in ENCRYPTION}
-    settings_file(directory, stack).write_text(yaml.safe_dump({**kept, "config": config}, sort_keys=False))
-
-
-def without_secrets(value: Any) -> Any:
-    """A setting with a placeholder for each secret in it."""
-    if isinstance(value, Mapping):
-        if value.keys() == {"secure"}:
-            return f"secret-{hashlib.sha256(str(value['secure']).encode()).hexdigest()[:12]}"
-        return {key: without_secrets(part) for key, part in value.items()}
-    return [without_secrets(part) for part in value] if isinstance(value, list) else value
+    content = without_secrets(content | {"config": content.get("config") or {}})
+    if content["config"].get(f"{PROJECT}:cloud") == "existing":
+        content["config"][f"{PROJECT}:ssh_private_key"] = private_key()
+    settings_file(directory, stack).write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 @cache
