@@ -35,6 +35,6 @@ class SessionsStack:
         for name in context.roles.web:
             host = cloud.nodes[name].host
             mount = context.mount(name, MOUNT, MOUNT_OPTIONS)
-            web = Web(name, WebArgs(host, ROOT, MOUNT, cloud.cidr))
+            web = Web(name, WebArgs(host, ROOT, MOUNT, cloud.cidr, cloud.operators))
             Sessions(name, SessionsArgs(host, MOUNT, [mount.step, web.step]))
         return {}

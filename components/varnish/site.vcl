@@ -139,8 +139,8 @@ sub vcl_backend_response {
     if (beresp.status == 502) {
         call try_neighbour;
     }
-    # keep serving the cached page instead of an error
-    if (beresp.status >= 500 && bereq.is_bgfetch) {
+    # Keep serving the cached page instead of an error. 429 is for the one visitor whose request asked for a new page.
+    if ((beresp.status >= 500 || beresp.status == 429) && bereq.is_bgfetch) {
         return (abandon);
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,10 @@ class WebArgs:
     """The GlusterFS mount point that /healthz watches."""
     balancers: pulumi.Input[str]
     """Address range in CIDR form of the proxies. nginx takes the visitor's address and scheme from their headers."""
+    operators: Sequence[str] = ()
+    """Address ranges in CIDR form whose requests are not limited, beside `balancers`. A range of all addresses is
+    ignored.
+    """
     trusted_ca: pulumi.Input[str] = ""
     """Further certificates, as PEM text, that PHP trusts, such as the database's."""
     behind_cache: pulumi.Input[str] | None = None
@@ -62,7 +67,9 @@ class Web(pulumi.ComponentResource):
                 "MOUNT": args.mount,
                 "PORT": str(PORT if args.behind_cache is None else PORT_BEHIND_CACHE),
                 "NGINX": pulumi.Output.all(args.balancers, args.behind_cache).apply(
-                    lambda addresses: nginx(args.root, balancers=addresses[0], behind_cache=addresses[1])
+                    lambda addresses: nginx(
+                        args.root, balancers=addresses[0], operators=args.operators, behind_cache=addresses[1]
+                    )
                 ),
                 "SITE_POOL": (HERE / "site-pool.conf").read_text(),
                 "HEALTH_POOL": (HERE / "health-pool.conf").read_text(),
@@ -79,7 +86,7 @@ class Web(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def nginx(root: str, *, balancers: str, behind_cache: str | None) -> str:
+def nginx(root: str, *, balancers: str, operators: Sequence[str], behind_cache: str | None) -> str:
     """nginx's configuration; the arguments are the fields of `WebArgs`."""
     if behind_cache is None:
         listening = [str(PORT)]
@@ -90,4 +97,5 @@ def nginx(root: str, *, balancers: str, behind_cache: str | None) -> str:
         LISTEN="\n    ".join(f"listen {address} default_server;" for address in listening),
         ROOT=root,
         BALANCERS=balancers,
+        OPERATORS="\n".join(f"    {operator} 0;" for operator in operators if operator not in (balancers, "0.0.0.0/0")),
     )

@@ -64,7 +64,18 @@ class WordPressStack:
         webs, caches = {}, {}
         for name in roles.web:
             host = cloud.nodes[name].host
-            webs[name] = Web(name, WebArgs(host, ROOT, ROOT, cloud.cidr, database.ca, addresses[name])).step
+            webs[name] = Web(
+                name,
+                WebArgs(
+                    host=host,
+                    root=ROOT,
+                    mount=ROOT,
+                    balancers=cloud.cidr,
+                    operators=cloud.operators,
+                    trusted_ca=database.ca,
+                    behind_cache=addresses[name],
+                ),
+            ).step
             caches[name] = Varnish(
                 name,
                 VarnishArgs(

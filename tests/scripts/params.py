@@ -25,6 +25,7 @@ from rehearsal.plugins.protocol import Properties, ResourceType
 from tests.scripts.node import COMPONENTS, Node
 
 NETWORK = "10.20.0.0/16"
+OPERATORS = "203.0.113.64/26"
 ROOT = "/var/www/html"
 PEERS = [host_name(name) for name in ("gfs1", "gfs2", "gfs3")]
 PORTS = Gluster().ports
@@ -145,7 +146,7 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
     return {
         "MOUNT": root,
         "PORT": str(PORT_BEHIND_CACHE if behind_cache else PORT),
-        "NGINX": nginx(root, balancers=NETWORK, behind_cache=behind_cache),
+        "NGINX": nginx(root, balancers=NETWORK, operators=[OPERATORS], behind_cache=behind_cache),
         "SITE_POOL": text("web/site-pool.conf"),
         "HEALTH_POOL": text("web/health-pool.conf"),
         "PHP_INI": text("web/php.ini"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,7 +23,8 @@ def node(mounted: Mapping[str, Node]) -> Node:
 
 def ask(node: Node, path: str) -> str:
     """A node's answer to a client outside it: head and body."""
-    words = ["curl", "--silent", "--include", "--path-as-is", "--max-time", "30", f"http://{node.machine.endpoint.public}{path}"]
+    words = ["curl", "--silent", "--include", "--path-as-is", "--max-time", "30"]
+    words.append(f"http://{node.machine.endpoint.public}{path}")
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
@@ -143,6 +145,48 @@ def test_web_goes_on_as_it_was_when_a_file_is_wrong(node: Node, file: str, broke
     assert sorted(set(before) ^ set(node.state())) == []
     assert "200 OK" in health(node).splitlines()[0]
     node.again("web/web.sh", params.web())
+
+
+def burst(node: Node, other: Node, visitor: str, requests: int) -> list[str]:
+    """Statuses of a PHP page for 20 parallel requests at a time, which a neighbour forwards for a visitor."""
+    forwarded = ["--header", f"X-Forwarded-For: {visitor}"] if visitor else []
+    output = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}\n"]
+    url = f"http://{node.address}/index.php?[1-{requests}]"
+    return other.run("curl", "--parallel", "--parallel-max", "20", *output, *forwarded, url).split()
+
+
+@pytest.fixture
+def page(node: Node) -> Iterator[None]:
+    node.run("sh", "-c", f"echo '<?php echo 1;' >{params.ROOT}/index.php")
+    yield
+    node.run("rm", f"{params.ROOT}/index.php")
+
+
+@pytest.mark.usefixtures("page")
+def test_a_visitor_is_refused_before_php_and_others_are_not(node: Node, mounted: Mapping[str, Node]) -> None:
+    other = mounted["gfs2"]
+    # a dashboard's requests, all at once
+    assert burst(node, other, "198.51.100.7", 20) == ["200"] * 20
+    began = time.monotonic()
+    statuses = burst(node, other, "198.51.100.7", 200)
+    assert set(statuses) == {"200", "429"}
+    assert statuses.count("200") <= 31 + time.monotonic() - began
+    refused = other.run(
+        "curl", "--silent", "--include", "--header", "X-Forwarded-For: 198.51.100.7", f"http://{node.address}/?x"
+    )
+    assert "429" in refused.splitlines()[0]
+    assert "\nRetry-After: 5\n" in refused.replace("\r", "")
+    # another visitor; a node's own requests; an operator's
+    for visitor in ("198.51.100.8", "", "203.0.113.77"):
+        assert set(burst(node, other, visitor, 20 if visitor == "198.51.100.8" else 100)) == {"200"}
+
+
+@pytest.mark.usefixtures("page")
+def test_a_visitors_ipv6_network_counts_as_one_visitor(node: Node, mounted: Mapping[str, Node]) -> None:
+    other = mounted["gfs2"]
+    assert "429" in burst(node, other, "2001:db8:0:1::1", 200)
+    assert "429" in burst(node, other, "2001:db8:0:1:ffff::2", 20)
+    assert set(burst(node, other, "2001:db8:0:2::1", 20)) == {"200"}
 
 
 def as_user(user: str, *command: str) -> list[str]:
