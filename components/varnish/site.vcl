@@ -49,6 +49,10 @@ sub drop_hop {
 }
 
 sub vcl_recv {
+    # a path is all that the rules below and nginx understand
+    if (req.url !~ "^/") {
+        return (synth(400));
+    }
     call find_client;
     set req.backend_hint = nodes.backend();
 
@@ -166,7 +170,7 @@ sub vcl_backend_response {
     # (mu-plugins), or for ten minutes, as pages also show content that no edit announces. After that Varnish serves the
     # old page while it fetches a new one, and as long as that fails: up to twelve hours in all, the least time that
     # WordPress's nonces are valid.
-    if (beresp.ttl > 0s && beresp.http.Cache-Control !~ "max-age" && !beresp.http.Expires) {
+    if (beresp.ttl > 0s && beresp.http.Cache-Control !~ "(?i)(max-age|s-maxage)" && !beresp.http.Expires) {
         set beresp.ttl = 10m;
     }
     set beresp.grace = 12h - 10m;

@@ -62,6 +62,7 @@ class Varnish(pulumi.ComponentResource):
                 "UNIT": render(HERE / "varnish.conf", MEMORY_MB=args.memory_mb),
                 "LOG_UNIT": (HERE / "varnishncsa.conf").read_text(),
                 "LOG_FORMAT": (HERE / "log.format").read_text(),
+                "LOGROTATE": (HERE / "logrotate.conf").read_text(),
             },
             timeout=120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),

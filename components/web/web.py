@@ -76,6 +76,8 @@ class Web(pulumi.ComponentResource):
                 "PHP_INI": (HERE / "php.ini").read_text(),
                 "HEALTHZ": (HERE / "healthz.php").read_text(),
                 "RESTART": (HERE / "restart.conf").read_text(),
+                "LOGROTATE": (HERE / "logrotate.conf").read_text(),
+                "LOGROTATE_TIMER": (HERE / "logrotate-timer.conf").read_text(),
                 "SYSUSERS": (HERE / "sysusers.conf").read_text(),
                 "TMPFILES": (HERE / "tmpfiles.conf").read_text(),
                 "TRUSTED_CA": args.trusted_ca,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # nginx on PORT and PHP-FPM, for the site's files on MOUNT. NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ: texts of
-# files. RESTART: a drop-in of both services. SYSUSERS and TMPFILES: nginx's user, and the directory of PHP's sockets.
+# files. RESTART: a drop-in of both services. LOGROTATE: how nginx's logs are rotated; LOGROTATE_TIMER: a drop-in of
+# logrotate's timer. SYSUSERS and TMPFILES: nginx's user, and the directory of PHP's sockets.
 # TRUSTED_CA: certificates that PHP trusts. A service is reloaded only if one of its own files changed.
 set -euo pipefail
 
@@ -52,6 +53,8 @@ run_or_undo nginx -tq
 for service in "$fpm" nginx; do
     write_if_changed "/etc/systemd/system/$service.service.d/ha-wordpress.conf" 644 "$RESTART"
 done
+write_if_changed /etc/logrotate.d/nginx 644 "$LOGROTATE"
+write_if_changed /etc/systemd/system/logrotate.timer.d/ha-wordpress.conf 644 "$LOGROTATE_TIMER"
 systemctl daemon-reload
 enable_units "$fpm" nginx
 systemctl start "$fpm" nginx

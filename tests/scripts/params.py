@@ -152,6 +152,8 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
         "PHP_INI": text("web/php.ini"),
         "HEALTHZ": text("web/healthz.php"),
         "RESTART": text("web/restart.conf"),
+        "LOGROTATE": text("web/logrotate.conf"),
+        "LOGROTATE_TIMER": text("web/logrotate-timer.conf"),
         "SYSUSERS": text("web/sysusers.conf"),
         "TMPFILES": text("web/tmpfiles.conf"),
         "TRUSTED_CA": database_ca("us-east-1"),
@@ -168,6 +170,7 @@ def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict
         "UNIT": render(cache.HERE / "varnish.conf", MEMORY_MB=memory_mb),
         "LOG_UNIT": text("varnish/varnishncsa.conf"),
         "LOG_FORMAT": text("varnish/log.format"),
+        "LOGROTATE": text("varnish/logrotate.conf"),
     }
 
 

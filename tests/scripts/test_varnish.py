@@ -176,6 +176,25 @@ def test_varnish_serves_and_is_made_once(site: Mapping[str, Node], addresses: Ma
     }  # fmt: skip
 
 
+def test_the_visit_log_is_bounded_and_leaves_out_refused_visitors(site: Mapping[str, Node]) -> None:
+    node = site["gfs1"]
+    log = "/var/log/varnish/varnishncsa.log"
+    visitor = ["--header", "X-Forwarded-For: 198.51.100.9"]
+    site["gfs2"].run(
+        "curl", "--silent", "--output", "/dev/null", *visitor, f"http://{node.address}/wp-login.php?[1-60]"
+    )
+    node.run("curl", "--silent", "--output", "/dev/null", "http://127.0.0.1/the-last-visit")
+    node.eventually("grep", "-q", "the-last-visit", log)
+    statuses = node.run("sh", "-c", f"awk '/^198.51.100.9 / {{ print $9 }}' {log}").split()
+    assert set(statuses) == {"200"}
+    assert len(statuses) < 60
+    for _ in range(2):
+        node.run("sh", "-c", f"head -c 101M /dev/zero >>{log}")
+        node.run("logrotate", "/etc/logrotate.conf")
+    assert node.run("sh", "-c", f"ls {log}*").split() == [log, f"{log}.1", f"{log}.2.gz"]
+    node.run("sh", "-c", f"rm -f {log}.*")
+
+
 def test_a_change_drops_no_request_and_forgets_nothing(site: Mapping[str, Node], addresses: Mapping[str, str]) -> None:
     node = site["gfs1"]
     cached(node, "/hello-world/")

@@ -232,8 +232,24 @@ def test_nginx_buffers_large_bodies_in_files(node: Node) -> None:
     assert node.run("stat", "--format=%U", "/var/lib/nginx/body", "/var/lib/nginx/fastcgi").split() == ["nginx"] * 2
 
 
+def test_logs_are_bounded_however_much_is_written(node: Node) -> None:
+    calendar = node.run("systemctl", "show", "--property=TimersCalendar", "--value", "logrotate.timer")
+    assert "OnCalendar=*-*-* *:00/10:00 " in calendar
+    assert node.run("systemctl", "is-active", "logrotate.timer") == "active\n"
+    log = "/var/log/nginx/access.log"
+    for _ in range(9):
+        node.run("sh", "-c", f"head -c 101M /dev/zero >>{log}")
+        node.run("logrotate", "/etc/logrotate.conf")
+    files = node.run("sh", "-c", f"ls {log}*").split()
+    assert len(files) == 1 + 7
+    # all but the current file and the last one are compressed
+    assert int(node.run("sh", "-c", f"cat {log}* | wc -c")) < 105 * 1024**2
+    node.run("sh", "-c", f"rm -f {log}.*")
+
+
 def test_nginx_writes_its_log_after_a_rotation(node: Node) -> None:
     node.run("logrotate", "--force", "/etc/logrotate.d/nginx")
+    assert node.run("stat", "--format=%U %a", "/var/log/nginx/access.log") == "nginx 640\n"
     # nginx opens the new file some time after the signal
     asked = "curl --silent --output /dev/null http://127.0.0.1/absent.txt"
     node.eventually("sh", "-c", f"{asked} && grep -q absent.txt /var/log/nginx/access.log")
