@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.machine.remote import RemoteHost
+from components.machine.remote import RESTART, RemoteHost
 from components.machine.template import render
 
 PORT = 80
@@ -52,6 +52,7 @@ class Haproxy(pulumi.ComponentResource):
                     lambda outputs: config(outputs["targets"], args.web_port, args.health_path, outputs["balancers"])
                 ),
                 "OWN_PORT": str(OWN_PORT),
+                "RESTART": RESTART.read_text(),
             },
             opts=pulumi.ResourceOptions(parent=self),
         )

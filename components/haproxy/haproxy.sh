@@ -1,6 +1,6 @@
 #!/bin/bash
 # HAProxy with the configuration CONFIG. http://127.0.0.1:OWN_PORT/version answers with the checksum of the loaded
-# configuration. A change takes effect by a reload, which drops no connection.
+# configuration. A change takes effect by a reload, which drops no connection. RESTART: a drop-in of the service.
 set -euo pipefail
 
 file=/etc/haproxy/haproxy.cfg
@@ -25,6 +25,8 @@ reload_until_in_force() {
     return 1
 }
 
+write_if_changed /etc/systemd/system/haproxy.service.d/ha-wordpress.conf 644 "$RESTART"
+systemctl daemon-reload
 enable_units haproxy
 # a start that fails is reported below, with HAProxy's log
 systemctl start haproxy || true

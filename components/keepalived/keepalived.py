@@ -11,7 +11,7 @@ import pulumi
 
 from components.cloud.interface import VirtualIp
 from components.haproxy.haproxy import OWN_PORT
-from components.machine.remote import RemoteHost, assignments
+from components.machine.remote import RESTART, RemoteHost, assignments
 from components.machine.template import render
 
 HERE = Path(__file__).parent
@@ -64,6 +64,7 @@ class Keepalived(pulumi.ComponentResource):
                 "VIRTUAL_IP": args.virtual_ip.address,
                 "FAILOVER": failover.script if failover else "",
                 "ENVIRONMENT": pulumi.Output.all(**failover.params[args.node]).apply(assignments) if failover else "",
+                "RESTART": RESTART.read_text(),
                 "UNIT": (HERE / "failover.service").read_text() if failover else "",
             },
             secrets=failover.secrets if failover else None,

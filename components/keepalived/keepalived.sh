@@ -2,7 +2,7 @@
 # keepalived with the configuration CONFIG, in which this step fills in the interfaces. ADDRESS: this node's address
 # towards the other balancers. VIRTUAL_IP: the address that fails over. FAILOVER: the script that moves the address in a
 # cloud; ENVIRONMENT: its environment; UNIT: the systemd unit that runs it. All three are empty where keepalived holds
-# the address itself. The script's secrets come on standard input.
+# the address itself. The script's secrets come on standard input. RESTART: a drop-in of keepalived's service.
 set -euo pipefail
 
 conf=/etc/keepalived/keepalived.conf
@@ -35,10 +35,7 @@ trap 'rm -f "$next"' EXIT
 printf '%s' "$text" >"$next"
 run_or_undo keepalived --config-test --use-file "$next"
 
-write_if_changed /etc/systemd/system/keepalived.service.d/retry.conf 644 '[Service]
-Restart=always
-RestartSec=1
-'
+write_if_changed /etc/systemd/system/keepalived.service.d/retry.conf 644 "$RESTART"
 if [ -n "$FAILOVER" ]; then
     write_if_changed /usr/libexec/keepalived/failover 755 "$FAILOVER" fail_over_again
     write_if_changed /etc/keepalived/failover.env 600 "$ENVIRONMENT" fail_over_again

@@ -14,6 +14,9 @@ HERE = Path(__file__).parent
 PRELUDE = HERE / "prelude.sh"
 """Functions that every step may call; its text comes before that of the step's script."""
 
+RESTART = HERE / "restart.conf"
+"""Drop-in of a systemd service that must come back after every end."""
+
 END = "END_OF_STEP"
 """Line that ends a script in the command's text."""
 

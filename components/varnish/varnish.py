@@ -10,7 +10,7 @@ from pathlib import Path
 import pulumi
 
 from components.gluster.mount import fallback_order
-from components.machine.remote import RemoteHost
+from components.machine.remote import RESTART, RemoteHost
 from components.machine.template import render
 from components.web.web import PORT_BEHIND_CACHE
 
@@ -63,6 +63,7 @@ class Varnish(pulumi.ComponentResource):
                 "LOG_UNIT": (HERE / "varnishncsa.conf").read_text(),
                 "LOG_FORMAT": (HERE / "log.format").read_text(),
                 "LOGROTATE": (HERE / "logrotate.conf").read_text(),
+                "RESTART": RESTART.read_text(),
             },
             timeout=120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Varnish and its log. SITE and NODES: texts of VCL files. BANS: text of bans.vcl, written only if that file does not
-# exist yet. UNIT and LOG_UNIT: drop-ins of the two services. LOG_FORMAT: format of the log.
+# exist yet. UNIT and LOG_UNIT: drop-ins of the two services. RESTART: a drop-in of both. LOG_FORMAT: format of the log.
 # LOGROTATE: how it is rotated. Changed VCL takes effect by a reload, which keeps the cache and drops no request; only a
 # changed command line restarts Varnish.
 set -euo pipefail
@@ -27,6 +27,9 @@ write_if_changed "$directory/nodes.vcl" 644 "$nodes"
 units=/etc/systemd/system
 write_if_changed "$units/varnish.service.d/ha-wordpress.conf" 644 "$UNIT"
 write_if_changed "$units/varnishncsa.service.d/ha-wordpress.conf" 644 "$LOG_UNIT"
+for service in varnish varnishncsa; do
+    write_if_changed "$units/$service.service.d/restart.conf" 644 "$RESTART"
+done
 write_if_changed "$directory/log.format" 644 "$LOG_FORMAT"
 write_if_changed /etc/logrotate.d/varnish 644 "$LOGROTATE"
 systemctl daemon-reload

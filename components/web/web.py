@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.machine.remote import RemoteHost
+from components.machine.remote import RESTART, RemoteHost
 from components.machine.template import render
 
 PORT = 80
@@ -75,7 +75,7 @@ class Web(pulumi.ComponentResource):
                 "HEALTH_POOL": (HERE / "health-pool.conf").read_text(),
                 "PHP_INI": (HERE / "php.ini").read_text(),
                 "HEALTHZ": (HERE / "healthz.php").read_text(),
-                "RESTART": (HERE / "restart.conf").read_text(),
+                "RESTART": RESTART.read_text(),
                 "LOGROTATE": (HERE / "logrotate.conf").read_text(),
                 "LOGROTATE_TIMER": (HERE / "logrotate-timer.conf").read_text(),
                 "SYSUSERS": (HERE / "sysusers.conf").read_text(),

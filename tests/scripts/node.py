@@ -136,6 +136,18 @@ class Node:
             self.step(script, variants[name])
             self.eventually("sh", "-c", in_force[name])
 
+    def survives_kills(self, service: str) -> None:
+        """Kill a service's main process six times: each time systemd must start it again.
+
+        systemd's default limit is five starts in 10 s.
+        """
+        for _ in range(6):
+            killed = self.run("systemctl", "show", "--property=MainPID", "--value", service).strip()
+            self.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", service)
+            pid = f"$(systemctl show --property=MainPID --value {service})"
+            running = f'systemctl is-active --quiet {service} && pid={pid} && [ "$pid" -gt 0 ]'
+            self.eventually("sh", "-c", f'{running} && [ "$pid" != {killed} ]', within=15)
+
     def _attempt(
         self, script: str, params: Mapping[str, str] | None, secrets: Mapping[str, str] | None
     ) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ from components.gluster.certificate import TLS
 from components.gluster.mount import fallback_order, volume_params
 from components.gluster.volume import METADATA_CACHE, lines, volume_options
 from components.machine.etc_hosts import host_name
+from components.machine.remote import RESTART
 from components.machine.template import render
 from components.varnish import varnish as cache
 from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
@@ -151,7 +152,7 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
         "HEALTH_POOL": text("web/health-pool.conf"),
         "PHP_INI": text("web/php.ini"),
         "HEALTHZ": text("web/healthz.php"),
-        "RESTART": text("web/restart.conf"),
+        "RESTART": RESTART.read_text(),
         "LOGROTATE": text("web/logrotate.conf"),
         "LOGROTATE_TIMER": text("web/logrotate-timer.conf"),
         "SYSUSERS": text("web/sysusers.conf"),
@@ -171,6 +172,7 @@ def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict
         "LOG_UNIT": text("varnish/varnishncsa.conf"),
         "LOG_FORMAT": text("varnish/log.format"),
         "LOGROTATE": text("varnish/logrotate.conf"),
+        "RESTART": RESTART.read_text(),
     }
 
 

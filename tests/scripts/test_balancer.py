@@ -20,6 +20,7 @@ import pytest
 
 from components.haproxy import haproxy
 from components.keepalived import keepalived
+from components.machine.remote import RESTART
 from rehearsal.region.endpoint import Lan
 from rehearsal.region.network import ip
 from rehearsal.region.region import Region
@@ -176,6 +177,7 @@ def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], 
     return {
         "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others),
         "OWN_PORT": str(haproxy.OWN_PORT),
+        "RESTART": RESTART.read_text(),
     }
 
 
@@ -317,6 +319,10 @@ def test_haproxy_goes_on_as_it_was_when_the_configuration_is_wrong(
     again(node, "haproxy/haproxy.sh", settings)
 
 
+def test_haproxy_restarts_by_itself_however_often(haproxies: Mapping[str, Node]) -> None:
+    haproxies["lb2"].survives_kills("haproxy")
+
+
 def test_haproxy_names_the_process_that_has_its_port(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
     node = haproxies["lb2"]
     node.run("systemctl", "stop", "haproxy")
@@ -338,6 +344,7 @@ def failing_over(own: str, balancers: Mapping[str, Node], *, virtual_ip: str = V
         "VIRTUAL_IP": virtual_ip,
         "FAILOVER": "",
         "ENVIRONMENT": "",
+        "RESTART": RESTART.read_text(),
         "UNIT": "",
     }
 

@@ -176,6 +176,15 @@ def test_varnish_serves_and_is_made_once(site: Mapping[str, Node], addresses: Ma
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("service", ["varnish", "varnishncsa"])
+def test_a_killed_service_restarts_by_itself_however_often(site: Mapping[str, Node], service: str) -> None:
+    node = site["gfs1"]
+    node.survives_kills(service)
+    # varnishncsa finds Varnish again
+    asked = "curl --silent --output /dev/null http://127.0.0.1/after-the-kill"
+    node.eventually("sh", "-c", f"{asked}; grep -q after-the-kill /var/log/varnish/varnishncsa.log", within=15)
+
+
 def test_the_visit_log_is_bounded_and_leaves_out_refused_visitors(site: Mapping[str, Node]) -> None:
     node = site["gfs1"]
     log = "/var/log/varnish/varnishncsa.log"
