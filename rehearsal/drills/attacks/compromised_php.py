@@ -41,7 +41,10 @@ LINKS = {
 TARGETS = ("/etc/shadow", "/root", "/root/.profile")
 STATE = "stat --format='%n %U:%G %a' \"$@\"; sha256sum /etc/shadow /root/.profile"
 RESTORE = """
-cd "$1"
+chown root:shadow /etc/shadow
+chown root:root /root /root/.profile
+chmod 640 /etc/shadow
+cd "$1" || exit 0
 rm -rf planted
 if [ -d bans ] && [ "$(stat --format=%U bans)" = www-data ]; then rm -rf bans; fi
 for aside in *.aside; do
@@ -52,9 +55,7 @@ done
 for name in code copying new database loading; do
     [ ! -L "$name" ] || rm "$name"
 done
-chown root:shadow /etc/shadow
-chown root:root /root /root/.profile
-chmod 640 /etc/shadow
+rmdir "$1" 2>/dev/null || true
 """
 """Removes what the agent planted, and gives root its files back."""
 FORGET = """

@@ -129,6 +129,8 @@ def plant_bans(state: str, facts: list[str], seconds: float) -> list[str]:
     """
     shared, planted, aside = f"{state}/bans", f"{state}/planted", f"{state}/bans.aside"
     try:
+        # where the site has no such directory, a step may still look for it
+        os.makedirs(state, exist_ok=True)
         os.mkdir(planted, 0o700)
         for fact in facts:
             open(f"{planted}/{fact}", "w").close()
