@@ -159,15 +159,17 @@ def user_data(user: str, login_key: str, host_private: str, host_public: str, pa
 
     `login_key`: public key of `user`; `host_private`, `host_public`: the machine's own SSH keys.
     """
-    content = {
+    content: dict[str, object] = {
         "locale": "C.UTF-8",
         "disable_root": False,
         "users": [
             {"name": user, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "ssh_authorized_keys": [login_key]}
         ],
         "ssh_keys": {"ed25519_private": host_private, "ed25519_public": host_public},
-        "packages": packages,
     }
+    # cloud-init refuses an empty list
+    if packages:
+        content["packages"] = packages
     return f"#cloud-config\n{json.dumps(content)}".encode()
 
 
