@@ -224,7 +224,7 @@ class Gluster(Section):
 
 class Archive(Section):
     """WordPress's code from an archive in place of Debian's package. Copied once, to a new site; WordPress then
-    updates itself.
+    installs minor updates by itself.
     """
 
     url: HttpsUrl

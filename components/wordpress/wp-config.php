@@ -27,7 +27,9 @@ define('WP_SITEURL', @URL@);
 define('FORCE_SSL_ADMIN', str_starts_with(WP_HOME, 'https:'));
 // code changes by updates only, not in the dashboard's editor
 define('DISALLOW_FILE_EDIT', true);
-// wordpress-cron.timer on one node runs the scheduled work instead of page requests
+// A minor update installs itself. A major one is the operator's, after a rehearsal: a plugin may not work with it.
+define('WP_AUTO_UPDATE_CORE', 'minor');
+// wordpress-cron.timer runs the scheduled work instead of page requests
 define('DISABLE_WP_CRON', true);
 
 if (!defined('ABSPATH')) {

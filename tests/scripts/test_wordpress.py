@@ -172,6 +172,26 @@ def test_site_is_installed_once_and_answers(site: Node, databases: Mapping[str, 
     assert all(salt in site.run("cat", config) for salt in params.SALT_VALUES.values())
 
 
+UPGRADER = "require ABSPATH . 'wp-admin/includes/class-wp-upgrader.php';"
+
+
+def as_site(node: Node, code: str, *arguments: str) -> str:
+    """The output of PHP code that runs inside WordPress, as the web server's user."""
+    load = f"require '{params.ROOT}/wp-load.php'; require ABSPATH . 'wp-admin/includes/admin.php';"
+    words = ["setpriv", "--reuid=www-data", "--clear-groups", "php", "-r", f"{load} {code}", *arguments]
+    return node.run(*words)
+
+
+@pytest.mark.parametrize(("part", "installs"), [(2, True), (1, False), (0, False)])
+def test_minor_updates_install_themselves_and_major_ones_do_not(site: Node, part: int, installs: bool) -> None:
+    version = as_site(site, "echo implode('.', array_slice(explode('.', wp_get_wp_version() . '.0'), 0, 3));")
+    parts = [int(number) for number in version.split(".")]
+    parts[part] += 1
+    offered = ".".join(map(str, parts))
+    wanted = as_site(site, f"{UPGRADER} echo (int) Core_Upgrader::should_update_to_version($argv[1]);", offered)
+    assert bool(int(wanted)) == installs
+
+
 WATCHED = r"""#!/bin/bash
 env >>/run/watched
 printf '%s\n' "$@" >>/run/watched
