@@ -24,7 +24,7 @@ from typing import Literal
 import pulumi
 
 from components.config import settings
-from components.machine.remote import RemoteHost
+from components.machine.remote import RESTART, RemoteHost
 from components.machine.template import render
 
 PORT = 5514
@@ -51,7 +51,6 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "APPLY_SERVICE": ("bans-apply.service",),
     "SHARE_SERVICE": ("bans-share.service",),
     "TIMER": ("bans.timer",),
-    "RESTART": ("restart.conf",),
     "RSYSLOG": ("rsyslog.conf", "NETWORK", "OWN_HITS", "PORT"),
     "ROTATE_HITS": ("rotate-hits.sh",),
     "LOGROTATE": ("logrotate.conf",),
@@ -119,7 +118,7 @@ class Fail2ban(pulumi.ComponentResource):
         self.step = args.host.run(
             "fail2ban",
             HERE / "fail2ban.sh",
-            params={name: params[name] for name in (*TEXTS, "PORT")},
+            params={name: params[name] for name in (*TEXTS, "PORT", "RESTART")},
             timeout=120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
@@ -165,7 +164,7 @@ def texts(
     left_out = ([] if nginx else ["NGINX_HITS", "NGINX_PATH"]) + (
         [] if ban_point == "proxy" else ["NGINX_REFUSE", "VCL"]
     )
-    return {**rendered, **dict.fromkeys(left_out, ""), "PORT": str(PORT)}
+    return {**rendered, **dict.fromkeys(left_out, ""), "PORT": str(PORT), "RESTART": RESTART.read_text()}
 
 
 def longest_ban(bans: settings.Bans) -> int:

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Fail2ban: every node sends its hits to the counters, their fail2ban counts them, and every node applies every ban. The
-# parameters are the texts of this directory's files (fail2ban.py), and PORT. NGINX_HITS and NGINX_PATH are empty on a
-# machine without nginx, which has no hits of its own. NGINX_REFUSE and VCL are empty where visitors connect to the
-# machine directly: the packet filter is enough there. A service is restarted only if one of its own files changed.
+# parameters are the texts of this directory's files (fail2ban.py), PORT, and RESTART, a drop-in of both services.
+# NGINX_HITS and NGINX_PATH are empty on a machine without nginx, which has no hits of its own. NGINX_REFUSE and VCL are
+# empty where visitors connect to the machine directly: the packet filter is enough there. A service is restarted only if
+# one of its own files changed.
 set -euo pipefail
 
 lib=/usr/local/lib/ha-wordpress
@@ -32,7 +33,9 @@ write_if_changed /usr/local/sbin/unban 755 "$UNBAN"
 write_if_changed "$units/bans-apply.service" 644 "$APPLY_SERVICE"
 write_if_changed "$units/bans-share.service" 644 "$SHARE_SERVICE"
 write_if_changed "$units/bans.timer" 644 "$TIMER"
-write_if_changed "$units/fail2ban.service.d/ha-wordpress.conf" 644 "$RESTART"
+for service in fail2ban rsyslog; do
+    write_if_changed "$units/$service.service.d/ha-wordpress.conf" 644 "$RESTART"
+done
 systemctl daemon-reload
 # applies the bans that this node knows already, before the services accept clients
 systemctl start bans-apply.service

@@ -344,6 +344,19 @@ def test_a_ban_ends_everywhere_together(banning: Mapping[str, Node]) -> None:
     banning["gfs1"].eventually("sh", "-c", f"! ls {BANS} | grep -q ,{visitor},", within=10)
 
 
+@pytest.mark.parametrize("service", ["fail2ban", "rsyslog"])
+def test_a_killed_service_restarts_by_itself_however_often(banning: Mapping[str, Node], service: str) -> None:
+    node = banning["gfs1"]
+    node.survives_kills(service)
+    visitor = {"fail2ban": "203.0.113.71", "rsyslog": "203.0.113.72"}[service]
+    # each worker of nginx loses one hit to the old socket of rsyslog
+    workers = int(node.run("pgrep", "--count", "--full", "nginx: worker"))
+    flood(node, visitor, 20 + workers)
+    within([node], visitor)
+    # for the tests that count hits: other workers may have the old socket still
+    node.run("systemctl", "restart", "nginx")
+
+
 def test_fail2ban_killed_comes_back_and_bans_hold_meanwhile(banning: Mapping[str, Node]) -> None:
     nodes, node, before, visitor = list(banning.values()), banning["gfs2"], "203.0.113.26", "203.0.113.15"
     flood(node, before, 20)

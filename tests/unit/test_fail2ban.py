@@ -61,7 +61,7 @@ def bans_live() -> dict[str, Any]:
 
 def test_every_parameter_has_a_text_without_placeholders() -> None:
     texts = params()
-    assert set(texts) == {*TEXTS, "PORT"}
+    assert set(texts) == {*TEXTS, "PORT", "RESTART"}
     for name, text in texts.items():
         assert text, name
         assert not re.search(r"@[A-Z_]+@", text), name
