@@ -25,6 +25,9 @@ node would fail the check at once.
 USER_ID = 33
 """Numeric id of Debian's user and group www-data, the same on every machine (package base-passwd)."""
 
+RESERVED_MB = 512
+"""Memory in MB that PHP's workers leave to the system, to a brick and to the mount of the volume."""
+
 HERE = Path(__file__).parent
 
 
@@ -50,6 +53,8 @@ class WebArgs:
     """The node's private address when Varnish is in front: nginx then listens there and on 127.0.0.1, for the Varnish
     of this node and of its neighbours. None: nginx listens on every address.
     """
+    cache_mb: int = 0
+    """Memory in MB that PHP's workers leave to Varnish, beside `RESERVED_MB`."""
 
 
 class Web(pulumi.ComponentResource):
@@ -80,6 +85,7 @@ class Web(pulumi.ComponentResource):
                 "LOGROTATE_TIMER": (HERE / "logrotate-timer.conf").read_text(),
                 "SYSUSERS": (HERE / "sysusers.conf").read_text(),
                 "TMPFILES": (HERE / "tmpfiles.conf").read_text(),
+                "RESERVED_MB": str(RESERVED_MB + args.cache_mb),
                 "TRUSTED_CA": args.trusted_ca,
             },
             timeout=120,

@@ -2,7 +2,8 @@
 # nginx on PORT and PHP-FPM, for the site's files on MOUNT. NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ: texts of
 # files. RESTART: a drop-in of both services. LOGROTATE: how nginx's logs are rotated; LOGROTATE_TIMER: a drop-in of
 # logrotate's timer. SYSUSERS and TMPFILES: nginx's user, and the directory of PHP's sockets.
-# TRUSTED_CA: certificates that PHP trusts. A service is reloaded only if one of its own files changed.
+# RESERVED_MB: memory that PHP's workers leave to other services. TRUSTED_CA: certificates that PHP trusts. A service is
+# reloaded only if one of its own files changed.
 set -euo pipefail
 
 version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
@@ -32,7 +33,14 @@ update_certificates() {
 apply update_certificates update_certificates
 
 write_if_changed "$php/mods-available/ha-wordpress.ini" 644 "$PHP_INI" reload_php
-write_if_changed "$php/fpm/pool.d/www.conf" 644 "$SITE_POOL" reload_php
+# A worker has 57 to 60 MB after a dozen pages of WordPress; 7 to 10 MB are its own, the rest is the code cache that all
+# share. With 64 MB for each, one worker in four may use up memory_limit (256 MB) at the same moment. With 256 MB for
+# each, a machine of 2 GB would have four workers, and four slow pages would occupy all.
+workers=$((($(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo) - RESERVED_MB) / 64))
+[ "$workers" -ge 16 ] || workers=16
+# a worker uses one connection to the database: the smallest database accepts about 150, for three nodes
+[ "$workers" -le 48 ] || workers=48
+write_if_changed "$php/fpm/pool.d/www.conf" 644 "${SITE_POOL//@WORKERS@/$workers}" reload_php
 write_if_changed "$php/fpm/pool.d/health.conf" 644 "${HEALTH_POOL//@MOUNT@/$MOUNT}" reload_php
 write_if_changed /usr/local/lib/ha-wordpress/healthz.php 644 "$HEALTHZ" reload_php
 phpenmod -v "$version" ha-wordpress

@@ -74,6 +74,7 @@ class WordPressStack:
                     operators=cloud.operators,
                     trusted_ca=database.ca,
                     behind_cache=addresses[name],
+                    cache_mb=self._cache.memory_mb,
                 ),
             ).step
             caches[name] = Varnish(

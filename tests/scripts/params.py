@@ -9,7 +9,7 @@ from typing import Any
 from components.cloud.aws import database
 from components.cloud.aws.certificates import database_ca
 from components.cloud.interface import Ports
-from components.config.settings import GLUSTERD_PORT, Gluster, PortRange
+from components.config.settings import GLUSTERD_PORT, Cache, Gluster, PortRange
 from components.firewall import firewall
 from components.gluster.certificate import TLS
 from components.gluster.mount import fallback_order, volume_params
@@ -18,7 +18,7 @@ from components.machine.etc_hosts import host_name
 from components.machine.remote import RESTART
 from components.machine.template import render
 from components.varnish import varnish as cache
-from components.web.web import PORT, PORT_BEHIND_CACHE, USER_ID, nginx
+from components.web.web import PORT, PORT_BEHIND_CACHE, RESERVED_MB, USER_ID, nginx
 from components.wordpress.stack import MOUNT_OPTIONS, WordPressStack
 from components.wordpress.wordpress import SALT_LENGTH, SALTS
 from rehearsal.plugins import tls
@@ -157,6 +157,7 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
         "LOGROTATE_TIMER": text("web/logrotate-timer.conf"),
         "SYSUSERS": text("web/sysusers.conf"),
         "TMPFILES": text("web/tmpfiles.conf"),
+        "RESERVED_MB": str(RESERVED_MB + Cache().memory_mb),
         "TRUSTED_CA": database_ca("us-east-1"),
     }
 

@@ -85,6 +85,19 @@ def test_web_takes_over_a_changed_file(node: Node) -> None:
     node.eventually("sh", "-c", "! pgrep -f '^nginx: worker process is shutting down'")
 
 
+@pytest.mark.parametrize(("memory_mb", "workers"), [(950, 16), (1910, 17), (3800, 47), (15900, 48)])
+def test_php_has_the_workers_that_memory_allows(node: Node, memory_mb: int, workers: int) -> None:
+    meminfo = f"echo 'MemTotal: {memory_mb * 1024} kB' >/run/meminfo && mount --bind /run/meminfo /proc/meminfo"
+    node.run("sh", "-c", meminfo)
+    try:
+        node.step("web/web.sh", params.web())
+    finally:
+        node.run("umount", "/proc/meminfo")
+    in_force = node.run("sh", "-c", "php-fpm8.4 -tt 2>&1").split("[www]")[1]
+    assert f"pm.max_children = {workers}\n" in in_force
+    node.step("web/web.sh", params.web())
+
+
 def test_web_reloads_php_under_a_visitor(node: Node) -> None:
     node.run("sh", "-c", f'echo \'<?php touch("/tmp/asked"); sleep(2); echo "whole";\' >{params.ROOT}/slow.php')
     with ThreadPoolExecutor() as pool:
