@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs WordPress's scheduled tasks on this machine. SERVICE and TIMER: texts of the systemd units.
+# Runs WordPress's scheduled tasks on this machine, while no other machine runs them. SERVICE and TIMER: texts of the
+# systemd units.
 set -euo pipefail
 
 write_if_changed /etc/systemd/system/wordpress-cron.service 644 "$SERVICE"

@@ -28,7 +28,8 @@ opcache.revalidate_freq.
 
 
 class WordPressStack:
-    """Varnish, nginx, PHP-FPM and the same files on every web node; the first web node installs the site.
+    """Varnish, nginx, PHP-FPM and the same files on every web node. The first web node installs the site; each one
+    has cron's timer.
 
     When the web nodes hold no bricks, only the first two web nodes serve as fallback and hit counter, so adding a node
     changes no other. When they hold bricks, all of them do: a new node changes the others anyway, by its brick.
@@ -114,6 +115,7 @@ class WordPressStack:
                 database=database,
                 mounted=mounts[installer],
                 php=[webs[installer]],
+                cron=[cloud.nodes[name].host for name in roles.web],
             ),
         )
         return {"admin_user": self._site.admin_user, "admin_password": wordpress.admin_password}

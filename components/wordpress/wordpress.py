@@ -51,6 +51,8 @@ class WordPressArgs:
     """The mount of the document root."""
     php: Sequence[pulumi.Resource]
     """PHP-FPM, which the installation waits for beside the code and the database."""
+    cron: Sequence[RemoteHost]
+    """The nodes that run WordPress's scheduled work: all that mount the document root and have PHP."""
 
 
 class Upload(NamedTuple):
@@ -65,10 +67,11 @@ class Upload(NamedTuple):
 
 
 class WordPress(pulumi.ComponentResource):
-    """An installed site: code, configuration with salts, database tables, an administrator and a timer for cron.
+    """An installed site: code, configuration with salts, database tables, an administrator, and cron.
 
-    Three steps; with `site.import`, up to two copied files, a check and a migration before them. Existing code and
-    tables are never overwritten: the steps fail instead.
+    Two steps, and one for cron on each node; with `site.import`, up to two copied files, a check and a migration before
+    them. Existing code and tables are never overwritten: the steps fail instead. Every node has cron's timer, so that
+    scheduled work does not depend on any one of them; a lock on the volume lets one node at a time run it.
 
     `admin_password`: an output, secret, of 24 characters.
     """
@@ -153,15 +156,16 @@ class WordPress(pulumi.ComponentResource):
             timeout=900,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[code, *args.php, *database.reachable, *dump.copied]),
         )
-        host.run(
-            "wordpress-cron",
-            HERE / "cron.sh",
-            params={
-                "SERVICE": render(HERE / "wordpress-cron.service", ROOT=args.root),
-                "TIMER": (HERE / "wordpress-cron.timer").read_text(),
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[installed]),
-        )
+        for node in args.cron:
+            node.run(
+                "wordpress-cron",
+                HERE / "cron.sh",
+                params={
+                    "SERVICE": render(HERE / "wordpress-cron.service", ROOT=args.root),
+                    "TIMER": (HERE / "wordpress-cron.timer").read_text(),
+                },
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[installed]),
+            )
         self.register_outputs({})
 
     def _upload(self, host: RemoteHost, step: str, source: Path | None) -> Upload:

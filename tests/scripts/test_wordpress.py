@@ -7,7 +7,7 @@ tell from a mount.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import pytest
 
@@ -305,6 +305,43 @@ def test_cron_runs_on_a_timer(site: Node) -> None:
     assert site.run("systemctl", "is-enabled", "wordpress-cron.timer") == "enabled\n"
     site.run("systemctl", "start", "wordpress-cron.service")
     site.again("wordpress/cron.sh", params.cron())
+
+
+HOLDING = """<?php
+if (defined('DOING_CRON')) {
+    touch(ABSPATH . 'ran-' . gethostname());
+    for ($attempt = 0; $attempt < 300 && file_exists(ABSPATH . 'held'); $attempt++) {
+        usleep(100000);
+        clearstatcache();
+    }
+}
+"""
+"""A plugin with which scheduled work takes as long as the file `held` exists, at most 30 s."""
+
+
+def test_cron_runs_on_one_node_at_a_time(site: Node, mounted: Mapping[str, Node]) -> None:
+    nodes = site, mounted["gfs2"]
+    nodes[1].step("web/web.sh", params.web())
+    for node in nodes:
+        node.step("wordpress/cron.sh", params.cron())
+        node.run("systemctl", "stop", "wordpress-cron.timer")
+    plugin = f"{params.ROOT}/wp-content/mu-plugins/holding.php"
+    site.run("tee", plugin, stdin=HOLDING)
+    site.run("touch", f"{params.ROOT}/held")
+    start = "systemctl", "start", "wordpress-cron.service"
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(node.run, *start) for node in nodes]
+        done, running = wait(runs, timeout=20, return_when=FIRST_COMPLETED)
+        # the run that has the lock may still be loading WordPress
+        site.eventually("sh", "-c", f"ls {params.ROOT}/ran-*")
+        site.run("rm", f"{params.ROOT}/held", plugin)
+    assert [run.exception() for run in runs] == [None, None]
+    ran = site.run("sh", "-c", f"cd {params.ROOT} && ls ran-* && rm ran-*").split()
+    assert (len(ran), len(done), len(running)) == (1, 1, 1)
+    # the lock does not outlast the run that held it
+    nodes[1].run(*start)
+    for node in nodes:
+        node.run("systemctl", "start", "wordpress-cron.timer")
 
 
 def test_cron_refuses_a_timer_that_systemd_does_not_understand(site: Node) -> None:
