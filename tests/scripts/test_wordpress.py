@@ -6,6 +6,7 @@ tell from a mount.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -172,6 +173,10 @@ def test_site_is_installed_once_and_answers(site: Node, databases: Mapping[str, 
     assert all(salt in site.run("cat", config) for salt in params.SALT_VALUES.values())
 
 
+UPDATE_LIMIT = 900
+"""Seconds that a core update may take: the limit of wordpress-cron.service."""
+
+
 UPGRADER = "require ABSPATH . 'wp-admin/includes/class-wp-upgrader.php';"
 
 
@@ -179,7 +184,7 @@ def as_site(node: Node, code: str, *arguments: str) -> str:
     """The output of PHP code that runs inside WordPress, as the web server's user."""
     load = f"require '{params.ROOT}/wp-load.php'; require ABSPATH . 'wp-admin/includes/admin.php';"
     words = ["setpriv", "--reuid=www-data", "--clear-groups", "php", "-r", f"{load} {code}", *arguments]
-    return node.run(*words)
+    return node.machine.enter(*words, timeout=UPDATE_LIMIT)
 
 
 @pytest.mark.parametrize(("part", "installs"), [(2, True), (1, False), (0, False)])
@@ -190,6 +195,43 @@ def test_minor_updates_install_themselves_and_major_ones_do_not(site: Node, part
     offered = ".".join(map(str, parts))
     wanted = as_site(site, f"{UPGRADER} echo (int) Core_Upgrader::should_update_to_version($argv[1]);", offered)
     assert bool(int(wanted)) == installs
+
+
+PACKAGE = """
+cd "$(mktemp --directory)"
+cp -rL /usr/share/wordpress wordpress && rm -f wordpress/wp-config.php && touch wordpress/readme.html
+sed -i "s/^.wp_version = .*/\\$wp_version = '$1';/" wordpress/wp-includes/version.php
+python3 -m zipfile -c /tmp/update.zip wordpress
+chmod 644 /tmp/update.zip
+rm -r wordpress
+"""
+"""Packs Debian's code as an update to the version $1. WordPress copies all files: it has no checksums to compare."""
+
+UPDATE = """
+add_filter('pre_http_request', fn() => new WP_Error('offline', 'no network'));
+$packages = (object) ['full' => '/tmp/update.zip', 'no_content' => '', 'new_bundled' => '', 'partial' => ''];
+$offer = (object) [
+    'response' => 'upgrade', 'locale' => 'en_US', 'current' => $argv[1], 'version' => $argv[1],
+    'packages' => $packages, 'new_bundled' => '', 'partial_version' => '',
+];
+$began = microtime(true);
+$result = (new Core_Upgrader(new Automatic_Upgrader_Skin()))->upgrade($offer);
+echo json_encode([is_wp_error($result) ? $result->get_error_messages() : $result, microtime(true) - $began]);
+"""
+
+
+def test_a_core_update_ends_within_a_third_of_its_limit(site: Node) -> None:
+    version = f"{params.ROOT}/wp-includes/version.php"
+    files = site.run("sh", "-c", "find -L /usr/share/wordpress -type f | wc -l").strip()
+    site.run("sh", "-euc", PACKAGE, "sh", "6.8.999")
+    try:
+        result, seconds = json.loads(as_site(site, UPGRADER + UPDATE, "6.8.999").splitlines()[-1])
+        print(f"a core update of {files} files: {seconds:.0f} s")  # noqa: T201
+        assert result == "6.8.999"
+        assert "6.8.999" in site.run("cat", version)
+        assert seconds < UPDATE_LIMIT / 3
+    finally:
+        site.run("sh", "-c", f"cat /usr/share/wordpress/wp-includes/version.php >{version}; rm -f /tmp/update.zip")
 
 
 WATCHED = r"""#!/bin/bash
