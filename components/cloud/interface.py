@@ -21,11 +21,13 @@ class Ports:
     """TCP ports of one service.
 
     `purpose`: its name, which the firewall rule gets too. `root_only`: whether all of its clients are root's processes.
+    `refused_user`: numeric id of a user whose processes are none of its clients.
     """
 
     purpose: str
     range: PortRange
     root_only: bool = False
+    refused_user: int | None = None
 
 
 @dataclass(frozen=True)

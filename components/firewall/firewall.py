@@ -35,7 +35,7 @@ class FirewallArgs:
     """The machine."""
     internal: Sequence[Ports]
     """Ports that only machines of the network may connect to. To those with `root_only`, on any machine, only root's
-    processes of this machine may connect.
+    processes of this machine may connect; to those with a `refused_user`, any but this user's.
     """
     network: pulumi.Input[str]
     """Address range of the site's machines, in CIDR form."""
@@ -96,8 +96,10 @@ def rules(
         NETWORK=network,
         BALANCERS=indented(balancers),
         INTERNAL=indented(f'{match(ports)} drop comment "{ports.purpose}"' for ports in internal),
-        ROOT_ONLY=indented(
-            f'{match(ports)} reject with tcp reset comment "{ports.purpose}"' for ports in internal if ports.root_only
+        OUTGOING=indented(
+            f'{clients}{match(ports)} reject with tcp reset comment "{ports.purpose}"'
+            for ports in internal
+            if (clients := refused_clients(ports)) is not None
         ),
     )
 
@@ -105,6 +107,13 @@ def rules(
 def only_from(packets: str, peers: Sequence[str]) -> list[str]:
     """Rules that accept packets from the peers and drop all others. `packets`: the expression that matches them."""
     return [f"{packets} ip saddr {{ {', '.join(peers)} }} accept", f"{packets} drop"]
+
+
+def refused_clients(ports: Ports) -> str | None:
+    """The nftables expression for processes that may not connect, root's left out; None if all may."""
+    if ports.root_only:
+        return ""
+    return None if ports.refused_user is None else f"meta skuid {ports.refused_user} "
 
 
 def match(ports: Ports) -> str:

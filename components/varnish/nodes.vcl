@@ -27,9 +27,15 @@ sub vcl_init {
     nodes.add_backend(local_unprobed);
 }
 
-# The site's balancers and nodes. Varnish trusts their headers about the visitor, and their orders to remove pages.
+# The machines of the site's network. Varnish trusts the balancers' headers about the visitor, and takes orders to remove
+# pages from all of them.
 acl hops {
 @HOPS@
+}
+
+# The web nodes, by loopback or by their own addresses. They forward for no visitor, and PHP there may be an attacker's.
+acl web_nodes {
+@WEB_NODES@
 }
 
 # Passes this cache's address to WordPress, which sends it later edits (mu-plugins/ha-wordpress-purge.php).

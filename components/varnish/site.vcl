@@ -5,13 +5,14 @@ vcl 4.1;
 import directors;
 import std;
 
-# defines acl hops; directors `nodes` (this node first) and `neighbours`; sub name_cache
+# defines acls hops and web_nodes; directors `nodes` (this node first) and `neighbours`; sub name_cache
 include "./nodes.vcl";
 # defines sub refuse_banned: ends the request of a visitor whose address, in X-Forwarded-For, is banned
 include "./bans.vcl";
 
 # Leaves one address in X-Forwarded-For, the visitor's: the last one that is not one of our own hops. Varnish appends
 # the address that its connection comes from, and each hop does the same. A client can forge any address before those.
+# A web node is no hop but a client: PHP there connects to balancers and to every Varnish.
 sub find_client {
     call drop_hop;
     call drop_hop;
@@ -21,7 +22,7 @@ sub find_client {
     # for the log, as varnishncsa of Varnish 7.7 shows a header as the client sent it
     std.log("visitor:" + req.http.X-Forwarded-For);
 
-    if (client.ip ~ hops && req.http.X-Forwarded-Proto == "https") {
+    if (client.ip ~ hops && client.ip !~ web_nodes && req.http.X-Forwarded-Proto == "https") {
         set req.http.X-Forwarded-Proto = "https";
     } else {
         set req.http.X-Forwarded-Proto = "http";
@@ -43,7 +44,8 @@ sub find_client {
 }
 
 sub drop_hop {
-    if (std.ip(regsub(req.http.X-Forwarded-For, "^.*,\s*", ""), "0.0.0.0", resolve = false) ~ hops) {
+    if (std.ip(regsub(req.http.X-Forwarded-For, "^.*,\s*", ""), "0.0.0.0", resolve = false) ~ hops
+        && std.ip(regsub(req.http.X-Forwarded-For, "^.*,\s*", ""), "0.0.0.0", resolve = false) !~ web_nodes) {
         set req.http.X-Forwarded-For = regsub(req.http.X-Forwarded-For, ",[^,]*$", "");
     }
 }

@@ -33,9 +33,11 @@ class VarnishArgs:
     neighbours: Mapping[str, pulumi.Input[str]]
     """Private addresses by node name. Their nginx answers when this node's cannot."""
     network: pulumi.Input[str]
-    """Address range in CIDR form of the site's machines. Varnish trusts their headers for the visitor's
-    address and scheme, and accepts their orders to remove pages from the cache.
+    """Address range in CIDR form of the site's machines. Varnish accepts their orders to remove pages from the cache,
+    and trusts their headers for the visitor's address and scheme, except those of `web_nodes`.
     """
+    web_nodes: Sequence[pulumi.Input[str]]
+    """Private addresses of all machines that run the site's PHP, this node's included."""
     memory_mb: int
     """Size of the cache in MB."""
     depends_on: Sequence[pulumi.Resource]
@@ -51,7 +53,12 @@ class Varnish(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: VarnishArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:varnish:Varnish", name, None, opts)
-        outputs = pulumi.Output.all(address=args.address, neighbours=dict(args.neighbours), network=args.network)
+        outputs = pulumi.Output.all(
+            address=args.address,
+            neighbours=dict(args.neighbours),
+            network=args.network,
+            web_nodes=pulumi.Output.all(*args.web_nodes),
+        )
         self.step = args.host.run(
             "varnish",
             HERE / "varnish.sh",
@@ -71,7 +78,7 @@ class Varnish(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def nodes_vcl(node: str, address: str, neighbours: Mapping[str, str], network: str) -> str:
+def nodes_vcl(node: str, address: str, neighbours: Mapping[str, str], network: str, web_nodes: Sequence[str]) -> str:
     """The VCL file that differs between nodes; the step fills in `@VERSION@`.
 
     `node`: its name. The other arguments are the fields of `VarnishArgs`. Each node falls back on the next one by name,
@@ -80,16 +87,22 @@ def nodes_vcl(node: str, address: str, neighbours: Mapping[str, str], network: s
     *others, _ = fallback_order(sorted([*neighbours, node]), node)
     backends = [backend("local", "127.0.0.1")]
     backends += [backend(f"node_{other}", neighbours[other]) for other in others]
-    hops = map(ip_network, (*LOOPBACK, network))
     return render(
         HERE / "nodes.vcl",
         BACKENDS="\n".join(backends),
         LAST_RESORT=backend("local_unprobed", "127.0.0.1", probe=False),
         NEIGHBOURS="\n".join(f"    neighbours.add_backend(node_{other});" for other in others),
-        HOPS="\n".join(f'    "{hop.network_address}"/{hop.prefixlen};' for hop in hops),
+        HOPS=acl_entries(*LOOPBACK, network),
+        WEB_NODES=acl_entries(*LOOPBACK, *web_nodes),
         ADDRESS=address,
         VERSION="@VERSION@",
     )
+
+
+def acl_entries(*ranges: str) -> str:
+    """The lines of a VCL acl. `ranges`: addresses, or ranges in CIDR form."""
+    networks = map(ip_network, ranges)
+    return "\n".join(f'    "{each.network_address}"/{each.prefixlen};' for each in networks)
 
 
 def backend(name: str, address: str, *, probe: bool = True) -> str:

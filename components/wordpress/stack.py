@@ -31,8 +31,9 @@ class WordPressStack:
     """Varnish, nginx, PHP-FPM and the same files on every web node. The first web node installs the site; each one
     has cron's timer.
 
-    When the web nodes hold no bricks, only the first two web nodes serve as fallback and hit counter, so adding a node
-    changes no other. When they hold bricks, all of them do: a new node changes the others anyway, by its brick.
+    When the web nodes hold no bricks, only the first two web nodes serve as fallback and hit counter, so a new node
+    changes on the others only Varnish's list of web nodes. When they hold bricks, all of them do: a new node changes
+    the others anyway, by its brick.
 
     A ban takes effect where the attacker's packets arrive: in the packet filter of the site's own balancers; behind a
     cloud's balancer in Varnish and nginx, which know the visitor's address.
@@ -46,7 +47,8 @@ class WordPressStack:
     volume_options: Mapping[str, str] = {}
     database = True
     peers: Sequence[Ports] = (
-        Ports("cache", PortRange(PORT_BEHIND_CACHE, PORT_BEHIND_CACHE)),
+        # nginx believes what its clients, root and Varnish, state about a visitor; PHP could name anybody
+        Ports("cache", PortRange(PORT_BEHIND_CACHE, PORT_BEHIND_CACHE), refused_user=USER_ID),
         Ports("hits", PortRange(HITS_PORT, HITS_PORT), root_only=True),
         # after an edit, a node sends every Varnish the pages to remove
         Ports("edits", PortRange(PORT, PORT)),
@@ -85,6 +87,7 @@ class WordPressStack:
                     address=addresses[name],
                     neighbours={other: addresses[other] for other in neighbours if other != name},
                     network=cloud.cidr,
+                    web_nodes=[addresses[other] for other in roles.web],
                     memory_mb=self._cache.memory_mb,
                     depends_on=[webs[name]],
                 ),

@@ -167,7 +167,7 @@ def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict
     neighbours = {name: address for name, address in addresses.items() if name != own}
     return {
         "SITE": text("varnish/site.vcl"),
-        "NODES": cache.nodes_vcl(own, addresses[own], neighbours, NETWORK),
+        "NODES": cache.nodes_vcl(own, addresses[own], neighbours, NETWORK, list(addresses.values())),
         "BANS": text("varnish/bans.vcl"),
         "UNIT": render(cache.HERE / "varnish.conf", MEMORY_MB=memory_mb),
         "LOG_UNIT": text("varnish/varnishncsa.conf"),

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from components.cloud.aws.database import NAME
-from components.varnish import varnish
 from components.web.web import PORT_BEHIND_CACHE
 from tests.scripts import params
 from tests.scripts.conftest import PASSWORD
@@ -144,7 +143,7 @@ def cached(node: Node, path: str) -> str:
 def test_rules(nodes: Mapping[str, Node], case: Path) -> None:
     # in its own network namespace, where nodes, balancer and visitor are addresses of the loopback interface;
     # without health probes: varnishtest's servers would take one for a visitor's request
-    text = varnish.nodes_vcl("gfs1", "10.20.1.4", {"gfs2": "10.20.2.4"}, params.NETWORK)
+    text = params.varnish("gfs1", {"gfs1": "10.20.1.4", "gfs2": "10.20.2.4"})["NODES"]
     text = re.sub(r"probe health \{.*?\n\}\n", "", text, flags=re.DOTALL).replace(" .probe = health;", "")
     files = {
         "site.vcl": params.text("varnish/site.vcl"),
@@ -185,13 +184,12 @@ def test_a_killed_service_restarts_by_itself_however_often(site: Mapping[str, No
     node.eventually("sh", "-c", f"{asked}; grep -q after-the-kill /var/log/varnish/varnishncsa.log", within=15)
 
 
-def test_the_visit_log_is_bounded_and_leaves_out_refused_visitors(site: Mapping[str, Node]) -> None:
+def test_the_visit_log_is_bounded_and_leaves_out_refused_visitors(site: Mapping[str, Node], spare: Node) -> None:
     node = site["gfs1"]
     log = "/var/log/varnish/varnishncsa.log"
     visitor = ["--header", "X-Forwarded-For: 198.51.100.9"]
-    site["gfs2"].run(
-        "curl", "--silent", "--output", "/dev/null", *visitor, f"http://{node.address}/wp-login.php?[1-60]"
-    )
+    # from a machine of the network that is no web node, as balancers are
+    spare.run("curl", "--silent", "--output", "/dev/null", *visitor, f"http://{node.address}/wp-login.php?[1-60]")
     node.run("curl", "--silent", "--output", "/dev/null", "http://127.0.0.1/the-last-visit")
     node.eventually("grep", "-q", "the-last-visit", log)
     statuses = node.run("sh", "-c", f"awk '/^198.51.100.9 / {{ print $9 }}' {log}").split()
@@ -234,7 +232,7 @@ def test_a_change_drops_no_request_and_forgets_nothing(site: Mapping[str, Node],
     node.step("varnish/varnish.sh", settings)
 
 
-def test_a_forged_header_changes_nothing(site: Mapping[str, Node]) -> None:
+def test_a_forged_header_changes_nothing(site: Mapping[str, Node], spare: Node) -> None:
     node = site["gfs1"]
     node.run("sh", "-c", f"cat >{params.ROOT}/probe.php", stdin=PROBE)
     honest = page(node, "/probe.php?honest").partition("\n\n")[2]
@@ -248,9 +246,8 @@ def test_a_forged_header_changes_nothing(site: Mapping[str, Node]) -> None:
     assert visitor, honest
     assert f"HTTP_X_FORWARDED_FOR={visitor[1]}\n" in honest
     assert "SERVER_PORT=80\n" in honest
-    # through another node: the last entry of its header counts, and no earlier one
-    hop = site["gfs2"]
-    through = hop.run(
+    # through a balancer: the last entry of its header counts, and no earlier one
+    through = spare.run(
         "curl", "--silent", "--header", "X-Forwarded-For: 192.0.2.66, 198.51.100.7",
         "--header", "X-Forwarded-Proto: https", f"http://{node.address}/probe.php?hop",
     )  # fmt: skip
@@ -263,6 +260,17 @@ def test_a_forged_header_changes_nothing(site: Mapping[str, Node]) -> None:
     node.eventually(
         "grep", "-q", '^198.51.100.7 .*/probe.php?hop HTTP/1.1" 200 .* miss$', "/var/log/varnish/varnishncsa.log"
     )
+    # PHP on a web node, at its own Varnish and at another one's
+    for client, target, own in (
+        (node, "127.0.0.1", "127.0.0.1"),
+        (node, node.address, node.address),
+        (site["gfs2"], node.address, site["gfs2"].address),
+    ):
+        seen = client.run(
+            "setpriv", "--reuid=www-data", "--clear-groups",
+            "curl", "--silent", "--header", "X-Forwarded-For: 192.0.2.66", f"http://{target}/probe.php?php",
+        )  # fmt: skip
+        assert f"REMOTE_ADDR={own}\n" in seen
     node.run("rm", f"{params.ROOT}/probe.php")
 
 

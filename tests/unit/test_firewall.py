@@ -113,9 +113,14 @@ def test_a_machine_closes_internal_ports_but_not_the_one_of_its_visitors(
     assert closed(build(stack), node) == ports
 
 
-def test_only_root_connects_to_storage_and_sends_hits(aws_wordpress: Graph) -> None:
-    rejected = re.findall(r"tcp dport (\S+) reject .* comment", packet_filter(aws_wordpress, "gfs1"))
-    assert rejected == ["24007-24007", "49152-49251", "5514-5514"]
+def test_only_root_connects_to_storage_and_sends_hits_and_php_not_to_nginx(aws_wordpress: Graph) -> None:
+    rejected = re.findall(r"(\S.*?)reject .* comment", packet_filter(aws_wordpress, "gfs1"))
+    assert rejected == [
+        "tcp dport 24007-24007 ",
+        "tcp dport 49152-49251 ",
+        "meta skuid 33 tcp dport 8080-8080 ",
+        "tcp dport 5514-5514 ",
+    ]
 
 
 def test_a_balancer_takes_vrrp_from_the_others_only() -> None:
