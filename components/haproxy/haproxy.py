@@ -53,6 +53,7 @@ class Haproxy(pulumi.ComponentResource):
                 ),
                 "OWN_PORT": str(OWN_PORT),
                 "RESTART": RESTART.read_text(),
+                "HOLD": render(HERE / "hold.conf", PORT=PORT),
             },
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -1,6 +1,7 @@
 #!/bin/bash
 # HAProxy with the configuration CONFIG. http://127.0.0.1:OWN_PORT/version answers with the checksum of the loaded
-# configuration. A change takes effect by a reload, which drops no connection. RESTART: a drop-in of the service.
+# configuration. A change takes effect by a reload, which drops no connection. RESTART and HOLD: drop-ins of the
+# service.
 set -euo pipefail
 
 file=/etc/haproxy/haproxy.cfg
@@ -26,6 +27,7 @@ reload_until_in_force() {
 }
 
 write_if_changed /etc/systemd/system/haproxy.service.d/ha-wordpress.conf 644 "$RESTART"
+write_if_changed /etc/systemd/system/haproxy.service.d/hold.conf 644 "$HOLD"
 systemctl daemon-reload
 enable_units haproxy
 # a start that fails is reported below, with HAProxy's log

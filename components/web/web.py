@@ -57,6 +57,25 @@ class WebArgs:
     """Memory in MB that PHP's workers leave to Varnish, beside `RESERVED_MB`."""
 
 
+@dataclass(frozen=True)
+class RequestLimit:
+    """How many of one visitor's requests reach PHP on each node; nginx answers the others 429."""
+
+    at_once: int
+    """Requests that pass at once."""
+    rate: int
+    """Requests a second that pass after them."""
+
+
+BEHIND_CACHE = RequestLimit(at_once=20, rate=1)
+"""Behind a cache, PHP answers the dashboard and forms. A browser stays below: it sends about 25 requests, which the
+balancer spreads over the nodes, in the seconds in which WordPress's editor opens, two for each file that it uploads,
+and one every 15 s while it is idle.
+"""
+WITHOUT_CACHE = RequestLimit(at_once=100, rate=20)
+"""Without a cache every page is PHP's, and an office may share one address."""
+
+
 class Web(pulumi.ComponentResource):
     """nginx and PHP-FPM for files on a network file system (one step).
 
@@ -100,10 +119,13 @@ def nginx(root: str, *, balancers: str, operators: Sequence[str], behind_cache: 
         listening = [str(PORT)]
     else:
         listening = [f"{address}:{PORT_BEHIND_CACHE}" for address in ("127.0.0.1", behind_cache)]
+    limit = WITHOUT_CACHE if behind_cache is None else BEHIND_CACHE
     return render(
         HERE / "nginx.conf",
         LISTEN="\n    ".join(f"listen {address} default_server;" for address in listening),
         ROOT=root,
         BALANCERS=balancers,
+        AT_ONCE=limit.at_once,
+        RATE=limit.rate,
         OPERATORS="\n".join(f"    {operator} 0;" for operator in operators if operator not in (balancers, "0.0.0.0/0")),
     )

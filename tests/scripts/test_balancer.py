@@ -21,11 +21,12 @@ import pytest
 from components.haproxy import haproxy
 from components.keepalived import keepalived
 from components.machine.remote import RESTART
+from components.machine.template import render
 from rehearsal.region.endpoint import Lan
 from rehearsal.region.network import ip
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
-from tests.scripts.node import Node, plain_machines
+from tests.scripts.node import COMPONENTS, Node, plain_machines
 
 VISITORS = Lan("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
 STORAGE = Lan("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
@@ -178,6 +179,7 @@ def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], 
         "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others),
         "OWN_PORT": str(haproxy.OWN_PORT),
         "RESTART": RESTART.read_text(),
+        "HOLD": render(COMPONENTS / "haproxy" / "hold.conf", PORT=haproxy.PORT),
     }
 
 
