@@ -96,6 +96,7 @@ class Web(pulumi.ComponentResource):
                     )
                 ),
                 "SITE_POOL": (HERE / "site-pool.conf").read_text(),
+                "UPDATES_POOL": (HERE / "updates-pool.conf").read_text(),
                 "HEALTH_POOL": (HERE / "health-pool.conf").read_text(),
                 "PHP_INI": (HERE / "php.ini").read_text(),
                 "HEALTHZ": (HERE / "healthz.php").read_text(),

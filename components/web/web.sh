@@ -1,9 +1,9 @@
 #!/bin/bash
-# nginx on PORT and PHP-FPM, for the site's files on MOUNT. NGINX, SITE_POOL, HEALTH_POOL, PHP_INI and HEALTHZ: texts of
-# files. RESTART: a drop-in of both services. LOGROTATE: how nginx's logs are rotated; LOGROTATE_TIMER: a drop-in of
-# logrotate's timer. SYSUSERS and TMPFILES: nginx's user, and the directory of PHP's sockets.
-# RESERVED_MB: memory that PHP's workers leave to other services. TRUSTED_CA: certificates that PHP trusts. A service is
-# reloaded only if one of its own files changed.
+# nginx on PORT and PHP-FPM, for the site's files on MOUNT. NGINX, SITE_POOL, UPDATES_POOL, HEALTH_POOL, PHP_INI and
+# HEALTHZ: texts of files. RESTART: a drop-in of both services. LOGROTATE: how nginx's logs are rotated;
+# LOGROTATE_TIMER: a drop-in of logrotate's timer. SYSUSERS and TMPFILES: nginx's user, and the directory of PHP's
+# sockets. RESERVED_MB: memory that PHP's workers leave to other services. TRUSTED_CA: certificates that PHP trusts. A
+# service is reloaded only if one of its own files changed.
 set -euo pipefail
 
 version=$(php -r 'echo PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION;')
@@ -41,6 +41,7 @@ workers=$((($(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo) - RESER
 # a worker uses one connection to the database: the smallest database accepts about 150, for three nodes
 [ "$workers" -le 48 ] || workers=48
 write_if_changed "$php/fpm/pool.d/www.conf" 644 "${SITE_POOL//@WORKERS@/$workers}" reload_php
+write_if_changed "$php/fpm/pool.d/updates.conf" 644 "$UPDATES_POOL" reload_php
 write_if_changed "$php/fpm/pool.d/health.conf" 644 "${HEALTH_POOL//@MOUNT@/$MOUNT}" reload_php
 write_if_changed /usr/local/lib/ha-wordpress/healthz.php 644 "$HEALTHZ" reload_php
 phpenmod -v "$version" ha-wordpress
@@ -68,7 +69,10 @@ enable_units "$fpm" nginx
 systemctl start "$fpm" nginx
 apply reload_php systemctl reload "$fpm"
 sockets() {
-    [ -S /run/ha-wordpress-php/site.sock ] && [ -S /run/ha-wordpress-php/health.sock ]
+    local name
+    for name in site updates health; do
+        [ -S "/run/ha-wordpress-php/$name.sock" ] || return
+    done
 }
 # PHP-FPM opens new sockets only after its workers have finished their requests
 wait_until 30 sockets || fail_with_journal "PHP-FPM does not open its sockets in /run/ha-wordpress-php:" "$fpm"

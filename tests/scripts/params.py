@@ -149,6 +149,7 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
         "PORT": str(PORT_BEHIND_CACHE if behind_cache else PORT),
         "NGINX": nginx(root, balancers=NETWORK, operators=[OPERATORS], behind_cache=behind_cache),
         "SITE_POOL": text("web/site-pool.conf"),
+        "UPDATES_POOL": text("web/updates-pool.conf"),
         "HEALTH_POOL": text("web/health-pool.conf"),
         "PHP_INI": text("web/php.ini"),
         "HEALTHZ": text("web/healthz.php"),

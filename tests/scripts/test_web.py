@@ -108,6 +108,28 @@ def test_web_reloads_php_under_a_visitor(node: Node) -> None:
     node.run("rm", f"{params.ROOT}/slow.php")
 
 
+def test_an_update_outlasts_the_limit_of_other_pages_and_its_visitor(node: Node) -> None:
+    root = f"{params.ROOT}/wp-admin"
+    # the page that must not end comes first, so that it would have ended before the others
+    pages = "other.php", "update.php", "update-core.php"
+    slow = "<?php sleep(6); echo 1; flush(); touch(__FILE__ . '.ended');"
+    node.run("install", "--directory", "--owner=www-data", root)
+    for page in pages:
+        node.run("tee", f"{root}/{page}", stdin=slow)
+    limited = {"NGINX": params.web()["NGINX"].replace(" 60s;", " 3s;")}
+    limited["SITE_POOL"] = params.web()["SITE_POOL"].replace("= 60s", "= 3s")
+    node.step("web/web.sh", params.web() | limited)
+    try:
+        for page in pages:
+            node.run("sh", "-c", f"curl --silent --max-time 1 http://127.0.0.1/wp-admin/{page} || true")
+        for page in pages[1:]:
+            node.eventually("test", "-e", f"{root}/{page}.ended")
+        assert node.run("sh", "-c", f"cd {root} && ls *.ended").split() == ["update-core.php.ended", "update.php.ended"]
+    finally:
+        node.run("rm", "-r", root)
+        node.step("web/web.sh", params.web())
+
+
 @pytest.mark.parametrize("service", ["php8.4-fpm", "nginx"])
 def test_a_killed_service_restarts_by_itself_however_often(node: Node, service: str) -> None:
     node.survives_kills(service)
@@ -209,7 +231,7 @@ def test_nginx_has_a_user_of_its_own(node: Node) -> None:
 def test_only_nginx_reaches_php(node: Node) -> None:
     listening = node.run("ss", "--no-header", "--tcp", "--listening", "--numeric", "--processes")
     assert "php-fpm" not in listening
-    for name in ("site", "health"):
+    for name in ("site", "updates", "health"):
         connect = f"exit((int) !@fsockopen('unix:///run/ha-wordpress-php/{name}.sock'));"
         node.run(*as_user("nginx", "php", "-r", connect))
         with pytest.raises(ToolError):
