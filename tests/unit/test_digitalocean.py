@@ -226,10 +226,11 @@ def test_steps_log_in_as_root_and_check_the_host_key(graph: Graph) -> None:
         assert connection["hostKey"] == f"ssh-ed25519 public-key-of-{node}-host-key"
 
 
-def test_one_more_app_droplet_changes_nothing_else(graph: Graph) -> None:
+def test_one_more_app_droplet_changes_only_the_others_lists_of_web_nodes(graph: Graph) -> None:
     grown = stack(nodes=NODES | {"app3": {"role": "web"}})
     assert not graph.resources.keys() - grown.resources.keys()
-    assert [key for key, resource in graph.resources.items() if resource != grown[key]] == []
+    changed = {key for key, resource in graph.resources.items() if resource != grown[key]}
+    assert changed == {f"remote.Command {node}-varnish" for node in ("app1", "app2")}
     new = grown.resources.keys() - graph.resources.keys()
     assert "digitalocean.Droplet app3" in new
     assert {key.split()[-1].split("-")[0] for key in new} == {"app3"}
