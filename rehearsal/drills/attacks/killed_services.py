@@ -31,16 +31,21 @@ class KilledServicesResult(FaultResult):
 class KilledServices(Attack):
     """Each service is killed on one node and must return by itself, while visitors load pages.
 
-    `services`: a node and a pattern of a unit's name each. `visitors`: starts the visitors.
+    `services`: a node and a pattern of a unit's name each. `visitors`: starts the visitors. `failing`: seconds from a
+    kill for which pages may fail, where no other machine answers in the place of this one.
     """
 
     name = "killed services"
 
     def __init__(
-        self, site: Site, services: Sequence[tuple[str, str]], visitors: Callable[[], Sequence[Probe]]
+        self,
+        site: Site,
+        services: Sequence[tuple[str, str]],
+        visitors: Callable[[], Sequence[Probe]],
+        failing: float = 0.0,
     ) -> None:
         super().__init__(site)
-        self._services, self._start_visitors = services, visitors
+        self._services, self._start_visitors, self._failing = services, visitors, failing
 
     def cause(self) -> FaultResult:
         self._visitors = self._start_visitors()
@@ -79,13 +84,14 @@ class KilledServices(Attack):
             f"{attempt.error} after {attempt.start - begun:.1f} s"
             for visitor in self._visitors
             for attempt in list(visitor.attempts)
-            if attempt.error and attempt.end >= begun
+            if attempt.error and attempt.end >= begun + self._failing
         ]
         name = unit.removesuffix(".service")
         self.check(
             f"{name} is back", back and seconds <= RETURN, f"{seconds:.1f} s" if back else "no", f"<= {RETURN:.0f} s"
         )
-        self.check_none(f"pages failed while {name} was down", failed, "0")
+        late = f" over {self._failing:.0f} s after the kill" if self._failing else ""
+        self.check_none(f"pages failed while {name} was down{late}", failed, "0")
         return seconds if back else None
 
     def _unit(self, node: str, pattern: str) -> str:
