@@ -90,7 +90,7 @@ class KilledServices(Attack):
         self.check(
             f"{name} is back", back and seconds <= RETURN, f"{seconds:.1f} s" if back else "no", f"<= {RETURN:.0f} s"
         )
-        late = f" over {self._failing:.0f} s after the kill" if self._failing else ""
+        late = f" over {self._failing:g} s after the kill" if self._failing else ""
         self.check_none(f"pages failed while {name} was down{late}", failed, "0")
         return seconds if back else None
 
