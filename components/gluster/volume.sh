@@ -1,7 +1,8 @@
 #!/bin/bash
 # Keeps the volume VOLUME started, with the bricks BRICKS in sets of REPLICA, all of them online, and with OPTIONS:
-# lines of a name and a value. METADATA_CACHE: further options, for versions of GlusterFS whose bricks bear them. A brick that is new in the settings is added. If the settings no longer name a brick of
-# the volume, the step fails and does not remove it, because that brick may hold the only good copy of a file.
+# lines of a name and a value. METADATA_CACHE: further options, for versions of GlusterFS whose bricks bear them. A brick
+# that is new in the settings is added. If the settings no longer name a brick of the volume, the step fails and does not
+# remove it, because that brick may hold the only good copy of a file.
 set -euo pipefail
 
 gluster() {
