@@ -99,7 +99,7 @@ OUTAGE_LIMIT = 10.0
 
 
 @pytest.fixture(scope="module")
-def machines(region: Region) -> Iterator[dict[str, Node]]:
+def machines(region: Region, authority: params.StorageAuthority) -> Iterator[dict[str, Node]]:
     """web1 and web2, which run Apache and hold the two copies of the volume `var-www`."""
     made = {}
     for zone, name in enumerate(NAMES, 5):
@@ -134,8 +134,9 @@ def machines(region: Region) -> Iterator[dict[str, Node]]:
         # the image contains the software of every site
         node.run("systemctl", "disable", "--quiet", "--now", "nginx")
         node.run("systemctl", "enable", "--quiet", "apache2")
-        node.step("cloud/existing/packages.sh", packages.params(["gluster", "apache"]))
+        node.step("cloud/existing/packages.sh", packages.params(["gluster-client", "gluster", "apache"]))
         node.step("machine/etc_hosts.sh", params.hosts(made))
+        node.step("gluster/certificate.sh", *authority.issue(host_name(node.name)))
         node.step("gluster/glusterd.sh", params.GLUSTERD)
         node.step("gluster/brick.sh", params.brick(node.disk))
 
