@@ -12,6 +12,7 @@ from components.factory import create_cloud, create_web_stack
 from components.firewall.firewall import Firewall, FirewallArgs
 from components.gluster.brick import Brick, BrickArgs
 from components.gluster.certificate import TLS, Authority, Certificate, CertificateArgs
+from components.gluster.flush import Flush, FlushArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.peers import Peers, PeersArgs
 from components.gluster.volume import Volume, VolumeArgs
@@ -109,7 +110,7 @@ def build(settings: Settings) -> None:
             ),
         )
     url = site_url(settings, cloud)
-    outputs = web.serve(
+    served = web.serve(
         WebContext(
             roles=roles,
             cloud=cloud,
@@ -118,6 +119,9 @@ def build(settings: Settings) -> None:
             url=url,
         )
     )
+
+    for name, path in brick_paths.items():
+        Flush(name, FlushArgs(nodes[name].host, path, depends_on=[volume.step, *served.written]))
 
     pulumi.export("url", url)
     pulumi.export(
@@ -131,7 +135,7 @@ def build(settings: Settings) -> None:
             for name, node in nodes.items()
         },
     )
-    for name, value in outputs.items():
+    for name, value in served.outputs.items():
         pulumi.export(name, value)
     if cloud.ssh_private_key is not None:
         pulumi.export("ssh_private_key", cloud.ssh_private_key)

@@ -8,7 +8,7 @@ import pulumi
 
 from components.apache.apache import HEALTH_PATH, PORT, Apache, ApacheArgs
 from components.cloud.interface import Ports
-from components.web.interface import WebContext
+from components.web.interface import Served, WebContext
 
 
 class ApacheStack:
@@ -27,8 +27,8 @@ class ApacheStack:
     database = False
     peers: Sequence[Ports] = ()
 
-    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
-        filled: list[pulumi.Resource] = []
+    def serve(self, context: WebContext) -> Served:
+        steps: list[pulumi.Resource] = []
         outputs: dict[str, pulumi.Input[str]] = {}
         for name in context.roles.web:
             apache = Apache(
@@ -38,9 +38,9 @@ class ApacheStack:
                     volume=context.volume,
                     servers=context.servers(name),
                     first=name == context.roles.web[0],
-                    depends_on=[*context.mountable[name], *filled],
+                    depends_on=[*context.mountable[name], *steps[:1]],
                 ),
             )
-            filled = filled or [apache.step]
+            steps.append(apache.step)
             outputs[f"{name}_own_files"] = apache.own_files
-        return outputs
+        return Served(outputs, written=steps)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pulumi
-
 from components.cloud.interface import Ports
 from components.sessions.sessions import MOUNT_OPTIONS, VOLUME_OPTIONS, Sessions, SessionsArgs
-from components.web.interface import WebContext
+from components.web.interface import Served, WebContext
 from components.web.web import HEALTH_PATH, PORT, USER_ID, Web, WebArgs
 
 ROOT = "/var/www/html"
@@ -30,11 +28,11 @@ class SessionsStack:
     database = False
     peers: Sequence[Ports] = ()
 
-    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
+    def serve(self, context: WebContext) -> Served:
         cloud = context.cloud
         for name in context.roles.web:
             host = cloud.nodes[name].host
             mount = context.mount(name, MOUNT, MOUNT_OPTIONS)
             web = Web(name, WebArgs(host, ROOT, MOUNT, cloud.cidr, cloud.operators))
             Sessions(name, SessionsArgs(host, MOUNT, [mount.step, web.step]))
-        return {}
+        return Served(outputs={}, written=[])

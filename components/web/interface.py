@@ -45,6 +45,16 @@ class WebContext:
         return Mount(node, MountArgs(host, self.volume, self.servers(node), path, options, self.mountable[node]))
 
 
+@dataclass(frozen=True)
+class Served:
+    """A web stack's result."""
+
+    outputs: Mapping[str, pulumi.Input[str]]
+    """The Pulumi stack's outputs, by name."""
+    written: Sequence[pulumi.Resource]
+    """The resources that write the site's files to the volume."""
+
+
 class WebStack(Protocol):
     """The software on the web nodes, and its requirements."""
 
@@ -65,5 +75,5 @@ class WebStack(Protocol):
     peers: Sequence[Ports]
     """TCP ports that the firewall opens between the nodes only."""
 
-    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
-        """Make the stack's resources on every web node; returns the Pulumi stack's outputs by name."""
+    def serve(self, context: WebContext) -> Served:
+        """Make the stack's resources on every web node."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pulumi
-
 from components.cloud.interface import Ports
 from components.config.settings import Bans, Cache, PortRange, Site
 from components.fail2ban.fail2ban import PORT as HITS_PORT
 from components.fail2ban.fail2ban import SHARED, Fail2ban, Fail2banArgs
 from components.varnish.varnish import PORT, Varnish, VarnishArgs
-from components.web.interface import WebContext
+from components.web.interface import Served, WebContext
 from components.web.web import HEALTH_PATH, PORT_BEHIND_CACHE, USER_ID, Web, WebArgs
 from components.wordpress.wordpress import WordPress, WordPressArgs
 
@@ -57,7 +55,7 @@ class WordPressStack:
     def __init__(self, site: Site, bans: Bans, cache: Cache) -> None:
         self._site, self._bans, self._cache = site, bans, cache
 
-    def serve(self, context: WebContext) -> Mapping[str, pulumi.Input[str]]:
+    def serve(self, context: WebContext) -> Served:
         roles, cloud = context.roles, context.cloud
         addresses = {name: node.private_address for name, node in cloud.nodes.items()}
         database = cloud.database
@@ -121,4 +119,7 @@ class WordPressStack:
                 cron=[cloud.nodes[name].host for name in roles.web],
             ),
         )
-        return {"admin_user": self._site.admin_user, "admin_password": wordpress.admin_password}
+        return Served(
+            outputs={"admin_user": self._site.admin_user, "admin_password": wordpress.admin_password},
+            written=[wordpress.installed],
+        )

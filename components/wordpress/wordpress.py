@@ -73,7 +73,8 @@ class WordPress(pulumi.ComponentResource):
     them. Existing code and tables are never overwritten: the steps fail instead. Every node has cron's timer, so that
     scheduled work does not depend on any one of them; a lock on the volume lets one node at a time run it.
 
-    `admin_password`: an output, secret, of 24 characters.
+    `admin_password`: an output, secret, of 24 characters. `installed`: the step after which the site's files are
+    complete.
     """
 
     def __init__(self, name: str, args: WordPressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -127,7 +128,7 @@ class WordPress(pulumi.ComponentResource):
             timeout=900,
             opts=pulumi.ResourceOptions(parent=self, depends_on=code_depends_on),
         )
-        installed = host.run(
+        self.installed = host.run(
             "wordpress-site",
             HERE / "site.sh",
             params={
@@ -164,7 +165,7 @@ class WordPress(pulumi.ComponentResource):
                     "SERVICE": render(HERE / "wordpress-cron.service", ROOT=args.root),
                     "TIMER": (HERE / "wordpress-cron.timer").read_text(),
                 },
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[installed]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[self.installed]),
             )
         self.register_outputs({})
 

@@ -96,6 +96,23 @@ def test_the_volume_waits_for_the_peers_and_every_brick(aws_wordpress: Graph) ->
     }
 
 
+@pytest.mark.parametrize(
+    ("stack", "bricks", "written"),
+    [
+        ("aws-wordpress", ["gfs1", "gfs2", "gfs3"], {"gfs1-wordpress-site"}),
+        ("digitalocean-wordpress", ["gfs1", "gfs2", "gfs3"], {"app1-wordpress-site"}),
+        ("existing-apache", ["server01", "server02"], {"server02-apache"}),
+        ("php-sessions", ["lb1", "lb2", "php1"], {"lb1-volume-sessions"}),
+    ],
+)
+def test_every_brick_is_flushed_after_the_last_step_that_writes(
+    stack: str, bricks: list[str], written: set[str]
+) -> None:
+    graph = build(stack)
+    for brick in bricks:
+        assert graph.waits(f"remote.Command {brick}-flush") == {f"remote.Command {step}" for step in written}
+
+
 @pytest.mark.parametrize("node", NODES)
 def test_a_mount_waits_for_the_volume_and_the_names_on_its_node(aws_wordpress: Graph, node: str) -> None:
     assert aws_wordpress.waits(f"remote.Command {node}-mount") == {"remote.Command gfs1-volume-wp"}
