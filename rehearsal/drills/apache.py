@@ -34,10 +34,10 @@ class ApacheDrill(ExistingDrill):
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {
+            POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "ports": self.check_site_ports,
             node_loss_name(self.site.nodes[0]): self.captured_node_loss,
             REBOOT_OF_ALL: self.reboot_all,
-            POWER_LOSS_OF_ALL: self.power_loss_of_all,
         }
 
     def captured_node_loss(self) -> None:

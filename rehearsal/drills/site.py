@@ -13,6 +13,11 @@ from rehearsal.region.control import RegionControl
 from rehearsal.system.shell import ToolError, run
 
 CURL = ("curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null")
+CHECKSUMS = """\
+cd "$1"
+find . \\( -path "$2" -o -path "$3" -o -path "$4" \\) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+"""
+CHECK = 'cd "$1"; sha256sum --check --quiet 2>/dev/null || [ $? -eq 1 ]'
 NODE_DOWN_ERRORS = (ToolError, LookupError, ProcessLookupError)
 """Exceptions that a command on a machine raises while the machine is off or booting."""
 
@@ -95,6 +100,19 @@ class Site:
         ):
             return None
         return sum(int(count) for count in counts)
+
+    def checksums(self, node: str, without: str) -> str:
+        """The SHA-256 of every file in a node's brick, as sha256sum(1) prints them.
+
+        Without the files of the program, which change at any time, and those of a directory of the volume, `without`.
+        """
+        left_out = ("./.glusterfs", "./.ha-wordpress", f".{without.removeprefix(self.mount)}")
+        return self.on(node, "sh", "-c", CHECKSUMS, "sh", self.brick(node), *left_out)
+
+    def differing(self, node: str, checksums: str) -> list[str]:
+        """The files of a node's brick that are missing or differ from the `checksums` before."""
+        lines = self.on(node, "sh", "-c", CHECK, "sh", self.brick(node), stdin=checksums).splitlines()
+        return [line.removesuffix(": FAILED").removesuffix(": FAILED open or read") for line in lines]
 
     def brick(self, node: str) -> str:
         """The path of a node's brick directory."""

@@ -53,6 +53,7 @@ class WordPressDrill(Drill):
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {
+            POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "ports": self.check_site_ports,
             "upload": self.upload_everywhere,
             "post": self.post_everywhere,
@@ -61,7 +62,6 @@ class WordPressDrill(Drill):
             **self.node_losses(),
             "the database fails over": self.database_failover,
             REBOOT_OF_ALL: self.reboot_all,
-            POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "refused destroy": self.refused_destroy,
         }
 
