@@ -198,9 +198,9 @@ class Gluster(Section):
     within this range (gluster/glusterfs#786).
     """
     tls: bool = True
-    """Encrypt and authenticate storage traffic, with certificates of the stack's own authority. It costs a page nothing
-    that its node has served before, but the first read of a file a third more time, and a write up to a sixth. A volume
-    that exists is not changed (docs/operations.md, "Encrypted storage traffic").
+    """Encrypt and authenticate storage traffic, with certificates of the stack's own authority. It costs a page that
+    no cache holds about a tenth more time, and a write that is synced about half as much more. A volume that exists is
+    not changed (docs/operations.md, "Encrypted storage traffic").
     """
 
     @field_validator("arbiter")
