@@ -66,7 +66,7 @@ class Varnish(pulumi.ComponentResource):
                 "SITE": (HERE / "site.vcl").read_text(),
                 "NODES": outputs.apply(lambda addresses: nodes_vcl(args.host.name, **addresses)),
                 "BANS": (HERE / "bans.vcl").read_text(),
-                "UNIT": render(HERE / "varnish.conf", MEMORY_MB=args.memory_mb),
+                "UNIT": render(HERE / "varnish.conf", MEMORY_MB=args.memory_mb, NGINX_PORT=PORT_BEHIND_CACHE),
                 "LOG_UNIT": (HERE / "varnishncsa.conf").read_text(),
                 "LOG_FORMAT": (HERE / "log.format").read_text(),
                 "LOGROTATE": (HERE / "logrotate.conf").read_text(),

@@ -18,8 +18,10 @@ from rehearsal.report.model import FaultResult, Seconds
 VISITORS = 10
 ADDRESS_OUTAGE = 5.0
 """Seconds that the virtual IP address may be out when its balancer is lost."""
-KILL_OUTAGE = 5.0
-"""Seconds for which pages may fail after a kill: no other machine answers for the one that a visitor is at."""
+POST_GAP = 2.0
+"""Seconds after PHP's kill within which a POST may fail: HAProxy sends only a GET again, and takes two failed checks,
+one a second, to leave the server out.
+"""
 FLAPS = 10
 FLAP_SECONDS = 1.0
 """Seconds for which a flapping link is down, and then up."""
@@ -55,7 +57,7 @@ class SessionsDrill(ExistingDrill):
         balancer, web = self.active_balancer(), self.site.roles.web[0]
         services = [(balancer, "haproxy.service"), (balancer, "keepalived.service")]
         services += [(web, "php*-fpm.service"), (web, "nginx.service")]
-        self.attack(KilledServices(self.site, services, self.visitors, failing=KILL_OUTAGE))
+        self.attack(KilledServices(self.site, services, self.visitors, failing=POST_GAP))
 
     def visitors(self) -> Sequence[Probe]:
         address = urlsplit(self.site.url)

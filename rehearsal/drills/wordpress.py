@@ -39,8 +39,6 @@ ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp, ThirdPartyP
 """The attacks beside the flood and the kills, in order."""
 SERVICES = ("php*-fpm.service", "nginx.service", "varnish.service", "rsyslog.service", "fail2ban.service")
 """Units of a web node. The name of PHP's has its version."""
-KILL_GAP = 0.5
-"""Seconds after a kill within which a page may fail: it was under way, or systemd has not noticed the end yet."""
 
 
 class WordPressDrill(Drill):
@@ -74,7 +72,7 @@ class WordPressDrill(Drill):
         """Kill each service of a web node; it must return by itself."""
         node = self.site.roles.web[0]
         services = [(node, service) for service in SERVICES]
-        self.attack(KilledServices(self.site, services, self.visitors, failing=KILL_GAP))
+        self.attack(KilledServices(self.site, services, self.visitors))
 
     def node_losses(self) -> Mapping[str, Callable[[], object]]:
         """The losses of single nodes by name."""

@@ -170,7 +170,7 @@ def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict
         "SITE": text("varnish/site.vcl"),
         "NODES": cache.nodes_vcl(own, addresses[own], neighbours, NETWORK, list(addresses.values())),
         "BANS": text("varnish/bans.vcl"),
-        "UNIT": render(cache.HERE / "varnish.conf", MEMORY_MB=memory_mb),
+        "UNIT": render(cache.HERE / "varnish.conf", MEMORY_MB=memory_mb, NGINX_PORT=PORT_BEHIND_CACHE),
         "LOG_UNIT": text("varnish/varnishncsa.conf"),
         "LOG_FORMAT": text("varnish/log.format"),
         "LOGROTATE": text("varnish/logrotate.conf"),

@@ -46,6 +46,8 @@ class Web(ThreadingHTTPServer):
     healthy: bool = True
     silent: bool = False
     """Whether a visitor's request is read and its connection then closed without an answer."""
+    without_php: bool = False
+    """Whether a visitor's request is answered 502, as nginx does while PHP restarts."""
     asked: list[str] = field(default_factory=list)
     """The requests without health checks."""
 
@@ -73,6 +75,8 @@ class WebHandler(BaseHTTPRequestHandler):
         self.server.asked.append(f"{self.command} {self.path} {body.decode()}".strip())
         if self.server.silent:
             self.close_connection = True
+        elif self.server.without_php:
+            self._answer(502, b"")
         elif self.path == "/slow":
             # ten parts over two seconds
             self.send_response(200)
@@ -163,7 +167,7 @@ def haproxies(balancers: dict[str, Node], webs: Mapping[str, Web]) -> dict[str, 
 def healthy_webs(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
     """Set every web node healthy and, where HAProxy runs, wait until it has noticed."""
     for web in webs.values():
-        web.healthy, web.silent = True, False
+        web.healthy, web.silent, web.without_php = True, False, False
     for node in balancers.values():
         if node.run("sh", "-c", "[ ! -e /run/haproxy.sock ] || echo runs"):
             node.eventually("sh", "-c", f"! curl --silent '{STATS}' | grep -q '^web,.*,DOWN'")
@@ -246,9 +250,10 @@ def test_haproxy_removes_an_unhealthy_web_node_and_takes_it_back(
     eventually(lambda: ask(public)[0] == 200, within=15)
 
 
-def test_haproxy_sends_no_post_twice(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> None:
+@pytest.mark.parametrize("failure", ["silent", "without_php"])
+def test_haproxy_sends_no_post_twice(haproxies: Mapping[str, Node], webs: Mapping[str, Web], failure: str) -> None:
     public = haproxies["lb1"].machine.endpoint.ports[0].address
-    webs["web1"].silent = True
+    setattr(webs["web1"], failure, True)
     for _ in range(4):
         assert ask(public, "/page")[0] == 200
     assert "GET /page" in webs["web1"].asked

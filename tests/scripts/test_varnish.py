@@ -184,6 +184,27 @@ def test_a_killed_service_restarts_by_itself_however_often(site: Mapping[str, No
     node.eventually("sh", "-c", f"{asked}; grep -q after-the-kill /var/log/varnish/varnishncsa.log", within=15)
 
 
+def test_nginx_answers_while_a_killed_varnish_restarts(site: Mapping[str, Node], spare: Node) -> None:
+    node = site["gfs1"]
+    # a start that takes longer shows each request of the time without Varnish
+    drop_in = "/run/systemd/system/varnish.service.d/slow.conf"
+    node.run("mkdir", "-p", "/run/systemd/system/varnish.service.d")
+    node.run("sh", "-c", f"printf '[Service]\\nExecStartPre=/bin/sleep 2\\n' >{drop_in}; systemctl daemon-reload")
+    try:
+        node.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "varnish")
+        node.eventually("nft", "list", "table", "ip", "ha-wordpress-uncached", within=5)
+        answer = spare.run("curl", "--silent", "--include", "--max-time", "5", f"http://{node.address}/hello-world/")
+        assert answer.startswith("HTTP/1.1 200")
+        assert "X-Cache:" not in answer
+        # no rule is left, and Varnish has its visitors back
+        node.eventually("sh", "-c", "! nft list table ip ha-wordpress-uncached 2>/dev/null", within=15)
+        answer = spare.run("curl", "--silent", "--include", "--max-time", "5", f"http://{node.address}/hello-world/")
+        assert "X-Cache:" in answer
+    finally:
+        node.run("rm", drop_in)
+        node.run("systemctl", "daemon-reload")
+
+
 def test_the_visit_log_is_bounded_and_leaves_out_refused_visitors(site: Mapping[str, Node], spare: Node) -> None:
     node = site["gfs1"]
     log = "/var/log/varnish/varnishncsa.log"
