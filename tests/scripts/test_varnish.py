@@ -205,6 +205,12 @@ def test_nginx_answers_while_a_killed_varnish_restarts(site: Mapping[str, Node],
         node.run("systemctl", "daemon-reload")
 
 
+def test_an_idle_connection_outlives_the_balancers(site: Mapping[str, Node]) -> None:
+    """The clouds' balancers close theirs after 60 s; Varnish's default of 5 s would close it under a request."""
+    shown = site["gfs1"].run("varnishadm", "param.show", "timeout_idle")
+    assert re.search(r"Value is: 75\.000 \[seconds\]", shown)
+
+
 def test_the_visit_log_is_bounded_and_leaves_out_refused_visitors(site: Mapping[str, Node], spare: Node) -> None:
     node = site["gfs1"]
     log = "/var/log/varnish/varnishncsa.log"
