@@ -34,7 +34,7 @@ class Difference:
 
 
 class Engine:
-    """Calls one stand-in; `type_name` is a resource type's class name, for example `Droplet`."""
+    """Calls one stand-in; `type_name` is a resource type's class name, for example `Droplet`, or its token."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -95,7 +95,7 @@ class Engine:
         return from_wire(answer.inputs)
 
     def _urn(self, type_name: str, name: str) -> str:
-        [token] = [token for token in self._provider.resource_types if token.endswith(f":{type_name}")]
+        [token] = [token for token in self._provider.resource_types if type_name in (token, token.rsplit(":", 1)[1])]
         return f"urn:pulumi:test::ha-wordpress::{token}::{name}"
 
     @staticmethod

@@ -1,7 +1,8 @@
-"""Stand-in for pulumi-random: passwords from the host's random numbers."""
+"""Stand-in for pulumi-random: passwords and ids from the host's random numbers."""
 
 from __future__ import annotations
 
+import base64
 import secrets
 import string
 from typing import ClassVar
@@ -53,5 +54,34 @@ class RandomPassword(ResourceType[RandomPasswordInputs]):
     def delete(self, resource_id: str, state: Properties, inputs: RandomPasswordInputs) -> None: ...
 
 
+class RandomIdInputs(InputModel):
+    byte_length: int
+    keepers: dict[str, str] = {}
+    prefix: str = ""
+
+
+class RandomId(ResourceType[RandomIdInputs]):
+    """A random number of `byte_length` bytes, as text in several bases."""
+
+    token = "random:index/randomId:RandomId"
+    computed = frozenset({"b64Std", "b64Url", "dec", "hex"})
+    replaces = frozenset({"byteLength", "keepers", "prefix"})
+
+    def create(self, inputs: RandomIdInputs, urn: str) -> tuple[str, Properties]:
+        number = secrets.token_bytes(inputs.byte_length)
+        url = base64.urlsafe_b64encode(number).decode().rstrip("=")
+        return url, {
+            "b64Std": inputs.prefix + base64.b64encode(number).decode(),
+            "b64Url": inputs.prefix + url,
+            "dec": inputs.prefix + str(int.from_bytes(number)),
+            "hex": inputs.prefix + number.hex(),
+        }
+
+    def read(self, resource_id: str) -> bool:
+        return True
+
+    def delete(self, resource_id: str, state: Properties, inputs: RandomIdInputs) -> None: ...
+
+
 def provider() -> Provider:
-    return Provider("random", [RandomPassword()])
+    return Provider("random", [RandomPassword(), RandomId()])

@@ -34,11 +34,14 @@ class PaperNetwork(Network):
     def new_port(
         self, interface: str, subnet: ipaddress.IPv4Network, groups: tuple[str, ...], *, public: bool = False
     ) -> Port:
-        return Port("", interface, self._next(subnet), subnet, groups, self._next(PUBLIC) if public else None)
+        return Port("", interface, self._next(subnet), subnet, groups, self.new_public_address() if public else None)
 
     def new_public_port(self, interface: str, groups: tuple[str, ...]) -> Port:
-        address = self._next(PUBLIC)
+        address = self.new_public_address()
         return Port("", interface, address, PUBLIC, groups, address)
+
+    def new_public_address(self) -> str:
+        return self._next(PUBLIC)
 
     def apply(self) -> None: ...
 
@@ -89,6 +92,7 @@ class PaperRegion(Region):
         self.name = name
         self.records, self.machines, self.disks = {}, {}, {}
         self.databases, self.balancers, self.target_groups = {}, {}, {}
+        self.addresses = {}
         self.network = PaperNetwork()
         self.ca = CertificateAuthority()
 

@@ -38,24 +38,6 @@ class SecurityGroupEgressRule(aws_network.SecurityGroupEgressRule):
     protocols = aws_network.SecurityGroupEgressRule.protocols | {VRRP}
 
 
-class EipInputs(InputModel):
-    domain: str | None = None
-    tags: Tags = {}
-
-
-class Eip(AwsResourceType[EipInputs]):
-    token = "aws:ec2/eip:Eip"
-    prefix = "eipalloc"
-    replaces = frozenset({"domain"})
-    computed = frozenset({"allocationId", "arn", "publicIp"})
-
-    def on_create(self, resource_id: str, inputs: EipInputs) -> Properties:
-        address = self.region.network.new_public_port("elastic", ()).address
-        return {
-            "allocationId": resource_id, "arn": self.arn("ec2", f"elastic-ip/{resource_id}"), "publicIp": address,
-        }  # fmt: skip
-
-
 class RoleInputs(InputModel):
     name: str
     assume_role_policy: str
@@ -131,7 +113,6 @@ AWS: list[type[CloudResourceType[Any]]] = [
     Instance,
     SecurityGroupIngressRule,
     SecurityGroupEgressRule,
-    Eip,
     Role,
     RolePolicy,
     InstanceProfile,

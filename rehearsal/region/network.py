@@ -73,13 +73,17 @@ class Network:
         `groups`: ids of its security groups; `public`: whether the router translates a public address to it.
         """
         address = self._next_address(subnet)
-        translated = self._next_address(PUBLIC) if public else None
+        translated = self.new_public_address() if public else None
         return Port(self._port_name(), interface, address, subnet, groups, translated)
 
     def new_public_port(self, interface: str, groups: tuple[str, ...]) -> Port:
         """Return a port whose own address is a public one."""
-        address = self._next_address(PUBLIC)
+        address = self.new_public_address()
         return Port(self._port_name(), interface, address, PUBLIC, groups, address)
+
+    def new_public_address(self) -> str:
+        """Return a public address that belongs to no port yet."""
+        return self._next_address(PUBLIC)
 
     def new_lan(self, lan: Lan) -> None:
         """Make the bridge of a LAN, and give the router its address there if the LAN is routed."""

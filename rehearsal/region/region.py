@@ -33,7 +33,7 @@ class Record:
 
 
 class Region:
-    """Machines, disks, databases and load balancers by the ids that the stand-ins chose."""
+    """Machines, disks, databases, load balancers and reserved addresses by the ids that the stand-ins chose."""
 
     def __init__(self, settings: RegionSettings) -> None:
         self.name = settings.name
@@ -43,6 +43,7 @@ class Region:
         self.databases: dict[str, Database] = {}
         self.balancers: dict[str, LoadBalancer] = {}
         self.target_groups: dict[str, TargetGroup] = {}
+        self.addresses: dict[str, str] = {}
         self._settings = settings
         self._directory = settings.directory
         self._logs = settings.directory / "logs"

@@ -174,6 +174,7 @@ class Outputs(mocks.Mocks):
             "random:index/randomPassword:RandomPassword": {
                 "result": f"SECRET-{name}-".ljust(int(args.inputs.get("length", 0)), "x")
             },
+            "random:index/randomId:RandomId": {"hex": "0a1b2c3d"},
             "aws:ec2/instance:Instance": {"privateIp": private_address(name), "publicIp": f"public-of-{name}"},
             "aws:ec2/eip:Eip": {
                 "arn": f"arn:aws:ec2:us-east-1:123456789012:elastic-ip/{name}",

@@ -157,6 +157,16 @@ def test_a_machine_boots_only_once_it_has_egress(aws_wordpress: Graph, node: str
 
 
 @pytest.mark.parametrize("node", NODES)
+def test_a_machine_is_reached_at_its_elastic_ip_which_is_allocated_while_it_boots(
+    aws_wordpress: Graph, node: str
+) -> None:
+    assert aws_wordpress.waits(f"ec2.EipAssociation {node}") == {f"ec2.Instance {node}", f"ec2.Eip {node}"}
+    assert not [need for need in aws_wordpress.after(f"ec2.Eip {node}") if ":" not in need]
+    assert f"ec2.EipAssociation {node}" in aws_wordpress.waits(f"remote.Command {node}-ready")
+    assert aws_wordpress[f"ec2.Instance {node}"].inputs["associatePublicIpAddress"] is True
+
+
+@pytest.mark.parametrize("node", NODES)
 def test_every_step_of_a_machine_waits_until_it_is_ready_and_goes_with_it(aws_wordpress: Graph, node: str) -> None:
     steps = [step for step in aws_wordpress.of_type("remote.Command") if step.name.startswith(f"{node}-")]
     assert len(steps) > 4
@@ -179,8 +189,8 @@ def test_the_outputs_name_addresses_and_logins(aws_wordpress: Graph) -> None:
     assert aws_wordpress.outputs["url"] == "http://balancer.example"
     assert aws_wordpress.outputs["nodes"]["gfs2"] == {
         "private": private_address("gfs2"),
-        "public": "public-of-gfs2",
-        "ssh": "ssh admin@public-of-gfs2",
+        "public": "elastic-ip-of-gfs2",
+        "ssh": "ssh admin@elastic-ip-of-gfs2",
     }
     assert aws_wordpress.outputs["admin_user"] == "editor"
 

@@ -64,7 +64,7 @@ def test_every_connection_checks_the_machines_host_key(aws_wordpress: Graph) -> 
         assert isinstance(step.inputs["connection"], Secret)
         connection = step.inputs["connection"].value
         assert connection["hostKey"] == f"ssh-ed25519 public-key-of-{node}-host-key"
-        assert connection["host"] == f"public-of-{node}"
+        assert connection["host"] == f"elastic-ip-of-{node}"
 
 
 def test_outputs_with_credentials_are_secret(aws_wordpress: Graph) -> None:
@@ -93,8 +93,33 @@ def test_the_database_refuses_deletion_and_leaves_a_snapshot(aws_wordpress: Grap
     database = aws_wordpress["rds.Instance database"].inputs
     assert database["deletionProtection"] is True
     assert database["skipFinalSnapshot"] is False
-    assert database["finalSnapshotIdentifier"] == "database-1a2b3c4-final"
+    assert database["finalSnapshotIdentifier"] == "database-1a2b3c4-0a1b2c3d-final"
     assert build(protect_data=False)["rds.Instance database"].inputs["deletionProtection"] is False
+
+
+def test_an_input_that_replaces_the_database_also_renames_its_snapshot(aws_wordpress: Graph) -> None:
+    life = aws_wordpress["random.RandomId database-life"].inputs
+    assert life["keepers"] == {"engine": "mysql", "subnets": "database-1a2b3c4"}
+
+
+def test_the_database_grows_by_itself_up_to_a_limit(aws_wordpress: Graph) -> None:
+    assert aws_wordpress["rds.Instance database"].inputs["maxAllocatedStorage"] == 100
+    assert build(database={"max_storage_gb": 30})["rds.Instance database"].inputs["maxAllocatedStorage"] == 30
+
+
+def test_no_database_gets_extended_support_and_none_that_exists_is_changed_for_it(aws_wordpress: Graph) -> None:
+    database = aws_wordpress["rds.Instance database"]
+    assert database.inputs["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
+    assert database.ignore_changes == ("engineLifecycleSupport",)
+    # Amazon offers Extended Support for MySQL only
+    assert "engineLifecycleSupport" not in build(database={"engine": "mariadb"})["rds.Instance database"].inputs
+
+
+def test_a_flood_costs_no_cpu_credits_unless_the_settings_say_so(aws_wordpress: Graph) -> None:
+    assert aws_wordpress["ec2.Instance gfs1"].inputs["creditSpecification"] == {"cpuCredits": "standard"}
+    bought = build(machine={"cpu_credits": "unlimited"})["ec2.Instance gfs1"].inputs
+    assert bought["creditSpecification"] == {"cpuCredits": "unlimited"}
+    assert "creditSpecification" not in build(machine={"type": "m7i.large"})["ec2.Instance gfs1"].inputs
 
 
 def test_the_database_has_a_standby_encryption_backups_and_requires_tls(aws_wordpress: Graph) -> None:

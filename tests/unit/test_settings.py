@@ -175,6 +175,14 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("database.engine: must be 'mysql' or 'mariadb'; it is \"postgres\"", {"database": {"engine": "postgres"}}),
     ("database.version: must be a valid string; it is 8.4; put it in quotes", {"database": {"version": 8.4}}),
     ("database.storage_gb: must be greater than or equal to 20; it is 5", {"database": {"storage_gb": 5}}),
+    (
+        "database.max_storage_gb: 105 is less than 10 % above storage_gb; write 110 or more, or omit it",
+        {"database": {"storage_gb": 100, "max_storage_gb": 105}},
+    ),
+    (
+        "machine.cpu_credits: must be 'standard' or 'unlimited'; it is \"free\"",
+        {"machine": {"cpu_credits": "free"}},
+    ),
     ("database.backup_days: must be greater than or equal to 1; it is 0", {"database": {"backup_days": 0}}),
     ("database.class: 'small' is not a class; write one such as db.t4g.small", {"database": {"class": "small"}}),
     (
@@ -329,6 +337,14 @@ def test_two_copies_are_allowed_with_a_warning_if_the_settings_accept_the_risk()
 def test_shared_zones_are_allowed_with_a_warning_if_the_settings_accept_them() -> None:
     settings = read(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True})
     assert settings.warnings == ["3 nodes share 2 zones: the loss of one zone may stop writes."]
+
+
+def test_more_elastic_ips_than_the_quota_are_a_warning() -> None:
+    nodes = {f"gfs{number}": {"zone": f"us-east-1{letter}"} for number, letter in enumerate("abcdef", start=1)}
+    (warning,) = read(nodes=nodes, gluster={"replica": 6}).warnings
+    assert warning.startswith("The stack needs 6 elastic IPs, but an account has 5 in a region by default: ask Amazon")
+    del nodes["gfs6"]
+    assert read(nodes=nodes, gluster={"replica": 5}).warnings == []
 
 
 def test_warnings_go_to_the_engines_log() -> None:

@@ -16,6 +16,11 @@ from components.cloud.aws.settings import AwsSettings
 NAME = "wordpress"
 """Name of the database and of its user."""
 
+NO_EXTENDED_SUPPORT = "open-source-rds-extended-support-disabled"
+"""Value with which RDS upgrades a version at the end of its support, in place of billing Extended Support. It can be
+set only when an instance is created (Amazon RDS user guide, "Using Amazon RDS Extended Support").
+"""
+
 
 @dataclass(frozen=True)
 class DatabaseArgs:
@@ -42,12 +47,18 @@ class Database(pulumi.ComponentResource):
             parameters=[rds.ParameterGroupParameterArgs(name="require_secure_transport", value="1")],
             opts=child,
         )
+        # A final snapshot's name can be used once. These inputs replace the instance, so each gets a name of its own.
+        life = random.RandomId(
+            f"{name}-life", byte_length=4, keepers={"engine": config.engine, "subnets": subnets.name}, opts=child
+        )
         instance = rds.Instance(
             name,
             engine=config.engine,
             engine_version=config.engine_version,
+            engine_lifecycle_support=NO_EXTENDED_SUPPORT if config.engine == "mysql" else None,
             instance_class=config.instance_class,
             allocated_storage=config.storage_gb,
+            max_allocated_storage=config.storage_limit_gb,
             storage_type="gp3",
             storage_encrypted=True,
             db_name=NAME,
@@ -64,10 +75,15 @@ class Database(pulumi.ComponentResource):
             apply_immediately=True,
             deletion_protection=protect,
             skip_final_snapshot=False,
-            # the subnet group's name is unique, so that destroying a later stack does not clash with this snapshot
-            final_snapshot_identifier=subnets.name.apply(lambda group: f"{group}-final"),
+            final_snapshot_identifier=pulumi.Output.format("{0}-{1}-final", subnets.name, life.hex),
             tags={"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()},
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=protect,
+                retain_on_delete=protect,
+                # RDS ignores a change of it (hashicorp/terraform-provider-aws#40870)
+                ignore_changes=["engine_lifecycle_support"],
+            ),
         )
         self.database = interface.Database(
             address=instance.address,

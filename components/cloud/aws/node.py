@@ -1,4 +1,4 @@
-"""A node on Amazon: an EC2 instance, and an EBS volume in the same zone."""
+"""A node on Amazon: an EC2 instance with an elastic IP, and an EBS volume in the same zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulumi_aws import ebs, ec2
 
 from components.cloud import interface
 from components.cloud.aws.network import Network, virtual_ip_address
-from components.cloud.aws.settings import AwsSettings
+from components.cloud.aws.settings import BURSTABLE, AwsSettings
 from components.cloud.aws.ssh_key import SshKey
 from components.cloud.aws.virtual_ip import VirtualIp
 from components.machine.remote import RemoteHost
@@ -36,7 +36,12 @@ class NodeArgs:
 
 
 class Node(pulumi.ComponentResource):
-    """An instance, and a data disk that survives it (instance, host key, volume, attachment, first step)."""
+    """An instance with an address and a data disk that survive it (instance, host key, elastic IP, volume, first step).
+
+    The elastic IP replaces the public address that the instance boots with, so that a stop and a start outside Pulumi
+    keep the address that the steps connect to. The first address stays in the settings: the machine fetches packages
+    before the elastic IP is associated, and without it Amazon would replace the instance.
+    """
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:aws:Node", name, None, opts)
@@ -53,11 +58,17 @@ class Node(pulumi.ComponentResource):
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
             lambda keys: base64.b64encode(render(parts, *keys).encode()).decode()
         )
+        machine_type = settings.nodes[name].type or settings.machine.type
         image = settings.machine.image or newest_debian(self)
         instance = ec2.Instance(
             name,
             ami=image,
-            instance_type=settings.nodes[name].type or settings.machine.type,
+            instance_type=machine_type,
+            credit_specification=(
+                ec2.InstanceCreditSpecificationArgs(cpu_credits=settings.machine.cpu_credits)
+                if machine_type.startswith(BURSTABLE)
+                else None
+            ),
             subnet_id=network.subnets[zone],
             vpc_security_group_ids=[network.node_group.id, *([network.virtual_ip_group.id] if virtual_ip else [])],
             secondary_private_ips=[virtual_ip_address(settings.network.cidr, zone)] if virtual_ip else None,
@@ -80,14 +91,16 @@ class Node(pulumi.ComponentResource):
                 ignore_changes=["ami", "user_data_base64"],
             ),
         )
+        address = ec2.Eip(name, domain="vpc", tags=tags, opts=child)
+        association = ec2.EipAssociation(name, allocation_id=address.allocation_id, instance_id=instance.id, opts=child)
         host = RemoteHost(
             name,
-            address=instance.public_ip,
+            address=address.public_ip,
             user=USER,
             private_key=args.ssh_key.private_key,
             host_key=public_key,
             machine=instance,
-            reachable=network.node_rules,
+            reachable=[association, *network.node_rules],
             opts=child,
         )
         self.instance = instance
@@ -96,10 +109,10 @@ class Node(pulumi.ComponentResource):
             zone=zone,
             host=host,
             private_address=instance.private_ip,
-            public_address=instance.public_ip,
+            public_address=address.public_ip,
             disk=self._disk(name, settings, args.machine.disk_gb, tags) if args.machine.disk_gb else None,
         )
-        self.register_outputs({"private_address": instance.private_ip, "public_address": instance.public_ip})
+        self.register_outputs({"private_address": instance.private_ip, "public_address": address.public_ip})
 
     def _disk(self, name: str, settings: AwsSettings, size_gb: int, tags: dict[str, str]) -> interface.Disk:
         volume = ebs.Volume(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from itertools import cycle
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from components.config import settings
 from components.config.errors import RawSettings
@@ -21,6 +22,12 @@ Vpc = Annotated[str, Matches(r"vpc-[0-9a-f]{8,17}", "a VPC; write one such as vp
 Version = Annotated[str, Matches(r"\d+\.\d+(\.\d+)?", "a version; write one such as 8.4")]
 InstanceClass = Annotated[str, Matches(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; write one such as db.t4g.small")]
 
+ELASTIC_IPS = 5
+"""Elastic IPs that an account has in a region by default (Amazon VPC user guide, "Amazon VPC quotas")."""
+
+BURSTABLE = ("t2.", "t3.", "t3a.", "t4g.")
+"""Instance types with CPU credits (Amazon EC2 user guide, "Burstable performance instances")."""
+
 
 class Machine(Section):
     """Properties of the nodes. A node's own entry in `nodes` takes precedence."""
@@ -31,6 +38,10 @@ class Machine(Section):
     """Image of new machines. Default: the newest Debian 13. An existing machine keeps its image."""
     root_gb: Gigabytes = Field(default=16, ge=8, le=16384)
     """Size of the root disk."""
+    cpu_credits: Literal["standard", "unlimited"] = "standard"
+    """For types with burstable CPU (t3, t3a, t4g): `standard` slows a machine down to its baseline when it has used up
+    its credits, and a new machine has none; `unlimited` bills the CPU time above the baseline, also that of a flood.
+    """
 
 
 class Node(settings.Node):
@@ -73,6 +84,10 @@ class Database(Section):
     """Instance class of the database."""
     storage_gb: Gigabytes = Field(default=20, ge=20, le=65536)
     """Size of the database's disk."""
+    max_storage_gb: Annotated[int, Field(ge=22, le=65536)] | None = Field(
+        default=None, json_schema_extra={"unit": "GB"}
+    )
+    """Size up to which RDS enlarges the disk when it is nearly full. Default: five times `storage_gb`."""
     backup_days: Days = Field(default=7, ge=1, le=35)
     """Time that automatic backups are kept."""
 
@@ -80,6 +95,20 @@ class Database(Section):
     def engine_version(self) -> str:
         """The configured version, or the engine's default."""
         return self.version or {"mysql": "8.4", "mariadb": "11.4"}[self.engine]
+
+    @property
+    def storage_limit_gb(self) -> int:
+        """Size up to which RDS enlarges the disk: the configured one, or the default."""
+        return self.max_storage_gb or min(5 * self.storage_gb, 65536)
+
+    @field_validator("max_storage_gb")
+    @classmethod
+    def _leaves_room(cls, limit: int | None, info: ValidationInfo) -> int | None:
+        storage = info.data.get("storage_gb")
+        # Amazon RDS user guide, "Managing capacity automatically with Amazon RDS storage autoscaling"
+        if limit is not None and storage is not None and limit < (least := math.ceil(storage * 11 / 10)):
+            raise ValueError(f"{limit} is less than 10 % above storage_gb; write {least} or more, or omit it")
+        return limit
 
 
 class Balancer(Section):
@@ -110,6 +139,12 @@ class AwsSettings(Settings):
         bricks = self.node_roles.bricks
         zones = len({self.nodes[name].zone for name in bricks})
         warnings = super().warnings
+        addresses = len(self.nodes) + bool(self.node_roles.balancers)
+        if addresses > ELASTIC_IPS:
+            warnings.append(
+                f"The stack needs {addresses} elastic IPs, but an account has {ELASTIC_IPS} in a region by default: "
+                "ask Amazon for a higher quota (Service Quotas, EC2-VPC Elastic IPs)."
+            )
         if zones < len(bricks):
             warnings.insert(0, f"{len(bricks)} nodes share {zones} zones: the loss of one zone may stop writes.")
         return warnings

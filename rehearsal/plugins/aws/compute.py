@@ -12,6 +12,9 @@ from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Pro
 from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 16384
+BURSTABLE = ("t2.", "t3.", "t3a.", "t4g.")
+EIP_LIMIT = 5
+"""Elastic IPs in a region (Amazon VPC user guide, "Amazon VPC quotas")."""
 DEBIAN = "debian-13-amd64-20261103-2288"
 AMI = f"ami-0{hashlib.sha256(DEBIAN.encode()).hexdigest()[:16]}"
 
@@ -69,6 +72,10 @@ class RootBlockDevice(InputModel):
     tags: Tags = {}
 
 
+class CreditSpecification(InputModel):
+    cpu_credits: Literal["standard", "unlimited"] | None = None
+
+
 class InstanceInputs(InputModel):
     ami: str
     instance_type: str
@@ -85,6 +92,7 @@ class InstanceInputs(InputModel):
     ebs_optimized: bool = False
     disable_api_termination: bool = False
     monitoring: bool = False
+    credit_specification: CreditSpecification | None = None
     tags: Tags = {}
 
 
@@ -92,7 +100,9 @@ class Instance(AwsResourceType[InstanceInputs]):
     token = "aws:ec2/instance:Instance"
     prefix = "i"
     replaces = frozenset({"ami", "subnetId", "availabilityZone", "keyName", "privateIp", "associatePublicIpAddress"})
-    in_place = frozenset({"vpc_security_group_ids", "instance_type", "tags", "user_data", "user_data_base64"})
+    in_place = frozenset(
+        {"vpc_security_group_ids", "instance_type", "tags", "user_data", "user_data_base64", "credit_specification"}
+    )
     computed = frozenset(
         {"arn", "privateIp", "publicIp", "privateDns", "publicDns", "instanceState", "primaryNetworkInterfaceId"}
     )
@@ -102,6 +112,8 @@ class Instance(AwsResourceType[InstanceInputs]):
         return self.replaces | user_data
 
     def on_create(self, resource_id: str, inputs: InstanceInputs) -> Properties:
+        if inputs.credit_specification and not inputs.instance_type.startswith(BURSTABLE):
+            raise Refused(f"InvalidParameterCombination: {inputs.instance_type} has no CPU credits")
         subnet = self.inputs_of(Subnet, inputs.subnet_id)
         if inputs.availability_zone not in (None, subnet.availability_zone):
             raise Refused(
@@ -223,4 +235,61 @@ class VolumeAttachment(AwsResourceType[VolumeAttachmentInputs]):
             machine.detach(self.region.disks[inputs.volume_id])
 
 
-RESOURCE_TYPES = [KeyPair, Instance, Volume, VolumeAttachment]
+class EipInputs(InputModel):
+    domain: Literal["vpc"]
+    tags: Tags = {}
+
+
+class Eip(AwsResourceType[EipInputs]):
+    """An elastic IP, which an instance has only by an association."""
+
+    token = "aws:ec2/eip:Eip"
+    prefix = "eipalloc"
+    replaces = frozenset({"domain"})
+    computed = frozenset({"allocationId", "arn", "publicIp"})
+
+    def on_create(self, resource_id: str, inputs: EipInputs) -> Properties:
+        if len(self.existing(Eip)) >= EIP_LIMIT:
+            raise Refused("AddressLimitExceeded: The maximum number of addresses has been reached.")
+        address = self.region.addresses[resource_id] = self.region.network.new_public_address()
+        return {
+            "allocationId": resource_id, "arn": self.arn("ec2", f"elastic-ip/{resource_id}"), "publicIp": address,
+        }  # fmt: skip
+
+    def on_delete(self, resource_id: str, inputs: EipInputs) -> None:
+        del self.region.addresses[resource_id]
+
+
+class EipAssociationInputs(InputModel):
+    allocation_id: str
+    instance_id: str
+
+
+class EipAssociation(AwsResourceType[EipAssociationInputs]):
+    """An elastic IP on the first private address of an instance, in place of the instance's public address."""
+
+    token = "aws:ec2/eipAssociation:EipAssociation"
+    prefix = "eipassoc"
+    replaces = frozenset({"allocationId", "instanceId"})
+    computed = frozenset({"networkInterfaceId", "privateIpAddress", "publicIp"})
+
+    def on_create(self, resource_id: str, inputs: EipAssociationInputs) -> Properties:
+        for other, associated in self.existing(EipAssociation).items():
+            if associated.allocation_id == inputs.allocation_id:
+                raise Refused(f"Resource.AlreadyAssociated: {inputs.allocation_id} is associated already ({other})")
+        port = self.region.machines[inputs.instance_id].endpoint.ports[0]
+        port.public = self.region.addresses[inputs.allocation_id]
+        self.region.network.apply()
+        return {
+            "networkInterfaceId": inputs.instance_id.replace("i-", "eni-"), "privateIpAddress": port.address,
+            "publicIp": port.public,
+        }  # fmt: skip
+
+    def on_delete(self, resource_id: str, inputs: EipAssociationInputs) -> None:
+        machine = self.region.machines.get(inputs.instance_id)
+        if machine:
+            machine.endpoint.ports[0].public = self.region.network.new_public_address()
+            self.region.network.apply()
+
+
+RESOURCE_TYPES = [KeyPair, Instance, Volume, VolumeAttachment, Eip, EipAssociation]

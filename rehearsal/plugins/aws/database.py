@@ -77,6 +77,9 @@ class InstanceInputs(InputModel):
     instance_class: str
     allocated_storage: int
     max_allocated_storage: int | None = None
+    engine_lifecycle_support: (
+        Literal["open-source-rds-extended-support", "open-source-rds-extended-support-disabled"] | None
+    ) = None
     storage_type: str | None = None
     storage_encrypted: bool = False
     db_name: str
@@ -109,8 +112,11 @@ class Instance(AwsResourceType[InstanceInputs]):
         {"identifier", "engine", "dbName", "username", "storageEncrypted", "dbSubnetGroupName", "availabilityZone"}
     )
     in_place = frozenset(
-        {"deletion_protection", "skip_final_snapshot", "final_snapshot_identifier", "backup_retention_period", "tags"}
-    )
+        {
+            "deletion_protection", "skip_final_snapshot", "final_snapshot_identifier", "backup_retention_period",
+            "max_allocated_storage", "tags",
+        }
+    )  # fmt: skip
     computed = frozenset({"address", "endpoint", "port", "arn", "resourceId", "status", "hostedZoneId"})
     auto_name = "identifier"
 
@@ -118,6 +124,10 @@ class Instance(AwsResourceType[InstanceInputs]):
         return f"db-{secrets.token_hex(8).upper()}"
 
     def on_create(self, resource_id: str, inputs: InstanceInputs) -> Properties:
+        if inputs.max_allocated_storage and inputs.max_allocated_storage < inputs.allocated_storage * 1.1:
+            raise Refused("InvalidParameterCombination: maxAllocatedStorage is less than 10 % above allocatedStorage")
+        if inputs.engine_lifecycle_support and inputs.engine == "mariadb":
+            raise Refused("InvalidParameterCombination: engineLifecycleSupport applies to MySQL and PostgreSQL only")
         group = self.inputs_of(SubnetGroup, inputs.db_subnet_group_name)
         subnets = {self.inputs_of(Subnet, subnet).availability_zone: subnet for subnet in group.subnet_ids}
         chosen = sorted(subnets)[: 2 if inputs.multi_az else 1]
@@ -161,7 +171,10 @@ class Instance(AwsResourceType[InstanceInputs]):
                 raise Refused(
                     "InvalidParameterCombination: finalSnapshotIdentifier is required unless skipFinalSnapshot is set"
                 )
-            self.region.databases[resource_id].dump(self.region.new_snapshot(inputs.final_snapshot_identifier))
+            snapshot = self.region.new_snapshot(inputs.final_snapshot_identifier)
+            if snapshot.exists():
+                raise Refused(f"DBSnapshotAlreadyExists: {inputs.final_snapshot_identifier} exists already")
+            self.region.databases[resource_id].dump(snapshot)
         self.region.databases.pop(resource_id).destroy()
 
 

@@ -81,7 +81,7 @@ class ReservedIp(DigitalOceanResourceType[ReservedIpInputs]):
     computed = frozenset({"ipAddress", "reservedIpUrn"})
 
     def new_id(self, inputs: ReservedIpInputs) -> str:
-        return self.region.network.new_public_port("reserved", ()).address
+        return self.region.network.new_public_address()
 
     def on_create(self, resource_id: str, inputs: ReservedIpInputs) -> Properties:
         return {"ipAddress": resource_id, "reservedIpUrn": f"do:reservedip:{resource_id}"}

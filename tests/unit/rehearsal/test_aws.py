@@ -1,0 +1,95 @@
+"""AWS's stand-ins refuse, name and replace resources as AWS does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rehearsal.plugins import aws
+from rehearsal.plugins.aws.compute import AMI
+from rehearsal.preview.paper import PaperRegion
+from tests.stand_in import Engine, Rejected, Resource
+
+
+@pytest.fixture
+def region() -> PaperRegion:
+    return PaperRegion("us-east-1")
+
+
+@pytest.fixture
+def engine(region: PaperRegion) -> Engine:
+    return Engine(aws.provider(region))
+
+
+@pytest.fixture
+def subnet(engine: Engine) -> Resource:
+    vpc = engine.create("Vpc", "site", cidrBlock="10.20.0.0/16")
+    return engine.create("Subnet", "a", vpcId=vpc.id, cidrBlock="10.20.0.0/24", availabilityZone="us-east-1a")
+
+
+@pytest.fixture
+def group(engine: Engine, subnet: Resource) -> Resource:
+    return engine.create("SecurityGroup", "node", vpcId=subnet.inputs["vpcId"])
+
+
+def instance(engine: Engine, subnet: Resource, group: Resource, **inputs: Any) -> Resource:
+    own = {
+        "ami": AMI, "instanceType": "t3.small", "subnetId": subnet.id, "vpcSecurityGroupIds": [group.id],
+        "associatePublicIpAddress": True,
+    }  # fmt: skip
+    return engine.create("aws:ec2/instance:Instance", "gfs1", **own | inputs)
+
+
+def test_an_elastic_ip_takes_the_place_of_the_instance_s_public_address(
+    engine: Engine, region: PaperRegion, subnet: Resource, group: Resource
+) -> None:
+    machine = instance(engine, subnet, group)
+    address = engine.create("Eip", "gfs1", domain="vpc")
+    port = region.machines[machine.id].endpoint.ports[0]
+    assert port.public == machine.outputs["publicIp"] != address.outputs["publicIp"]
+    association = engine.create("EipAssociation", "gfs1", allocationId=address.id, instanceId=machine.id)
+    assert port.public == association.outputs["publicIp"] == address.outputs["publicIp"]
+    assert association.outputs["privateIpAddress"] == machine.outputs["privateIp"]
+    with pytest.raises(Rejected, match="is in use by eipassoc-"):
+        engine.delete(address)
+    engine.delete(association)
+    assert port.public not in (machine.outputs["publicIp"], address.outputs["publicIp"])
+    engine.delete(address)
+
+
+def test_an_elastic_ip_has_one_instance_and_an_account_five(engine: Engine, subnet: Resource, group: Resource) -> None:
+    machine = instance(engine, subnet, group)
+    first, *_ = [engine.create("Eip", f"gfs{number}", domain="vpc") for number in range(1, 6)]
+    association = engine.create("EipAssociation", "gfs1", allocationId=first.id, instanceId=machine.id)
+    with pytest.raises(Rejected, match="AlreadyAssociated"):
+        engine.create("EipAssociation", "gfs2", allocationId=first.id, instanceId=machine.id)
+    with pytest.raises(Rejected, match="AddressLimitExceeded"):
+        engine.create("Eip", "gfs6", domain="vpc")
+    assert engine.difference(association, instanceId="i-00000000000000000").replaces == ["instanceId"]
+
+
+def test_only_burstable_types_have_cpu_credits(engine: Engine, subnet: Resource, group: Resource) -> None:
+    standard = {"creditSpecification": {"cpuCredits": "standard"}}
+    machine = instance(engine, subnet, group, **standard)
+    assert engine.difference(machine, creditSpecification={"cpuCredits": "unlimited"}).replaces == []
+    with pytest.raises(Rejected, match=r"m7i\.large has no CPU credits"):
+        instance(engine, subnet, group, instanceType="m7i.large", **standard)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"maxAllocatedStorage": 21}, "less than 10 % above"),
+        ({"engine": "mariadb", "engineLifecycleSupport": "open-source-rds-extended-support"}, "PostgreSQL only"),
+        ({"engineLifecycleSupport": "none"}, "engineLifecycleSupport: .*Input should be"),
+    ],
+)
+def test_a_database_that_rds_would_refuse_is_refused(engine: Engine, inputs: dict[str, Any], words: str) -> None:
+    own = {
+        "engine": "mysql", "instanceClass": "db.t4g.small", "allocatedStorage": 20, "dbName": "wordpress",
+        "username": "wordpress", "password": "secret", "dbSubnetGroupName": "database", "vpcSecurityGroupIds": [],
+        "parameterGroupName": "database",
+    }  # fmt: skip
+    with pytest.raises(Rejected, match=words):
+        engine.create("aws:rds/instance:Instance", "database", **own | inputs)
