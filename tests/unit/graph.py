@@ -49,6 +49,8 @@ class Resource:
     delete_before_replace: bool
     deleted_with: str
     ignore_changes: tuple[str, ...]
+    delete_timeout: str
+    """Empty for the provider's default."""
 
     @property
     def key(self) -> str:
@@ -209,6 +211,7 @@ class Outputs(mocks.Mocks):
         answers = {
             "aws:ec2/getAmi:getAmi": {"id": "ami-00000000000000000"},
             "aws:ec2/getVpc:getVpc": {"cidrBlock": "172.16.0.0/16"},
+            "digitalocean:index/getVpc:getVpc": {"ipRange": "10.117.0.0/20", "region": "nyc3"},
             "digitalocean:index/getDatabaseCa:getDatabaseCa": {"certificate": "certificate-of-the-database"},
         }
         return answers[args.token], []
@@ -234,6 +237,7 @@ class Recorder(mocks.MockMonitor):
                 delete_before_replace=request.deleteBeforeReplace,
                 deleted_with=called(request.deletedWith),
                 ignore_changes=tuple(request.ignoreChanges),
+                delete_timeout=request.customTimeouts.delete,
             )
             assert resource.key not in self._graph.resources, f"two resources are called {resource.key}"
             self._graph.resources[resource.key] = resource

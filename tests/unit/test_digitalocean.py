@@ -20,6 +20,8 @@ STORAGE = ["gfs1", "gfs2", "gfs3"]
 APPS = ["app1", "app2"]
 NODES = {name: {"role": "storage"} for name in STORAGE} | {name: {"role": "web"} for name in APPS}
 SITE = {"admin_email": "a@b.example"}
+TAG = "ha-wordpress-digitalocean-wordpress-0a1b2c3d"
+"""The tag of all the stack's droplets: no other project or stack of the account has it."""
 
 DATA = [
     "digitalocean.DatabaseCluster database",
@@ -57,29 +59,27 @@ def firewall_rules(graph: Graph) -> Iterator[str]:
 def test_only_these_ports_are_open(graph: Graph) -> None:
     anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
     assert sorted(firewall_rules(graph)) == [
-        "digitalocean-wordpress-web: tcp 5514 from Tags digitalocean-wordpress-web",
-        "digitalocean-wordpress-web: tcp 80 from LoadBalancerUids id-of-balancer",
-        "digitalocean-wordpress-web: tcp 80 from Tags digitalocean-wordpress-web",
-        "digitalocean-wordpress-web: tcp 8080 from Tags digitalocean-wordpress-web",
-        f"digitalocean-wordpress: icmp all to {anywhere}",
-        f"digitalocean-wordpress: tcp 1-65535 to {anywhere}",
-        "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24",
-        "digitalocean-wordpress: tcp 24007 from Addresses 10.30.0.0/16",
-        "digitalocean-wordpress: tcp 49152-49251 from Addresses 10.30.0.0/16",
-        f"digitalocean-wordpress: udp 1-65535 to {anywhere}",
+        f"{TAG}-web: tcp 5514 from Tags {TAG}-web",
+        f"{TAG}-web: tcp 80 from LoadBalancerUids id-of-balancer",
+        f"{TAG}-web: tcp 80 from Tags {TAG}-web",
+        f"{TAG}-web: tcp 8080 from Tags {TAG}-web",
+        f"{TAG}: icmp all to {anywhere}",
+        f"{TAG}: tcp 1-65535 to {anywhere}",
+        f"{TAG}: tcp 22 from Addresses 203.0.113.0/24",
+        f"{TAG}: tcp 24007 from Addresses 10.30.0.0/16",
+        f"{TAG}: tcp 49152-49251 from Addresses 10.30.0.0/16",
+        f"{TAG}: udp 1-65535 to {anywhere}",
     ]
 
 
 def test_ssh_is_open_to_every_configured_network() -> None:
     graph = stack(network={"ssh_from": ["203.0.113.0/24", "198.51.100.7"]})
-    assert "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32" in firewall_rules(
-        graph
-    )
+    assert f"{TAG}: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32" in firewall_rules(graph)
 
 
 def test_the_firewall_opens_the_ports_that_glusterd_uses() -> None:
     graph = stack(gluster={"ports": "50000-50009", "replica": 2, "arbiter": 1})
-    assert "digitalocean-wordpress: tcp 50000-50009 from Addresses 10.30.0.0/16" in firewall_rules(graph)
+    assert f"{TAG}: tcp 50000-50009 from Addresses 10.30.0.0/16" in firewall_rules(graph)
     assert "BASE_PORT=50000 MAX_PORT=50009" in graph["remote.Command gfs1-glusterd"].inputs["create"]
 
 
@@ -92,13 +92,42 @@ def test_storage_ports_are_open_to_the_stacks_own_vpc(graph: Graph) -> None:
 @pytest.mark.parametrize("node", NODES)
 def test_a_droplet_waits_for_its_firewalls(graph: Graph, node: str) -> None:
     assert "digitalocean.Firewall nodes" in graph.waits(f"digitalocean.Droplet {node}")
-    tags = ["digitalocean-wordpress", *(["digitalocean-wordpress-web"] if node in APPS else [])]
+    tags = [TAG, *([f"{TAG}-web"] if node in APPS else [])]
     assert graph[f"digitalocean.Droplet {node}"].inputs["tags"] == tags
+
+
+def test_a_stack_keeps_its_tags_because_a_droplet_is_unprotected_while_they_change(graph: Graph) -> None:
+    for name, tag in (("site", TAG), ("web", f"{TAG}-web")):
+        assert graph[f"digitalocean.Tag {name}"].inputs == {"name": tag}
+        assert graph[f"digitalocean.Tag {name}"].ignore_changes == ("name",)
+
+
+def test_no_firewall_of_another_stack_has_the_same_name(graph: Graph) -> None:
+    names = {firewall.name: firewall.inputs["name"] for firewall in graph.of_type("digitalocean.Firewall")}
+    assert names == {"nodes": f"{TAG}-nodes", "web": f"{TAG}-web"}
+
+
+def test_an_existing_vpc_is_used_and_its_other_droplets_reach_no_port() -> None:
+    uuid = "5a4981aa-9653-4bd1-bef5-d6bff52042e4"
+    graph = stack(network={"ssh_from": ["203.0.113.0/24"], "vpc": uuid})
+    assert not list(graph.of_type("digitalocean.Vpc"))
+    for key in ("Droplet gfs1", "LoadBalancer balancer"):
+        assert graph[f"digitalocean.{key}"].inputs["vpcUuid"] == uuid
+    assert graph["digitalocean.DatabaseCluster database"].inputs["privateNetworkUuid"] == uuid
+    assert f"{TAG}: tcp 24007 from Tags {TAG}" in firewall_rules(graph)
+    assert not [rule for rule in firewall_rules(graph) if "10." in rule]
+    assert "10.117.0.0/20" in str(graph["remote.Command gfs1-firewall"].inputs["create"])
+
+
+def test_a_shutdown_has_time_and_a_disk_never_grows(graph: Graph) -> None:
+    droplet = graph["digitalocean.Droplet gfs1"]
+    assert droplet.inputs["resizeDisk"] is False
+    assert droplet.delete_timeout == "10m"
 
 
 def test_the_database_admits_only_the_sites_droplets(graph: Graph) -> None:
     firewall = graph["digitalocean.DatabaseFirewall database"].inputs
-    assert firewall == {"clusterId": "id-of-database", "rules": [{"type": "tag", "value": "digitalocean-wordpress"}]}
+    assert firewall == {"clusterId": "id-of-database", "rules": [{"type": "tag", "value": TAG}]}
     cluster = graph["digitalocean.DatabaseCluster database"].inputs
     assert cluster["privateNetworkUuid"] == "id-of-network"
     assert cluster["nodeCount"] == 2
@@ -127,7 +156,7 @@ def test_the_installation_waits_until_the_database_is_reachable(graph: Graph) ->
 
 def test_two_failed_checks_take_an_app_droplet_out(graph: Graph) -> None:
     balancer = graph["digitalocean.LoadBalancer balancer"].inputs
-    assert balancer["dropletTag"] == "digitalocean-wordpress-web"
+    assert balancer["dropletTag"] == f"{TAG}-web"
     assert balancer["sizeUnit"] == 2
     assert balancer["healthcheck"] == {
         "protocol": "http",
@@ -188,7 +217,7 @@ def test_generated_names_of_kept_data_never_clash_with_a_new_stacks(graph: Graph
     for key in DATA:
         if not key.endswith(" wordpress"):
             assert "name" not in graph[key].inputs
-            assert graph[key].inputs["tags"] == ["digitalocean-wordpress"]
+            assert graph[key].inputs["tags"] == [TAG]
 
 
 def test_only_nodes_with_a_brick_have_a_disk(graph: Graph) -> None:
@@ -269,17 +298,17 @@ def balancers() -> Iterator[Graph]:
 def test_open_ports_of_a_site_with_its_own_balancers(balancers: Graph) -> None:
     anywhere = "Addresses 0.0.0.0/0, Addresses ::/0"
     assert sorted(rule for rule in firewall_rules(balancers) if " to " not in rule) == [
-        f"digitalocean-wordpress-entrance: tcp 443 from {anywhere}",
-        f"digitalocean-wordpress-entrance: tcp 80 from {anywhere}",
-        "digitalocean-wordpress-entrance: udp 4789 from Addresses 10.30.0.0/16",
-        "digitalocean-wordpress: tcp 22 from Addresses 203.0.113.0/24",
-        "digitalocean-wordpress: tcp 24007 from Addresses 10.30.0.0/16",
-        "digitalocean-wordpress: tcp 49152-49251 from Addresses 10.30.0.0/16",
-        "digitalocean-wordpress: tcp 80 from Addresses 10.30.0.0/16",
+        f"{TAG}-entrance: tcp 443 from {anywhere}",
+        f"{TAG}-entrance: tcp 80 from {anywhere}",
+        f"{TAG}-entrance: udp 4789 from Addresses 10.30.0.0/16",
+        f"{TAG}: tcp 22 from Addresses 203.0.113.0/24",
+        f"{TAG}: tcp 24007 from Addresses 10.30.0.0/16",
+        f"{TAG}: tcp 49152-49251 from Addresses 10.30.0.0/16",
+        f"{TAG}: tcp 80 from Addresses 10.30.0.0/16",
     ]
     tags = {droplet.name: droplet.inputs["tags"] for droplet in balancers.of_type("digitalocean.Droplet")}
-    site = ["digitalocean-wordpress"]
-    virtual_ip = [*site, "digitalocean-wordpress-entrance"]
+    site = [TAG]
+    virtual_ip = [*site, f"{TAG}-entrance"]
     assert tags == {"lb1": virtual_ip, "lb2": virtual_ip, "php1": site, "php2": site}
 
 

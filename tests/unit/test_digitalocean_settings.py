@@ -97,6 +97,14 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
             "network.cidr: 10.0.0.0/25 is not between /16 and /24; choose a range that DigitalOcean accepts for a VPC",
             {"network": MINIMAL["network"] | {"cidr": "10.0.0.0/25"}},
         ),
+        (
+            "network.vpc: 'default' is not a VPC; write one such as 5a4981aa-9653-4bd1-bef5-d6bff52042e4",
+            {"network": MINIMAL["network"] | {"vpc": "default"}},
+        ),
+        (
+            "network.cidr: conflicts with vpc; omit it to use the existing VPC",
+            {"network": MINIMAL["network"] | {"vpc": "5a4981aa-9653-4bd1-bef5-d6bff52042e4", "cidr": "10.30.0.0/16"}},
+        ),
         ("database.version: must be a valid string; it is 8; put it in quotes", {"database": {"version": 8}}),
         (
             ("database.size: db-s-1vcpu-1gb is too small for a standby; write db-s-1vcpu-2gb or a larger size"),

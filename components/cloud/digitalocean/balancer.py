@@ -30,13 +30,13 @@ class Balancer(pulumi.ComponentResource):
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Balancer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings, network, site, stack = args.settings, args.network, args.site, pulumi.get_stack()
+        settings, network, site = args.settings, args.network, args.site
         certificate = settings.balancer.certificate_name
 
         entries = [("http", 80, None)] + ([("https", 443, certificate)] if certificate else [])
         balancer = digitalocean.LoadBalancer(
             name,
-            name=stack,
+            name=pulumi.get_stack(),
             region=settings.region,
             vpc_uuid=network.vpc,
             # two load balancer nodes, so that one may fail
@@ -68,7 +68,7 @@ class Balancer(pulumi.ComponentResource):
         )
         digitalocean.Firewall(
             "web",
-            name=f"{stack}-web",
+            name=network.tags["web"],
             tags=[network.tags["web"]],
             inbound_rules=[
                 inbound_rule(str(site.web_port), source_load_balancer_uids=[balancer.id]),

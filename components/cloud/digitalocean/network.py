@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import pulumi
 import pulumi_digitalocean as digitalocean
+import pulumi_random as random
 
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.vxlan_tunnel import PORT as VXLAN_PORT
@@ -30,6 +32,10 @@ class Network(pulumi.ComponentResource):
     Firewalls apply by tag: they protect a droplet as soon as it exists, and a new droplet changes no rule. The rules of
     all firewalls of a droplet add up, and apply to its public and its private interface. The firewall of the droplets
     behind the load balancer is in balancer.py.
+
+    A tag is one for the whole account, so the tags of a stack begin with the project's name and end in a random suffix:
+    no other droplet has them. A stack keeps the tags that it has, because a droplet is unprotected while its tags
+    change.
     """
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -37,30 +43,44 @@ class Network(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         settings, site, stack = args.settings, args.site, pulumi.get_stack()
 
-        vpc = digitalocean.Vpc(
-            name, name=stack, region=settings.region, ip_range=str(settings.network.cidr), opts=child
-        )
-        self.vpc = vpc.id
-        self.cidr = vpc.ip_range
-        tags = {"site": stack}
-        if site.balanced:
-            tags["web"] = f"{stack}-web"
-        if site.virtual_ip_nodes:
-            tags["entrance"] = f"{stack}-entrance"
-        self.tags = {name: digitalocean.Tag(name, name=tag, opts=child).name for name, tag in tags.items()}
+        self.vpc: pulumi.Input[str]
+        if settings.network.vpc:
+            self.vpc = settings.network.vpc
+            self.cidr = digitalocean.get_vpc_output(id=self.vpc, opts=pulumi.InvokeOutputOptions(parent=self)).ip_range
+        else:
+            vpc = digitalocean.Vpc(
+                name, name=stack, region=settings.region, ip_range=str(settings.network.cidr), opts=child
+            )
+            self.vpc = vpc.id
+            self.cidr = vpc.ip_range
+        suffix = random.RandomId("tags", byte_length=4, opts=child).hex
+        ends = {
+            "site": "",
+            "web": "-web" if site.balanced else None,
+            "entrance": "-entrance" if site.virtual_ip_nodes else None,
+        }
+        self.tags = {
+            name: digitalocean.Tag(
+                name,
+                name=pulumi.Output.format("{0}-{1}-{2}{3}", pulumi.get_project(), stack, suffix, end),
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
+            ).name
+            for name, end in ends.items()
+            if end is not None
+        }
 
+        # By range in a VPC of its own, because a tag also matches the public addresses of its droplets. By tag in a VPC
+        # that has other machines.
+        peers: Peers = (
+            {"source_tags": [self.tags["site"]]} if settings.network.vpc else {"source_addresses": [self.cidr]}
+        )
         nodes = digitalocean.Firewall(
             "nodes",
-            name=f"{stack}-nodes",
+            name=pulumi.Output.format("{0}-nodes", self.tags["site"]),
             tags=[self.tags["site"]],
             inbound_rules=[
                 inbound_rule("22", source_addresses=[str(cidr) for cidr in settings.network.ssh_from]),
-                *(
-                    # By range, not by tag: a tag also matches the public addresses of its droplets. Only machines
-                    # of this stack have addresses in the VPC's range.
-                    inbound_rule(port_range(ports.range), source_addresses=[self.cidr])
-                    for ports in site.peers
-                ),
+                *(inbound_rule(port_range(ports.range), **peers) for ports in site.peers),
             ],
             outbound_rules=[
                 digitalocean.FirewallOutboundRuleArgs(
@@ -76,11 +96,11 @@ class Network(pulumi.ComponentResource):
         if site.virtual_ip_nodes:
             virtual_ip = digitalocean.Firewall(
                 "entrance",
-                name=f"{stack}-entrance",
+                name=self.tags["entrance"],
                 tags=[self.tags["entrance"]],
                 inbound_rules=[
                     *(inbound_rule(port, source_addresses=ANYWHERE) for port in ("80", "443")),
-                    inbound_rule(str(VXLAN_PORT), protocol="udp", source_addresses=[self.cidr]),
+                    inbound_rule(str(VXLAN_PORT), protocol="udp", **peers),
                 ],
                 opts=child,
             )
@@ -98,19 +118,14 @@ def port_range(ports: PortRange) -> str:
     return str(ports.first) if ports.first == ports.last else f"{ports.first}-{ports.last}"
 
 
-def inbound_rule(
-    ports: str,
-    *,
-    protocol: str = "tcp",
-    source_addresses: Sequence[pulumi.Input[str]] | None = None,
-    source_tags: Sequence[pulumi.Input[str]] | None = None,
-    source_load_balancer_uids: Sequence[pulumi.Input[str]] | None = None,
-) -> digitalocean.FirewallInboundRuleArgs:
+class Peers(TypedDict, total=False):
+    """The sources that a firewall rule admits."""
+
+    source_addresses: Sequence[pulumi.Input[str]]
+    source_tags: Sequence[pulumi.Input[str]]
+    source_load_balancer_uids: Sequence[pulumi.Input[str]]
+
+
+def inbound_rule(ports: str, *, protocol: str = "tcp", **peers: Unpack[Peers]) -> digitalocean.FirewallInboundRuleArgs:
     """A firewall rule that admits traffic. `ports`: one port, or a range such as 49152-49251."""
-    return digitalocean.FirewallInboundRuleArgs(
-        protocol=protocol,
-        port_range=ports,
-        source_addresses=source_addresses,
-        source_tags=source_tags,
-        source_load_balancer_uids=source_load_balancer_uids,
-    )
+    return digitalocean.FirewallInboundRuleArgs(protocol=protocol, port_range=ports, **peers)

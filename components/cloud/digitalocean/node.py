@@ -54,6 +54,8 @@ class Node(pulumi.ComponentResource):
             user_data=user_data,
             # leaves GlusterFS clients time to send their last writes
             graceful_shutdown=True,
+            # a larger disk could not become smaller again
+            resize_disk=False,
             tags=network.tags_for(args.machine),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -64,6 +66,8 @@ class Node(pulumi.ComponentResource):
                 # A new image or new user data would replace all nodes at once. Both matter only at first boot;
                 # `pulumi up --replace` applies them to one node at a time.
                 ignore_changes=["image", "user_data"],
+                # the default of a minute includes the shutdown
+                custom_timeouts=pulumi.CustomTimeouts(delete="10m"),
             ),
         )
         disk = self._disk(f"{name}-data", args, args.machine.disk_gb) if args.machine.disk_gb else None

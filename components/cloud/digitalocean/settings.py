@@ -20,6 +20,13 @@ Image = Annotated[
 Version = Annotated[str, Matches(r"\d+(\.\d+)?", "a version; write one such as 8")]
 Certificate = Annotated[str, Matches(r"[\w.-]+", "a certificate's name; write one such as www")]
 
+Vpc = Annotated[
+    str,
+    Matches(
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a VPC; write one such as 5a4981aa-9653-4bd1-bef5-d6bff52042e4"
+    ),
+]
+
 ONE_GB = "db-s-1vcpu-1gb"
 PRIVATE = [IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16")]
 
@@ -46,9 +53,13 @@ class Network(Section):
     """The VPC, and the networks that operators log in from."""
 
     cidr: Range = IPv4Network("10.30.0.0/16")
-    """Private address range of the new VPC, /16 to /24. It must not overlap another VPC of the account."""
+    """Private address range of the new VPC, /16 to /24. It must not overlap another VPC of the account. The first VPC
+    of an account in a region becomes the region's default, which DigitalOcean never deletes.
+    """
     ssh_from: list[Range] = Field(min_length=1)
     """Networks that may connect by SSH. The machine that runs `pulumi up` must be in one of them."""
+    vpc: Vpc | None = None
+    """Existing VPC to use in place of a new one. Its other droplets reach none of the site's ports."""
 
     @field_validator("cidr")
     @classmethod
@@ -106,6 +117,8 @@ class DigitalOceanSettings(Settings):
     @classmethod
     def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
         yield from super().cross_checks(raw)
+        if raw.value(str, "network", "vpc") and raw.has("network", "cidr"):
+            yield "network.cidr: conflicts with vpc; omit it to use the existing VPC"
         if raw.value(str, "balancer", "certificate_name") and not raw.has("site", "domain"):
             yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
         node_roles = cls.valid_roles(raw)

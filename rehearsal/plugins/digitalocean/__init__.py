@@ -17,4 +17,5 @@ def provider(region: Region) -> Provider:
         for module in (network, firewall, compute, database, balancer)
         for resource_type in module.RESOURCE_TYPES
     ]
-    return Provider("digitalocean", resource_types, {database.CA: database.DatabaseCluster(region).ca})
+    functions = {database.CA: database.DatabaseCluster(region).ca, network.GET_VPC: network.Vpc(region).get}
+    return Provider("digitalocean", resource_types, functions)

@@ -17,6 +17,7 @@ from rehearsal.plugins.digitalocean.resource_type import (
 )
 from rehearsal.region.firewall import Group
 
+GET_VPC = "digitalocean:index/getVpc:getVpc"
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 
 
@@ -44,6 +45,16 @@ class Vpc(DigitalOceanResourceType[VpcInputs]):
             raise Refused("the rehearsal's router joins one VPC; a second one is not supported")
         self.region.network.groups[OPEN] = Group({"in": ANYONE}, {"out": ANYONE})
         return {"createdAt": now(), "default": False, "vpcUrn": f"do:vpc:{resource_id}"}
+
+    def get(self, arguments: Properties) -> Properties:
+        """An existing VPC by its id."""
+        inputs = self.existing(Vpc).get(arguments["id"])
+        if inputs is None:
+            raise Refused(f"{GET_VPC}: 404 there is no VPC {arguments['id']}")
+        return arguments | {
+            "name": inputs.name, "region": inputs.region, "ipRange": str(inputs.ip_range), "createdAt": now(),
+            "default": False, "description": "", "urn": f"do:vpc:{arguments['id']}",
+        }  # fmt: skip
 
 
 class TagInputs(InputModel):

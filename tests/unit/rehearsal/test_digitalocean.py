@@ -240,6 +240,13 @@ def test_a_vpc_s_range_is_private_and_of_an_allowed_size(engine: Engine, ip_rang
         engine.create("Vpc", "network", region="nyc3", ipRange=ip_range)
 
 
+def test_an_existing_vpc_is_found_by_its_id(engine: Engine, vpc: Resource) -> None:
+    found = engine.invoke("digitalocean:index/getVpc:getVpc", id=vpc.id)
+    assert (found["name"], found["region"], found["ipRange"]) == ("prod", "nyc3", "10.30.0.0/16")
+    with pytest.raises(Rejected, match="404 there is no VPC"):
+        engine.invoke("digitalocean:index/getVpc:getVpc", id="5a4981aa-9653-4bd1-bef5-d6bff52042e4")
+
+
 def test_a_name_exists_once_per_resource_type(engine: Engine) -> None:
     engine.create("Volume", "data", name="data", region="nyc3", size=10)
     with pytest.raises(Rejected, match="409 the name data is taken"):
