@@ -20,11 +20,18 @@ RESTART = HERE / "restart.conf"
 END = "END_OF_STEP"
 """Line that ends a script in the command's text."""
 
-BOOTING = 100
-"""Connection attempts to a machine that may still be booting: about seven minutes."""
+BOOTING = 60
+"""Failed attempts to connect to a machine that may still be booting: four minutes of refusals, or less than ten minutes
+without an answer.
+"""
 
 RUNNING = 10
-"""Connection attempts to a machine that has answered before: about eleven seconds."""
+"""Failed attempts to connect to a machine that has answered before: eleven seconds of refusals, or about a minute
+without an answer.
+"""
+
+DIAL_TIMEOUT = 5
+"""Seconds that one attempt waits for an answer; in them the system asks three times (tcp(7), tcp_syn_retries)."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,15 @@ class RemoteHost:
             params=first.params,
             timeout=first.timeout,
             dials=BOOTING,
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=reachable)),
+            opts=pulumi.ResourceOptions.merge(
+                opts,
+                pulumi.ResourceOptions(
+                    depends_on=reachable,
+                    hooks=pulumi.ResourceHookBinding(
+                        on_error=[pulumi.ErrorHook(f"{name}-unreachable", explain_unreachable)]
+                    ),
+                ),
+            ),
         )
         self._depends_on = [self.ready]
 
@@ -141,11 +156,26 @@ class RemoteHost:
             private_key=self._private_key,
             host_key=self._host_key,
             dial_error_limit=dials,
+            per_dial_timeout=DIAL_TIMEOUT,
         )
 
     def _options(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
         own = pulumi.ResourceOptions(depends_on=self._depends_on, deleted_with=self._machine)
         return pulumi.ResourceOptions.merge(opts, own)
+
+
+def explain_unreachable(failed: pulumi.ErrorHookArgs) -> bool:
+    """Log what may be closed if a machine's first step failed without a connection; returns False: no further try.
+
+    pulumi-command words the failure as "after 60 failed attempts: dial tcp 198.51.100.4:22: i/o timeout".
+    """
+    if "failed attempts" in failed.errors[0]:
+        pulumi.log.error(
+            f"{failed.name}: no answer by SSH. Check that network.ssh_from admits the public address of the machine "
+            "that runs this update, that no firewall on the way closes port 22, and in the cloud's console that the "
+            "machine has booted. Then run the update again: it continues where it stopped."
+        )
+    return False
 
 
 def command_text(script: Path, params: Mapping[str, str], timeout: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.machine.remote import END, assignments, command_text
+from components.machine.remote import BOOTING, DIAL_TIMEOUT, END, RUNNING, assignments, command_text
 from tests.unit.graph import ROOT
 
 AWKWARD = 'it\'s $HOME, `id`; "quoted" \\ and\nmore'
@@ -67,6 +67,12 @@ def test_a_script_that_would_end_its_own_text_is_refused(script: Path) -> None:
     script.write_text(f"true\n{END}\nrm -rf /\n")
     with pytest.raises(ValueError, match=END):
         command_text(script, {}, 5)
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(BOOTING, 600), (RUNNING, 90)])
+def test_dialling_a_machine_that_never_answers_ends(limit: int, seconds: int) -> None:
+    pauses = [min(0.1 * 1.5**number, 5) for number in range(limit)]
+    assert (limit + 1) * DIAL_TIMEOUT + sum(pauses) < seconds
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "components").rglob("*.sh")), ids=lambda path: path.stem)
