@@ -20,6 +20,9 @@ from pulumi.runtime import mocks, set_all_config
 from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from rehearsal.plugins.aws import offerings
+from rehearsal.plugins.digitalocean import regions
+
 ROOT = Path(__file__).parents[2]
 PROJECT = "ha-wordpress"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -208,7 +211,10 @@ class Outputs(mocks.Mocks):
         return outputs.get("id", f"id-of-{name}"), {**args.inputs, **outputs}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        answers = {
+        asked = {**offerings.functions("us-east-1"), regions.GET_REGIONS: regions.get_regions}
+        if args.token in asked:
+            return asked[args.token](args.args), []
+        answers: dict[str, dict[str, Any]] = {
             "aws:ec2/getAmi:getAmi": {"id": "ami-00000000000000000"},
             "aws:ec2/getVpc:getVpc": {"cidrBlock": "172.16.0.0/16"},
             "digitalocean:index/getVpc:getVpc": {"ipRange": "10.117.0.0/20", "region": "nyc3"},

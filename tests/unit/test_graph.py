@@ -197,7 +197,7 @@ def test_the_outputs_name_addresses_and_logins(aws_wordpress: Graph) -> None:
 
 def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_they_are(aws_wordpress: Graph) -> None:
     grown = build(
-        nodes={name: {"zone": f"us-east-1{letter}"} for name, letter in zip([*NODES, "gfs4"], "bcde", strict=True)},
+        nodes={name: {"zone": f"us-east-1{letter}"} for name, letter in zip([*NODES, "gfs4"], "bcdf", strict=True)},
         gluster={"replica": 4},
     )
     gone = aws_wordpress.resources.keys() - grown.resources.keys()

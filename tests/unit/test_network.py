@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-import pulumi
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,5 +37,4 @@ def test_every_region_has_three_root_certificates() -> None:
 
 
 def test_a_prefix_of_a_regions_name_is_not_that_region() -> None:
-    with pytest.raises(pulumi.RunError, match="no certificate of RDS in us-east"):
-        database_ca("us-east")
+    assert database_ca("us-east") == ""

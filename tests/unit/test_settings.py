@@ -183,6 +183,17 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         "machine.cpu_credits: must be 'standard' or 'unlimited'; it is \"free\"",
         {"machine": {"cpu_credits": "free"}},
     ),
+    (
+        "machine.type: t2.small is not of the Nitro generation, which names disks by volume; write t3.small or later",
+        {"machine": {"type": "t2.small"}},
+    ),
+    (
+        (
+            "aws:region: ap-southeast-7 has no database certificate in components/cloud/aws/rds-ca.pem; "
+            "add the region's from Amazon's global-bundle.pem, or choose another region"
+        ),
+        {"aws:region": "ap-southeast-7"},
+    ),
     ("database.backup_days: must be greater than or equal to 1; it is 0", {"database": {"backup_days": 0}}),
     ("database.class: 'small' is not a class; write one such as db.t4g.small", {"database": {"class": "small"}}),
     (

@@ -11,21 +11,29 @@ from components.cloud.aws.balancer import Balancer, BalancerArgs
 from components.cloud.aws.database import Database, DatabaseArgs
 from components.cloud.aws.network import Network, NetworkArgs, virtual_ip_address
 from components.cloud.aws.node import Node, NodeArgs
+from components.cloud.aws.preflight import architectures
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.aws.ssh_key import SshKey
 from components.cloud.aws.virtual_ip import SCRIPT, VirtualIp
 
 
 class Aws:
-    """The site's resources on Amazon; implements `components.cloud.interface.Cloud`."""
+    """The site's resources on Amazon; implements `components.cloud.interface.Cloud`.
+
+    Raises SettingsError before the first resource if Amazon lacks what the settings name.
+    """
 
     def __init__(self, settings: AwsSettings, site: interface.SiteSpec) -> None:
+        architecture = architectures(settings)
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, site))
         ssh_key = SshKey("login")
         virtual_ip = VirtualIp("entrance") if site.virtual_ip_nodes else None
         nodes = {
-            name: Node(name, NodeArgs(settings, network, ssh_key, virtual_ip, machine))
+            name: Node(
+                name,
+                NodeArgs(settings, network, ssh_key, virtual_ip, architecture[settings.machine_type(name)], machine),
+            )
             for name, machine in sorted(site.machines.items())
         }
 

@@ -26,12 +26,15 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`virtual_ip`: the site's elastic IP, if it has one. `machine`: user data, disk size and role of this node."""
+    """`virtual_ip`: the site's elastic IP, if it has one. `architecture`: Debian's name of that of the instance type.
+    `machine`: user data, disk size and role of this node.
+    """
 
     settings: AwsSettings
     network: Network
     ssh_key: SshKey
     virtual_ip: VirtualIp | None
+    architecture: str
     machine: interface.MachineSpec
 
 
@@ -58,8 +61,8 @@ class Node(pulumi.ComponentResource):
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
             lambda keys: base64.b64encode(render(parts, *keys).encode()).decode()
         )
-        machine_type = settings.nodes[name].type or settings.machine.type
-        image = settings.machine.image or newest_debian(self)
+        machine_type = settings.machine_type(name)
+        image = settings.machine.image or newest_debian(args.architecture, self)
         instance = ec2.Instance(
             name,
             ami=image,
@@ -140,11 +143,11 @@ class Node(pulumi.ComponentResource):
         return interface.Disk(path, size_gb, [attachment])
 
 
-def newest_debian(parent: pulumi.Resource) -> pulumi.Output[str]:
-    """The id of the newest Debian 13 image."""
+def newest_debian(architecture: str, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The id of the newest Debian 13 image for an architecture."""
     return ec2.get_ami_output(
         owners=[DEBIAN],
         most_recent=True,
-        filters=[ec2.GetAmiFilterArgs(name="name", values=["debian-13-amd64-*"])],
+        filters=[ec2.GetAmiFilterArgs(name="name", values=[f"debian-13-{architecture}-*"])],
         opts=pulumi.InvokeOutputOptions(parent=parent),
     ).id

@@ -9,14 +9,29 @@ from ipaddress import IPv4Network
 from itertools import cycle
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from components.cloud.aws.certificates import database_ca
 from components.config import settings
 from components.config.errors import RawSettings
 from components.config.settings import Days, Gigabytes, Matches, Name, Range, Section, Settings
 
 Region = Annotated[str, Matches(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
-MachineType = Annotated[str, Matches(r"[a-z0-9-]+\.[a-z0-9]+", "a machine type; write one such as t3.small")]
+
+
+def _of_nitro(machine_type: str) -> str:
+    if machine_type.startswith("t2."):
+        raise ValueError(
+            f"{machine_type} is not of the Nitro generation, which names disks by volume; write t3.small or later"
+        )
+    return machine_type
+
+
+MachineType = Annotated[
+    str,
+    Matches(r"[a-z0-9-]+\.[a-z0-9-]+", "a machine type; write one such as t3.small"),
+    AfterValidator(_of_nitro),
+]
 Image = Annotated[str, Matches(r"ami-[0-9a-f]{8,17}", "an image; write one such as ami-0123456789abcdef0")]
 Vpc = Annotated[str, Matches(r"vpc-[0-9a-f]{8,17}", "a VPC; write one such as vpc-0123456789abcdef0")]
 Version = Annotated[str, Matches(r"\d+\.\d+(\.\d+)?", "a version; write one such as 8.4")]
@@ -25,7 +40,10 @@ InstanceClass = Annotated[str, Matches(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; w
 ELASTIC_IPS = 5
 """Elastic IPs that an account has in a region by default (Amazon VPC user guide, "Amazon VPC quotas")."""
 
-BURSTABLE = ("t2.", "t3.", "t3a.", "t4g.")
+DEFAULT_ZONES = {"us-east-1": "bcd", "ap-northeast-1": "acd", "ca-central-1": "abd"}
+"""Letters of the zones of the default nodes, by region, where it lacks one of the zones a, b and c."""
+
+BURSTABLE = ("t3.", "t3a.", "t4g.")
 """Instance types with CPU credits (Amazon EC2 user guide, "Burstable performance instances")."""
 
 
@@ -33,7 +51,9 @@ class Machine(Section):
     """Properties of the nodes. A node's own entry in `nodes` takes precedence."""
 
     type: MachineType = "t3.small"
-    """Instance type of the Nitro generation (t3 and later): the program finds disks by Nitro's names."""
+    """Instance type of the Nitro generation (t3 and later): the program finds disks by Nitro's names. A type with Arm
+    processors (t4g) gets Debian's image for them.
+    """
     image: Image | None = None
     """Image of new machines. Default: the newest Debian 13. An existing machine keeps its image."""
     root_gb: Gigabytes = Field(default=16, ge=8, le=16384)
@@ -134,6 +154,10 @@ class AwsSettings(Settings):
     balancer: Balancer = Balancer()
     """The load balancer."""
 
+    def machine_type(self, name: str) -> str:
+        """Instance type of a node, by the node's name."""
+        return self.nodes[name].type or self.machine.type
+
     @property
     def warnings(self) -> list[str]:
         bricks = self.node_roles.bricks
@@ -153,7 +177,7 @@ class AwsSettings(Settings):
     def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:
         """The default nodes, spread over three zones so that nodes with the same task are in different zones."""
         region = raw.value(str, "aws:region")
-        zones = cycle("bcd" if region == "us-east-1" else "abc")
+        zones = cycle(DEFAULT_ZONES.get(region or "", "abc"))
         return {name: {**node, "zone": f"{region}{next(zones)}"} for name, node in super().default_nodes(raw).items()}
 
     @classmethod
@@ -183,6 +207,12 @@ class AwsSettings(Settings):
             yield "network.vpc: conflicts with role: balancer, which needs a new VPC; omit vpc, or remove the balancers"
         if len({zone_of.get(name) for name in balancers}) < len(balancers):
             yield f"nodes: {', '.join(balancers)} share a zone; put each balancer in its own zone"
+
+        if region and raw.value(str, "web") == "wordpress" and not database_ca(region):
+            yield (
+                f"aws:region: {region} has no database certificate in components/cloud/aws/rds-ca.pem; "
+                "add the region's from Amazon's global-bundle.pem, or choose another region"
+            )
 
         arn = raw.value(str, "balancer", "certificate_arn")
         if arn and region and not re.fullmatch(rf"arn:[a-z-]+:acm:{re.escape(region)}:\d+:certificate/\S+", arn):

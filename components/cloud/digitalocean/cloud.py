@@ -12,6 +12,7 @@ from components.cloud.digitalocean.balancer import Balancer, BalancerArgs
 from components.cloud.digitalocean.database import Database, DatabaseArgs
 from components.cloud.digitalocean.network import Network, NetworkArgs
 from components.cloud.digitalocean.node import Node, NodeArgs
+from components.cloud.digitalocean.preflight import check
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.ssh_key import SshKey
 from components.cloud.digitalocean.virtual_ip import VirtualIp, VirtualIpArgs
@@ -20,7 +21,8 @@ from components.cloud.digitalocean.virtual_ip import VirtualIp, VirtualIpArgs
 class DigitalOcean:
     """The site's resources on DigitalOcean; implements `components.cloud.interface.Cloud`.
 
-    Raises pulumi.RunError if DigitalOcean does not accept the stack's name as a part of resource names.
+    Raises pulumi.RunError if DigitalOcean does not accept the stack's name as a part of resource names, and
+    SettingsError if it lacks what the settings name; both before the first resource.
     """
 
     def __init__(self, settings: DigitalOceanSettings, site: interface.SiteSpec) -> None:
@@ -30,6 +32,7 @@ class DigitalOcean:
             raise pulumi.RunError(
                 f"the stack's name {stack!r} is not accepted in names on DigitalOcean; use only letters, digits and -"
             )
+        check(settings)
         network = Network("network", NetworkArgs(settings, site))
         ssh_key = SshKey("login")
         nodes = {

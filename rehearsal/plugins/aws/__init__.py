@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rehearsal.plugins.aws import balancer, compute, database, network
+from rehearsal.plugins.aws import balancer, compute, database, network, offerings
 from rehearsal.plugins.protocol import Provider
 from rehearsal.region.region import Region
 
@@ -13,4 +13,5 @@ def provider(region: Region) -> Provider:
         for module in (network, compute, database, balancer)
         for resource_type in module.RESOURCE_TYPES
     ]
-    return Provider("aws", resource_types, {"aws:ec2/getAmi:getAmi": compute.get_ami})
+    functions = {"aws:ec2/getAmi:getAmi": compute.get_ami, **offerings.functions(region.name)}
+    return Provider("aws", resource_types, functions)

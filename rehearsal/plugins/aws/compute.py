@@ -7,28 +7,37 @@ import fnmatch
 import hashlib
 from typing import Literal
 
+from rehearsal.plugins.aws import offerings
 from rehearsal.plugins.aws.network import Subnet
 from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags, Zone
 from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 16384
-BURSTABLE = ("t2.", "t3.", "t3a.", "t4g.")
+BURSTABLE = ("t3.", "t3a.", "t4g.")
 EIP_LIMIT = 5
 """Elastic IPs in a region (Amazon VPC user guide, "Amazon VPC quotas")."""
-DEBIAN = "debian-13-amd64-20261103-2288"
-AMI = f"ami-0{hashlib.sha256(DEBIAN.encode()).hexdigest()[:16]}"
+IMAGES = {"x86_64": "debian-13-amd64-20261103-2288", "arm64": "debian-13-arm64-20261103-2288"}
+"""The images by architecture: Debian 13, with names in the form of Debian's own."""
+IDS = {key: f"ami-0{hashlib.sha256(name.encode()).hexdigest()[:16]}" for key, name in IMAGES.items()}
+AMI = IDS["x86_64"]
 
 
 def get_ami(arguments: Properties) -> Properties:
-    """The only image: Debian 13, with a name in the form of Debian's own."""
+    """The image with a name. Machines of the rehearsal have this host's processor, whatever the image."""
     wanted = {item["name"]: item["values"] for item in arguments.get("filters", [])}
     patterns = [*wanted.get("name", []), *([arguments["nameRegex"]] if "nameRegex" in arguments else [])]
-    if patterns and not any(fnmatch.fnmatch(DEBIAN, pattern) for pattern in patterns):
-        raise Refused(f"getAmi: no image is called {' or '.join(patterns)}; the rehearsal has {DEBIAN}")
+    found = [key for key, name in IMAGES.items() if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
+    if len(found) != 1:
+        raise Refused(
+            f"getAmi: {len(found) or 'no'} images are called {' or '.join(patterns)}; "
+            f"the rehearsal has {', '.join(IMAGES.values())}"
+        )
+    (architecture,) = found
     return arguments | {
-        "id": AMI, "imageId": AMI, "name": DEBIAN, "architecture": "x86_64", "state": "available",
+        "id": IDS[architecture], "imageId": IDS[architecture], "name": IMAGES[architecture],
+        "architecture": architecture, "state": "available",
         "rootDeviceName": "/dev/xvda", "virtualizationType": "hvm", "ownerId": "136693071363",
-        "arn": f"arn:aws:ec2:us-east-1::image/{AMI}",
+        "arn": f"arn:aws:ec2:us-east-1::image/{IDS[architecture]}",
     }  # fmt: skip
 
 
@@ -119,6 +128,14 @@ class Instance(AwsResourceType[InstanceInputs]):
             raise Refused(
                 f"InvalidParameterValue: {inputs.subnet_id} is in {subnet.availability_zone}, "
                 f"not in {inputs.availability_zone}"
+            )
+        architecture = offerings.architecture(inputs.instance_type)
+        if not offerings.offered_in(inputs.instance_type, subnet.availability_zone):
+            raise Refused(f"Unsupported: {inputs.instance_type} is not supported in {subnet.availability_zone}")
+        if inputs.ami in IDS.values() and inputs.ami != IDS[architecture]:
+            raise Refused(
+                f"InvalidParameterValue: The architecture '{architecture}' of the specified instance type "
+                "does not match the architecture of the specified AMI"
             )
         key = self.existing(KeyPair).get(inputs.key_name) if inputs.key_name else None
         if inputs.key_name and key is None:

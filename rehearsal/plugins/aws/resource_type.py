@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
+from rehearsal.plugins.aws import offerings
 from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused
 
@@ -16,8 +17,7 @@ ACCOUNT = "123456789012"
 
 
 def _zone(zone: str) -> str:
-    letters = "abcdef" if zone.startswith("us-east-1") else "abc"
-    if not re.fullmatch(rf"[a-z]{{2}}(-[a-z]+)+-\d[{letters}]", zone):
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", zone) or zone not in offerings.zones(zone[:-1]):
         raise ValueError(f"InvalidParameterValue: availability zone {zone} does not exist")
     return zone
 

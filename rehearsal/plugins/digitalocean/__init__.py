@@ -6,7 +6,7 @@ refusals follow its documentation.
 
 from __future__ import annotations
 
-from rehearsal.plugins.digitalocean import balancer, compute, database, firewall, network
+from rehearsal.plugins.digitalocean import balancer, compute, database, firewall, network, regions
 from rehearsal.plugins.protocol import Provider
 from rehearsal.region.region import Region
 
@@ -17,5 +17,9 @@ def provider(region: Region) -> Provider:
         for module in (network, firewall, compute, database, balancer)
         for resource_type in module.RESOURCE_TYPES
     ]
-    functions = {database.CA: database.DatabaseCluster(region).ca, network.GET_VPC: network.Vpc(region).get}
+    functions = {
+        database.CA: database.DatabaseCluster(region).ca,
+        network.GET_VPC: network.Vpc(region).get,
+        regions.GET_REGIONS: regions.get_regions,
+    }
     return Provider("digitalocean", resource_types, functions)

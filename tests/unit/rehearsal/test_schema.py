@@ -39,6 +39,7 @@ OF_ANOTHER = {"userDataReplaceOnChange"}
 """Inputs whose text mentions the replacement by another input's change."""
 
 REGION = Mock(spec=Region)
+REGION.name = "us-east-1"
 PAPER = [resource_type(REGION) for resource_type in (*paper_types.AWS, *paper_types.DIGITALOCEAN)]
 RESOURCE_TYPES = [
     *aws.provider(REGION).resource_types.values(), *digitalocean.provider(REGION).resource_types.values(), *PAPER,
