@@ -24,7 +24,13 @@ class DatabaseArgs:
 
 
 class Database(pulumi.ComponentResource):
-    """MySQL on two nodes, open to the site's droplets only (cluster, database, user, trusted source)."""
+    """MySQL on two nodes, open to the site's droplets only (cluster, database, user, trusted source).
+
+    The site connects to the cluster's private host, which DigitalOcean documents for connections within the VPC (doctl
+    reference, "databases connection", --private). It checks that the cluster's own authority has signed the certificate
+    and that the certificate has that name; PHP cannot check one without the other (mysqlnd_vio.c). No document lists
+    the certificate's names: docs/operations.md, "First deployment", has a check.
+    """
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:digitalocean:Database", name, None, opts)
