@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -10,6 +12,12 @@ from rehearsal.plugins import aws
 from rehearsal.plugins.aws.compute import AMI
 from rehearsal.preview.paper import PaperRegion
 from tests.stand_in import Engine, Rejected, Resource
+
+DATABASE: dict[str, Any] = {
+    "engine": "mysql", "instanceClass": "db.t4g.small", "allocatedStorage": 20, "dbName": "wordpress",
+    "username": "wordpress", "password": "secret", "dbSubnetGroupName": "database", "vpcSecurityGroupIds": [],
+    "parameterGroupName": "database",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -80,16 +88,67 @@ def test_only_burstable_types_have_cpu_credits(engine: Engine, subnet: Resource,
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
+        ({"instanceType": "t4g.small"}, "The architecture 'arm64' .* does not match"),
+        ({"instanceType": "t9.small"}, r"do not exist: \[t9.small\]"),
+        ({"instanceType": "t3.gigantic"}, r"do not exist: \[t3.gigantic\]"),
+    ],
+)
+def test_an_instance_type_that_ec2_would_refuse_is_refused(
+    engine: Engine, subnet: Resource, group: Resource, inputs: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Rejected, match=words):
+        instance(engine, subnet, group, **inputs)
+
+
+def test_a_zone_has_not_every_type(engine: Engine, subnet: Resource, group: Resource) -> None:
+    old = engine.create(
+        "Subnet", "e", vpcId=subnet.inputs["vpcId"], cidrBlock="10.20.4.0/24", availabilityZone="us-east-1e"
+    )
+    with pytest.raises(Rejected, match=r"Unsupported: t3\.small is not supported in us-east-1e"):
+        instance(engine, old, group)
+    with pytest.raises(Rejected, match="availability zone us-east-1g does not exist"):
+        engine.create(
+            "Subnet", "g", vpcId=subnet.inputs["vpcId"], cidrBlock="10.20.6.0/24", availabilityZone="us-east-1g"
+        )
+
+
+def test_each_architecture_has_an_image(engine: Engine) -> None:
+    for ours, theirs in (("amd64", "x86_64"), ("arm64", "arm64")):
+        filters = [{"name": "name", "values": [f"debian-13-{ours}-*"]}]
+        assert engine.invoke("aws:ec2/getAmi:getAmi", filters=filters)["architecture"] == theirs
+    with pytest.raises(Rejected, match="2 images are called"):
+        engine.invoke("aws:ec2/getAmi:getAmi", filters=[{"name": "name", "values": ["debian-13-*"]}])
+
+
+def test_a_final_snapshot_s_name_can_be_used_once(engine: Engine, region: PaperRegion, tmp_path: Path) -> None:
+    region.new_snapshot = tmp_path.joinpath  # type: ignore[method-assign]
+    vpc = engine.create("Vpc", "site", cidrBlock="10.20.0.0/16")
+    subnets = [
+        engine.create("Subnet", zone, vpcId=vpc.id, cidrBlock=f"10.20.{number}.0/24", availabilityZone=zone).id
+        for number, zone in enumerate(("us-east-1a", "us-east-1b"))
+    ]
+    inputs = DATABASE | {
+        "dbSubnetGroupName": engine.create("SubnetGroup", "database", subnetIds=subnets).id,
+        "parameterGroupName": engine.create("ParameterGroup", "database", family="mysql8.4").id,
+        "finalSnapshotIdentifier": "final",
+    }
+    database = engine.create("aws:rds/instance:Instance", "database", **inputs)
+    region.databases[database.id] = Mock()
+    (tmp_path / "final").touch()
+    with pytest.raises(Rejected, match="DBSnapshotAlreadyExists: final exists already"):
+        engine.delete(database)
+    engine.delete(engine.update(database, finalSnapshotIdentifier="final-2"))
+    assert database.id not in region.databases
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
         ({"maxAllocatedStorage": 21}, "less than 10 % above"),
         ({"engine": "mariadb", "engineLifecycleSupport": "open-source-rds-extended-support"}, "PostgreSQL only"),
         ({"engineLifecycleSupport": "none"}, "engineLifecycleSupport: .*Input should be"),
     ],
 )
 def test_a_database_that_rds_would_refuse_is_refused(engine: Engine, inputs: dict[str, Any], words: str) -> None:
-    own = {
-        "engine": "mysql", "instanceClass": "db.t4g.small", "allocatedStorage": 20, "dbName": "wordpress",
-        "username": "wordpress", "password": "secret", "dbSubnetGroupName": "database", "vpcSecurityGroupIds": [],
-        "parameterGroupName": "database",
-    }  # fmt: skip
     with pytest.raises(Rejected, match=words):
-        engine.create("aws:rds/instance:Instance", "database", **own | inputs)
+        engine.create("aws:rds/instance:Instance", "database", **DATABASE | inputs)
