@@ -215,7 +215,7 @@ class Outputs(mocks.Mocks):
         if args.token in asked:
             return asked[args.token](args.args), []
         answers: dict[str, dict[str, Any]] = {
-            "aws:ec2/getAmi:getAmi": {"id": "ami-00000000000000000"},
+            "aws:ec2/getAmi:getAmi": {"id": "ami-00000000000000000", "architecture": "x86_64"},
             "aws:ec2/getVpc:getVpc": {"cidrBlock": "172.16.0.0/16"},
             "digitalocean:index/getVpc:getVpc": {"ipRange": "10.117.0.0/20", "region": "nyc3"},
             "digitalocean:index/getDatabaseCa:getDatabaseCa": {"certificate": "certificate-of-the-database"},

@@ -74,6 +74,13 @@ def test_one_message_lists_everything_that_amazon_lacks(registered: list[str]) -
     assert set(registered) == {"pulumi:pulumi:Stack"}
 
 
+def test_an_image_of_another_architecture_is_refused() -> None:
+    image = "ami-0123456789abcdef0"
+    assert lines("aws-wordpress", machine={"image": image}, nodes=nodes(gfs2="t4g.small")) == [
+        f"machine.image: {image} is for x86_64, t4g.small is not; omit it, or choose another type"
+    ]
+
+
 def test_a_region_without_droplets_is_refused(registered: list[str]) -> None:
     (line,) = lines(DIGITALOCEAN, region="sfo1")
     assert line.startswith("region: sfo1 takes no new droplets; use one of: ams3, blr1, fra1, ")

@@ -31,6 +31,7 @@ def architectures(settings: AwsSettings) -> Mapping[str, str]:
         *ssh_from_errors(settings.network.ssh_from),
         *zone_errors(settings),
         *(line for name in settings.nodes for line in type_errors(settings, name, offered, types)),
+        *image_errors(settings, types),
     ]
     if lines:
         # an error of `machine.type` is one for each node that has it
@@ -87,3 +88,15 @@ def type_errors(
         )
     if not DEBIAN_NAMES.keys() & set(found.supported_architectures):
         yield f"{place}: {machine_type} has no architecture of Debian's images; choose another type"
+
+
+def image_errors(settings: AwsSettings, types: Mapping[str, ec2.GetInstanceTypeResult]) -> Iterator[str]:
+    """Yield an error line for each instance type that cannot run the image of the settings."""
+    image = settings.machine.image
+    if image:
+        architecture = ec2.get_ami(
+            filters=[ec2.GetAmiFilterArgs(name="image-id", values=[image])], region=settings.region
+        ).architecture
+        for name, found in types.items():
+            if architecture not in found.supported_architectures:
+                yield f"machine.image: {image} is for {architecture}, {name} is not; omit it, or choose another type"

@@ -146,7 +146,9 @@ class AwsSettings(Settings):
     machine: Machine = Machine()
     """Properties of the nodes. A node's own entry takes precedence."""
     nodes: Mapping[Name, Node] = {}
-    """The instances by name. A node's disk and its place in the volume belong to its name."""
+    """The instances by name. A node's disk and its place in the volume belong to its name. Each node has an elastic IP,
+    and `role: balancer` adds one for the site. An account has five in a region by default: ask Amazon for more.
+    """
     network: Network
     """The VPC, and the networks that operators log in from."""
     database: Database = Database()

@@ -23,13 +23,16 @@ AMI = IDS["x86_64"]
 
 
 def get_ami(arguments: Properties) -> Properties:
-    """The image with a name. Machines of the rehearsal have this host's processor, whatever the image."""
-    wanted = {item["name"]: item["values"] for item in arguments.get("filters", [])}
-    patterns = [*wanted.get("name", []), *([arguments["nameRegex"]] if "nameRegex" in arguments else [])]
-    found = [key for key, name in IMAGES.items() if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
+    """The image with a name or an id. Machines of the rehearsal have this host's processor, whatever the image."""
+    wanted = [pattern for item in arguments.get("filters", []) for pattern in item["values"]]
+    found = [
+        key
+        for key, name in IMAGES.items()
+        if any(fnmatch.fnmatch(name, pattern) or pattern == IDS[key] for pattern in wanted)
+    ]
     if len(found) != 1:
         raise Refused(
-            f"getAmi: {len(found) or 'no'} images are called {' or '.join(patterns)}; "
+            f"getAmi: {len(found) or 'no'} images are called {' or '.join(wanted)}; "
             f"the rehearsal has {', '.join(IMAGES.values())}"
         )
     (architecture,) = found
