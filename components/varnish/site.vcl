@@ -51,11 +51,12 @@ sub drop_hop {
 }
 
 sub vcl_recv {
+    # before any answer: each one depends on the visitor's scheme
+    call find_client;
     # a path is all that the rules below and nginx understand
     if (req.url !~ "^/") {
         return (synth(400));
     }
-    call find_client;
     set req.backend_hint = nodes.backend();
 
     # 200 while this node can serve, by itself or through a neighbour; 503 when it has lost its own files and all
@@ -211,7 +212,18 @@ sub vcl_backend_error {
     call do_not_keep;
 }
 
+# Browsers that came by HTTPS use nothing else for a year. Never over plain HTTP (RFC 6797, 7.2), where anybody on the way
+# could have sent the header. A header of the site's own takes precedence.
+sub require_https {
+    if (req.http.X-Forwarded-Proto != "https") {
+        unset resp.http.Strict-Transport-Security;
+    } elsif (!resp.http.Strict-Transport-Security) {
+        set resp.http.Strict-Transport-Security = "max-age=31536000";
+    }
+}
+
 sub vcl_deliver {
+    call require_https;
     if (obj.uncacheable) {
         set resp.http.X-Cache = "pass";
     } elsif (obj.hits > 0) {
@@ -225,6 +237,7 @@ sub vcl_deliver {
 }
 
 sub vcl_synth {
+    call require_https;
     set resp.http.Content-Type = "text/plain; charset=utf-8";
     set resp.http.Cache-Control = "no-store";
     set resp.body = resp.reason + {"
