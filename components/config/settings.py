@@ -40,6 +40,9 @@ ROOT = Path(__file__).parents[2]
 
 GLUSTERD_PORT = 24007
 
+DOCUMENTATION = [IPv4Network("192.0.2.0/24"), IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24")]
+"""Ranges that no machine has (RFC 5737). The committed stacks have them in the place of the operator's own."""
+
 
 class PortRange(NamedTuple):
     """TCP ports from `first` to `last`, both included."""
@@ -65,6 +68,18 @@ def _any_range(raw: object) -> IPv4Network | IPv6Network:
         return ip_network(str(raw))
     except ValueError as error:
         raise ValueError(f"{str(raw)!r} is not an address range; write one such as 2001:db8::/32") from error
+
+
+def _own_range(network: IPv4Network) -> IPv4Network:
+    if any(network.subnet_of(documentation) for documentation in DOCUMENTATION):
+        raise ValueError(f"{network} is for documentation only (RFC 5737); write a network of your own")
+    return network
+
+
+def _own_name(text: str) -> str:
+    if re.fullmatch(r"(.+[.@])?example(\.(com|net|org))?", text):
+        raise ValueError(f"{text} is for documentation only (RFC 2606); write your own")
+    return text
 
 
 def _ports(raw: object) -> PortRange:
@@ -130,6 +145,7 @@ Range = Annotated[
     BeforeValidator(_range),
     WithJsonSchema(json_form(r"\d+(\.\d+){3}(/\d+)?", "an address range; write one such as 203.0.113.0/24")),
 ]
+OwnRange = Annotated[Range, AfterValidator(_own_range)]
 AnyRange = Annotated[
     IPv4Network | IPv6Network,
     BeforeValidator(_any_range),
@@ -151,9 +167,17 @@ BrickPath = Annotated[
     str, Matches(r"(/[\w.-]+){2,}", "a path of at least two parts; write one such as /glusterfs/bricks/brick1/gv")
 ]
 Directory = Annotated[str, Matches(r"(/[\w.-]+)+", "a directory; write one such as /var/www/example.com")]
-Domain = Annotated[str, Matches(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com")]
+Domain = Annotated[
+    str,
+    Matches(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com"),
+    AfterValidator(_own_name),
+]
 User = Annotated[str, Matches(r"[\w.@-]{3,60}", "a user name; use 3 to 60 letters, digits and _ . @ -")]
-Email = Annotated[str, Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address; write one such as editor@example.com")]
+Email = Annotated[
+    str,
+    Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address; write one such as editor@example.com"),
+    AfterValidator(_own_name),
+]
 HttpsUrl = Annotated[
     str, Matches(r"https://\S+", "an https:// address; write one such as https://example.com/code.tar.gz")
 ]

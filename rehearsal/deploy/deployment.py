@@ -25,7 +25,7 @@ from pulumi.automation import EngineEvent
 from components.config import loader
 from components.config.settings import Settings
 from rehearsal import progress
-from rehearsal.deploy.stacks import without_secrets
+from rehearsal.deploy.stacks import with_own_values, without_secrets
 from rehearsal.project import PROJECT, REPOSITORY
 
 STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
@@ -196,10 +196,13 @@ class Deployment:
 
 
 def write_settings(source: Path, directory: Path) -> None:
-    """Write a stack's settings into a directory: unchanged, or with a placeholder for each secret if it has secrets."""
+    """Write a stack's settings into a directory: unchanged, unless they have secrets or placeholders.
+
+    A secret becomes a placeholder, and the operator's own values, such as a domain, replace theirs.
+    """
     text = source.read_text()
     content = yaml.safe_load(text)
-    readable = without_secrets(content)
+    readable = with_own_values(without_secrets(content))
     (directory / source.name).write_text(text if readable == content else yaml.safe_dump(readable, sort_keys=False))
 
 

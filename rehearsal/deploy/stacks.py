@@ -14,6 +14,19 @@ ENCRYPTION = ("encryptionsalt", "secretsprovider", "encryptedkey")
 """Keys of a stack's file that say how its secrets are encrypted. Nothing here has a key to them."""
 
 
+OWN_VALUES = {
+    "203.0.113.0/24": "198.18.0.0/24",
+    "www.example.com": "www.rehearsal.test",
+    "example.com": "rehearsal.test",
+    "editor@example.com": "editor@rehearsal.test",
+    "Z0123456789EXAMPLE": "Z0123456789REHEARSAL",
+}
+"""Values for the placeholders of the committed stacks, in the operator's place; the program refuses the placeholders.
+
+The network is one for tests (RFC 2544), and so is the top-level domain (RFC 6761).
+"""
+
+
 class UnknownStackError(ValueError):
     """stacks/ has no file for the stack; the message lists the stacks that it has."""
 
@@ -25,11 +38,37 @@ def stacks() -> list[str]:
 
 
 def stack_settings(stack: str) -> dict[str, Any]:
-    """The settings in a stack's file, by their full keys. Raises `UnknownStackError`."""
+    """The settings in a stack's file, by their full keys, with `OWN_VALUES`. Raises `UnknownStackError`."""
+    settings: dict[str, Any] = with_own_values(_written(stack))
+    return settings
+
+
+def own_settings(stack: str) -> list[str]:
+    """The settings in a stack's file that have a value of `OWN_VALUES`. Raises `UnknownStackError`."""
+    return [
+        f"{key.split(':')[-1]}.{name}"
+        for key, section in _written(stack).items()
+        if isinstance(section, Mapping)
+        for name, value in section.items()
+        if with_own_values(value) != value
+    ]
+
+
+def _written(stack: str) -> dict[str, Any]:
+    """The settings as a stack's file has them."""
     if stack not in stacks():
         raise UnknownStackError(f"there is no stack {stack}; stacks/ has: {', '.join(stacks())}")
     settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
     return settings
+
+
+def with_own_values(value: Any) -> Any:
+    """A setting, or a whole stack's file, with `OWN_VALUES` in the place of placeholders."""
+    if isinstance(value, Mapping):
+        return {key: with_own_values(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [with_own_values(part) for part in value]
+    return OWN_VALUES.get(value, value) if isinstance(value, str) else value
 
 
 def without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:

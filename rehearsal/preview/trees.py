@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from rehearsal.deploy.stacks import without_secrets
+from rehearsal.deploy.stacks import with_own_values, without_secrets
 from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.region.preexisting import new_key
 
@@ -62,13 +62,14 @@ def region_of(tree: Path, stack: str) -> str:
 def write_project(tree: Path, stack: str, directory: Path) -> None:
     """Write Pulumi.yaml and the stack's settings of a tree into a directory that the engine may write to.
 
-    A secret, which cannot be decrypted here, becomes a placeholder that differs when the secret does. Machines that
-    exist already get a private key, which their operator keeps out of the file.
+    A secret, which cannot be decrypted here, becomes a placeholder that differs when the secret does. Placeholders in
+    the file get the operator's own values, and machines that exist already a private key, which their operator keeps
+    out of the file.
     """
     (directory / "stacks").mkdir(parents=True)
     (directory / "Pulumi.yaml").write_bytes((tree / "Pulumi.yaml").read_bytes())
     content = yaml.safe_load(settings_file(tree, stack).read_text())
-    content = without_secrets(content | {"config": content.get("config") or {}})
+    content = with_own_values(without_secrets(content | {"config": content.get("config") or {}}))
     if content["config"].get(f"{PROJECT}:cloud") == "existing":
         content["config"][f"{PROJECT}:ssh_private_key"] = private_key()
     settings_file(directory, stack).write_text(yaml.safe_dump(content, sort_keys=False))

@@ -22,7 +22,7 @@ from rehearsal.deploy.deployment import (
     OperationResult,
     short_name,
 )
-from rehearsal.deploy.stacks import stack_settings
+from rehearsal.deploy.stacks import own_settings, stack_settings
 from rehearsal.drills.base import UnknownPartError
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
@@ -71,7 +71,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     used = {r["type"] for r in resources if r.get("custom") and r["type"].split(":")[0] in providers}
     report = Report(
         stack=stack,
-        stand_ins=sorted(used) + booted,
+        stand_ins=[*sorted(used), *booted, *operator_values(stack)],
         up_seconds=first.seconds,
         critical_path=path,
         critical_path_seconds=sum(step.seconds for step in path),
@@ -115,6 +115,12 @@ def boot_existing(stack: str, deployment: Deployment, control: RegionControl) ->
         for node, key in keys.host_keys.items():
             deployment.set(f"{PROJECT}:nodes.{node}.host_key", key)
     return ["the existing machines, booted here, with SSH keys made for them"]
+
+
+def operator_values(stack: str) -> list[str]:
+    """A line for the report's list of stand-ins; nothing for a stack whose file has no placeholder."""
+    settings = own_settings(stack)
+    return [f"the operator's own settings: {', '.join(settings)}"] if settings else []
 
 
 def second_up_check(second: OperationResult) -> Check:

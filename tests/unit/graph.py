@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, set_all_config
 from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from rehearsal.deploy.stacks import stack_settings
 from rehearsal.plugins.aws import offerings
 from rehearsal.plugins.digitalocean import regions
 
@@ -122,8 +122,8 @@ def build(stack: str = "aws-wordpress", **changes: Any) -> Graph:
 
 
 def committed(stack: str) -> dict[str, Any]:
-    """A stack's settings from stacks/, with the secret that its operator adds."""
-    configured: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
+    """A stack's settings from stacks/, with the values and the secret of its operator."""
+    configured = stack_settings(stack)
     if configured.get(f"{PROJECT}:cloud") == "existing":
         configured[f"{PROJECT}:ssh_private_key"] = "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRET\n"
     return configured

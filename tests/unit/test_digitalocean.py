@@ -19,7 +19,7 @@ from tests.unit.test_safety import visible_texts
 STORAGE = ["gfs1", "gfs2", "gfs3"]
 APPS = ["app1", "app2"]
 NODES = {name: {"role": "storage"} for name in STORAGE} | {name: {"role": "web"} for name in APPS}
-SITE = {"admin_email": "a@b.example"}
+SITE = {"admin_email": "editor@rehearsal.test"}
 TAG = "ha-wordpress-digitalocean-wordpress-0a1b2c3d"
 """The tag of all the stack's droplets: no other project or stack of the account has it."""
 
@@ -65,7 +65,7 @@ def test_only_these_ports_are_open(graph: Graph) -> None:
         f"{TAG}-web: tcp 8080 from Tags {TAG}-web",
         f"{TAG}: icmp all to {anywhere}",
         f"{TAG}: tcp 1-65535 to {anywhere}",
-        f"{TAG}: tcp 22 from Addresses 203.0.113.0/24",
+        f"{TAG}: tcp 22 from Addresses 198.18.0.0/24",
         f"{TAG}: tcp 24007 from Addresses 10.30.0.0/16",
         f"{TAG}: tcp 49152-49251 from Addresses 10.30.0.0/16",
         f"{TAG}: udp 1-65535 to {anywhere}",
@@ -73,8 +73,8 @@ def test_only_these_ports_are_open(graph: Graph) -> None:
 
 
 def test_ssh_is_open_to_every_configured_network() -> None:
-    graph = stack(network={"ssh_from": ["203.0.113.0/24", "198.51.100.7"]})
-    assert f"{TAG}: tcp 22 from Addresses 203.0.113.0/24, Addresses 198.51.100.7/32" in firewall_rules(graph)
+    graph = stack(network={"ssh_from": ["198.18.0.0/24", "198.18.1.7"]})
+    assert f"{TAG}: tcp 22 from Addresses 198.18.0.0/24, Addresses 198.18.1.7/32" in firewall_rules(graph)
 
 
 def test_the_firewall_opens_the_ports_that_glusterd_uses() -> None:
@@ -185,7 +185,7 @@ def test_without_a_certificate_the_site_uses_http(graph: Graph) -> None:
 
 
 def test_https_redirects_http_and_changes_the_sites_address() -> None:
-    graph = stack(balancer={"certificate_name": "www"}, site=SITE | {"domain": "www.example.com"})
+    graph = stack(balancer={"certificate_name": "www"}, site=SITE | {"domain": "www.rehearsal.test"})
     balancer = graph["digitalocean.LoadBalancer balancer"].inputs
     assert balancer["forwardingRules"][1] == {
         "entryProtocol": "https",
@@ -195,7 +195,7 @@ def test_https_redirects_http_and_changes_the_sites_address() -> None:
         "certificateName": "www",
     }
     assert balancer["redirectHttpToHttps"] is True
-    assert graph.outputs["url"] == "https://www.example.com"
+    assert graph.outputs["url"] == "https://www.rehearsal.test"
 
 
 @pytest.mark.parametrize("key", DATA)
@@ -301,7 +301,7 @@ def test_open_ports_of_a_site_with_its_own_balancers(balancers: Graph) -> None:
         f"{TAG}-entrance: tcp 443 from {anywhere}",
         f"{TAG}-entrance: tcp 80 from {anywhere}",
         f"{TAG}-entrance: udp 4789 from Addresses 10.30.0.0/16",
-        f"{TAG}: tcp 22 from Addresses 203.0.113.0/24",
+        f"{TAG}: tcp 22 from Addresses 198.18.0.0/24",
         f"{TAG}: tcp 24007 from Addresses 10.30.0.0/16",
         f"{TAG}: tcp 49152-49251 from Addresses 10.30.0.0/16",
         f"{TAG}: tcp 80 from Addresses 10.30.0.0/16",

@@ -15,8 +15,8 @@ from tests.unit.rejection import error_lines
 MINIMAL: dict[str, Any] = {
     "cloud": "digitalocean",
     "topology": "separate",
-    "network": {"ssh_from": ["203.0.113.0/24"]},
-    "site": {"admin_email": "editor@example.com"},
+    "network": {"ssh_from": ["198.18.0.0/24"]},
+    "site": {"admin_email": "editor@rehearsal.test"},
 }
 """The settings without a default."""
 
@@ -114,7 +114,7 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
             "balancer.certificate_name: 'my certificate' is not a certificate's name; write one such as www",
             {
                 "balancer": {"certificate_name": "my certificate"},
-                "site": MINIMAL["site"] | {"domain": "www.example.com"},
+                "site": MINIMAL["site"] | {"domain": "www.rehearsal.test"},
             },
         ),
         (

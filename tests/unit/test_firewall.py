@@ -35,7 +35,7 @@ def test_only_these_ports_are_open(aws_wordpress: Graph) -> None:
     assert rules(aws_wordpress, "vpc.SecurityGroupIngressRule") == {
         Rule("id-of-balancer", 80, 80, "0.0.0.0/0"),
         Rule("id-of-balancer", 443, 443, "0.0.0.0/0"),
-        Rule("id-of-node", 22, 22, "203.0.113.0/24"),
+        Rule("id-of-node", 22, 22, "198.18.0.0/24"),
         Rule("id-of-node", 80, 80, "id-of-balancer"),
         Rule("id-of-node", 80, 80, "id-of-node"),
         Rule("id-of-node", 5514, 5514, "id-of-node"),
@@ -67,10 +67,10 @@ def test_the_firewall_opens_the_ports_that_glusterd_uses() -> None:
 
 
 def test_each_ssh_network_has_its_own_rule() -> None:
-    graph = build(network={"ssh_from": ["203.0.113.0/24", "198.51.100.7"]})
+    graph = build(network={"ssh_from": ["198.18.0.0/24", "198.18.1.7"]})
     assert {rule.peer for rule in rules(graph, "vpc.SecurityGroupIngressRule") if rule.first == 22} == {
-        "203.0.113.0/24",
-        "198.51.100.7/32",
+        "198.18.0.0/24",
+        "198.18.1.7/32",
     }
 
 

@@ -225,19 +225,21 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
 
 def test_https_redirects_http_and_changes_the_sites_address() -> None:
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/x"
-    graph = build(balancer={"certificate_arn": arn}, site={"admin_email": "a@b.example", "domain": "www.example.com"})
+    graph = build(
+        balancer={"certificate_arn": arn}, site={"admin_email": "editor@rehearsal.test", "domain": "www.rehearsal.test"}
+    )
     assert graph["lb.Listener http"].inputs["defaultActions"][0]["redirect"]["statusCode"] == "HTTP_301"
     assert graph["lb.Listener https"].inputs["certificateArn"] == arn
     assert graph["lb.Listener https"].inputs["defaultActions"][0]["type"] == "forward"
-    assert graph.outputs["url"] == "https://www.example.com"
-    assert "URL=https://www.example.com" in command(graph, "gfs1-wordpress-site")
+    assert graph.outputs["url"] == "https://www.rehearsal.test"
+    assert "URL=https://www.rehearsal.test" in command(graph, "gfs1-wordpress-site")
 
 
 def test_an_existing_vpc_is_used_and_none_is_made() -> None:
     zones = ["us-east-1b", "us-east-1c", "us-east-1d"]
     graph = build(
         network={
-            "ssh_from": ["203.0.113.0/24"],
+            "ssh_from": ["198.18.0.0/24"],
             "vpc": "vpc-0123456789abcdef0",
             "subnets": {zone: f"subnet-{zone}" for zone in zones},
         }
@@ -255,7 +257,7 @@ def test_an_imported_site_is_copied_to_the_first_node_before_it_is_loaded(
     files, dump = (tmp_path_factory.mktemp("site") / name for name in ("site.tar", "dump.sql"))
     files.touch()
     dump.touch()
-    graph = build(site={"admin_email": "a@b.example", "import": {"files": str(files), "database": str(dump)}})
+    graph = build(site={"admin_email": "editor@rehearsal.test", "import": {"files": str(files), "database": str(dump)}})
     assert "remote.CopyToRemote gfs1-import-files" in graph.waits("remote.Command gfs1-wordpress-code")
     assert "remote.CopyToRemote gfs1-import-database" in graph.waits("remote.Command gfs1-wordpress-site")
     assert "IMPORT=/home/admin/import-files" in command(graph, "gfs1-wordpress-code")
@@ -263,17 +265,17 @@ def test_an_imported_site_is_copied_to_the_first_node_before_it_is_loaded(
 
 
 def test_an_imported_directory_is_checked_before_it_is_copied() -> None:
-    graph = build(site={"admin_email": "a@b.example", "import": {"directory": "/var/www/old"}})
+    graph = build(site={"admin_email": "editor@rehearsal.test", "import": {"directory": "/var/www/old"}})
     assert "remote.Command gfs1-wordpress-htaccess" in graph.waits("remote.Command gfs1-move-site")
     assert "DIRECTORY=/var/www/old ACCEPTED=''" in command(graph, "gfs1-wordpress-htaccess")
     accepted = {"directory": "/var/www/old", "accept_lost_htaccess": True}
-    graph = build(site={"admin_email": "a@b.example", "import": accepted})
+    graph = build(site={"admin_email": "editor@rehearsal.test", "import": accepted})
     assert "DIRECTORY=/var/www/old ACCEPTED=yes" in command(graph, "gfs1-wordpress-htaccess")
 
 
 def test_an_archive_replaces_debians_package_as_the_source() -> None:
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
-    graph = build(site={"admin_email": "a@b.example", "archive": archive})
+    graph = build(site={"admin_email": "editor@rehearsal.test", "archive": archive})
     assert f"ARCHIVE_URL={archive['url']} ARCHIVE_SHA256={archive['sha256']}" in command(graph, "gfs1-wordpress-code")
 
 

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.unit.graph import ROOT, Graph, run, text
+from tests.unit.graph import ROOT, Graph, committed, run, text
 
 PROGRAM = [ROOT / "__main__.py", *sorted((ROOT / "components").rglob("*.py"))]
 
@@ -20,8 +19,8 @@ def relative(path: Path) -> str:
 def test_the_program_reads_settings_from_the_environment_of_the_cli(
     aws_wordpress: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = yaml.safe_load((ROOT / "stacks" / "Pulumi.aws-wordpress.yaml").read_text())["config"]
-    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({name: text(value) for name, value in config.items()}))
+    config = {name: text(value) for name, value in committed("aws-wordpress").items()}
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
     assert run({}, "aws-wordpress").resources == aws_wordpress.resources
 
 

@@ -12,8 +12,8 @@ from tests.unit.rejection import error_lines
 
 AWS: dict[str, Any] = {
     "aws:region": "us-east-1",
-    "network": {"ssh_from": ["203.0.113.0/24"]},
-    "site": {"admin_email": "editor@example.com"},
+    "network": {"ssh_from": ["198.18.0.0/24"]},
+    "site": {"admin_email": "editor@rehearsal.test"},
 }
 HOST_KEY = f"ssh-ed25519 {'A' * 68}"
 EXISTING: dict[str, Any] = {
@@ -90,12 +90,12 @@ def test_one_setting_changes_the_cloud_the_topology_or_the_web_stack(cloud: str,
         (
             "web: wordpress needs a managed database, which existing machines lack; set another web or cloud",
             EXISTING,
-            {"web": "wordpress", "site": {"admin_email": "a@b.example"}},
+            {"web": "wordpress", "site": {"admin_email": "editor@rehearsal.test"}},
         ),
         (
             "site: applies to WordPress only; omit it with web: sessions",
             EXISTING,
-            {"site": {"admin_email": "a@b.example"}},
+            {"site": {"admin_email": "editor@rehearsal.test"}},
         ),
         (
             "nodes.php1.role: is 'storage'; topology balancers has: balancer, web",

@@ -18,8 +18,8 @@ from tests.unit.rejection import error_lines
 
 MINIMAL: dict[str, Any] = {
     "aws:region": "us-east-1",
-    "network": {"ssh_from": ["203.0.113.0/24"]},
-    "site": {"admin_email": "editor@example.com"},
+    "network": {"ssh_from": ["198.18.0.0/24"]},
+    "site": {"admin_email": "editor@rehearsal.test"},
 }
 """The settings without a default."""
 
@@ -72,7 +72,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         "site.archive.sha265: is not a known key; did you mean sha256?",
         {
             "site": {
-                "admin_email": "a@b.example",
+                "admin_email": "editor@rehearsal.test",
                 "archive": {"url": "https://a.example", "sha256": "0" * 64, "sha265": "0"},
             }
         },
@@ -204,7 +204,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         ),
         {
             "balancer": {"certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/x"},
-            "site": MINIMAL["site"] | {"domain": "www.example.com"},
+            "site": MINIMAL["site"] | {"domain": "www.rehearsal.test"},
         },
     ),
     (
@@ -215,6 +215,24 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     (
         "site.admin_email: 'editor' is not an e-mail address; write one such as editor@example.com",
         {"site": {"admin_email": "editor"}},
+    ),
+    *(
+        (
+            f"network.ssh_from.0: {network} is for documentation only (RFC 5737); write a network of your own",
+            {"network": {"ssh_from": [network]}},
+        )
+        for network in ("192.0.2.0/25", "198.51.100.7/32", "203.0.113.0/24")
+    ),
+    *(
+        (
+            f"site.domain: {domain} is for documentation only (RFC 2606); write your own",
+            {"site": MINIMAL["site"] | {"domain": domain}},
+        )
+        for domain in ("example.com", "www.example.org", "shop.example")
+    ),
+    (
+        "site.admin_email: editor@example.net is for documentation only (RFC 2606); write your own",
+        {"site": {"admin_email": "editor@example.net"}},
     ),
     (
         "site.archive.sha256: is missing; add it",
@@ -237,6 +255,13 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("line", "changes"), INVALID)
 def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, Any]) -> None:
     assert error_lines(MINIMAL, **changes) == [line]
+
+
+def test_a_value_that_only_resembles_a_placeholder_is_accepted() -> None:
+    site = {"admin_email": "example@counterexample.com", "domain": "www.counterexample.com"}
+    settings = read(network={"ssh_from": ["0.0.0.0/0", "203.0.114.0/24"]}, site=site)
+    assert settings.site
+    assert settings.site.domain == "www.counterexample.com"
 
 
 def test_one_message_lists_every_error() -> None:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from components.cloud.aws.certificates import database_ca
 from components.config import settings
 from components.config.errors import RawSettings
-from components.config.settings import Days, Gigabytes, Matches, Name, Range, Section, Settings
+from components.config.settings import Days, Gigabytes, Matches, Name, OwnRange, Range, Section, Settings
 
 Region = Annotated[str, Matches(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
 
@@ -78,7 +78,7 @@ class Network(Section):
 
     cidr: Range = IPv4Network("10.20.0.0/16")
     """Address range of the new VPC, /16 to /21. Each zone gets a /24 of it."""
-    ssh_from: list[Range] = Field(min_length=1)
+    ssh_from: list[OwnRange] = Field(min_length=1)
     """Networks that may connect by SSH. The machine that runs `pulumi up` must be in one of them."""
     vpc: Vpc | None = None
     """Existing VPC to use in place of a new one."""

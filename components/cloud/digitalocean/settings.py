@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from components.config import settings
 from components.config.errors import RawSettings
-from components.config.settings import Matches, Name, Range, Section, Settings
+from components.config.settings import Matches, Name, OwnRange, Range, Section, Settings
 
 Region = Annotated[str, Matches(r"[a-z]{3}\d", "a region; write one such as nyc3")]
 Size = Annotated[str, Matches(r"[a-z][a-z0-9_]*(-[a-z0-9.]+)+", "a size; write one such as s-1vcpu-2gb")]
@@ -56,7 +56,7 @@ class Network(Section):
     """Private address range of the new VPC, /16 to /24. It must not overlap another VPC of the account. The first VPC
     of an account in a region becomes the region's default, which DigitalOcean never deletes.
     """
-    ssh_from: list[Range] = Field(min_length=1)
+    ssh_from: list[OwnRange] = Field(min_length=1)
     """Networks that may connect by SSH. The machine that runs `pulumi up` must be in one of them."""
     vpc: Vpc | None = None
     """Existing VPC to use in place of a new one. Its other droplets reach none of the site's ports."""

@@ -7,13 +7,28 @@ from pathlib import Path
 import yaml
 
 from rehearsal.deploy.deployment import write_settings
+from rehearsal.deploy.stacks import own_settings, stack_settings
 from rehearsal.project import REPOSITORY
+from rehearsal.session.runner import operator_values
 
 
-def test_a_stack_without_secrets_is_rehearsed_unchanged(tmp_path: Path) -> None:
-    source = REPOSITORY / "stacks" / "Pulumi.aws-wordpress.yaml"
+def test_a_stack_without_secrets_and_placeholders_is_rehearsed_unchanged(tmp_path: Path) -> None:
+    source = REPOSITORY / "stacks" / "Pulumi.php-sessions.yaml"
     write_settings(source, tmp_path)
     assert (tmp_path / source.name).read_bytes() == source.read_bytes()
+
+
+def test_the_operators_own_values_replace_placeholders_and_are_named(tmp_path: Path) -> None:
+    write_settings(REPOSITORY / "stacks" / "Pulumi.aws-wordpress.yaml", tmp_path)
+    written = yaml.safe_load((tmp_path / "Pulumi.aws-wordpress.yaml").read_text())["config"]
+    assert written == stack_settings("aws-wordpress")
+    assert written["ha-wordpress:network"] == {"cidr": "10.20.0.0/16", "ssh_from": ["198.18.0.0/24"]}
+    assert written["ha-wordpress:site"]["admin_email"] == "editor@rehearsal.test"
+    assert {"network.ssh_from", "site.admin_email"} <= {*own_settings("aws-wordpress")}
+    assert own_settings("php-sessions") == []
+    assert operator_values("php-sessions") == []
+    [line] = operator_values("aws-wordpress")
+    assert line.startswith("the operator's own settings: network.ssh_from, ")
 
 
 def test_secrets_become_placeholders_that_need_no_passphrase(tmp_path: Path) -> None:
