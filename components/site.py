@@ -25,8 +25,9 @@ from components.web.interface import WebContext, WebStack
 def build(settings: Settings) -> None:
     """Create a site on several nodes, with its files on a volume that survives the loss of any one node.
 
-    Stack outputs: `url`, the site's address; `nodes`, the addresses and the SSH command of each node; the web stack's
-    own outputs; `ssh_private_key`, if the cloud generated it.
+    Stack outputs: `url`, the site's address; `balancer_address`, the name or address of the load balancer or the
+    virtual IP; `dns_records`, the DNS records to make by hand, if any; `nodes`, the addresses and the SSH command of
+    each node; the web stack's own outputs; `ssh_private_key`, if the cloud generated it.
     """
     roles = settings.node_roles
     web = create_web_stack(settings)
@@ -109,7 +110,9 @@ def build(settings: Settings) -> None:
                 depends_on=[haproxy.step, *virtual_ip.depends_on],
             ),
         )
-    url = site_url(settings, cloud)
+    domain, front = spec.domain, front_address(settings, cloud)
+    scheme = "https" if cloud.balancer and cloud.balancer.https else "http"
+    url = pulumi.Output.format("{0}://{1}", scheme, domain or front)
     served = web.serve(
         WebContext(
             roles=roles,
@@ -124,6 +127,11 @@ def build(settings: Settings) -> None:
         Flush(name, FlushArgs(nodes[name].host, path, depends_on=[volume.step, *served.written]))
 
     pulumi.export("url", url)
+    if cloud.balancer or cloud.virtual_ip:
+        pulumi.export("balancer_address", front)
+    record = cloud.balancer.record if cloud.balancer else "A"
+    if domain and record:
+        pulumi.export("dns_records", [{"type": record, "name": domain, "value": front}])
     pulumi.export(
         "nodes",
         {
@@ -173,18 +181,14 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
             peers.append(Ports("web", web_ports))
     else:
         balanced_peers = web.peers
-    return SiteSpec(machines, peers, balanced_peers, web.port, web.health_path, web.database)
+    domain = settings.site.domain if settings.site else None
+    return SiteSpec(machines, peers, balanced_peers, web.port, web.health_path, web.database, domain)
 
 
-def site_url(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
-    """The address that visitors use.
-
-    Its host is the site's domain, or the load balancer or virtual IP in front of the nodes, or the first web node.
-    """
-    front: pulumi.Input[str] = cloud.nodes[settings.node_roles.web[0]].public_address
+def front_address(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:
+    """The address that visitors connect to: of the load balancer, the virtual IP or else the first web node."""
     if cloud.balancer:
-        front = cloud.balancer.address
-    elif cloud.virtual_ip:
-        front = cloud.virtual_ip.address
-    scheme = "https" if cloud.balancer and cloud.balancer.https else "http"
-    return pulumi.Output.format("{0}://{1}", scheme, (settings.site and settings.site.domain) or front)
+        return cloud.balancer.address
+    if cloud.virtual_ip:
+        return cloud.virtual_ip.address
+    return cloud.nodes[settings.node_roles.web[0]].public_address

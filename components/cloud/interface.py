@@ -62,6 +62,8 @@ class SiteSpec:
     """Path of the health check: a node that answers 200 gets visitors."""
     database: bool
     """Whether the site needs a database server."""
+    domain: str | None
+    """Domain name that visitors use; None: they use the load balancer's or the virtual IP's address."""
 
     @property
     def balanced(self) -> list[str]:
@@ -135,6 +137,8 @@ class Balancer:
     """DNS name or IP address that visitors connect to."""
     https: bool
     """Whether it has a certificate, so that visitors use HTTPS."""
+    record: str | None
+    """Type of the DNS record that leads from the site's domain to `address`; None if the stack makes that record."""
 
 
 @dataclass(frozen=True)

@@ -288,8 +288,8 @@ class Site(Section):
     title: str = "WordPress"
     """Title of a new site."""
     domain: Domain | None = None
-    """Domain name that visitors use. Its DNS record points at the load balancer or the virtual IP, whose address is the
-    default.
+    """Domain name that visitors use, required for HTTPS. Default: the address of the load balancer or the virtual IP.
+    The stack's output `dns_records` lists the record to make, unless the settings let the stack make it.
     """
     admin_user: User = "editor"
     """Login name of the administrator of a new site."""
@@ -375,9 +375,12 @@ class Settings(Section):
     @property
     def warnings(self) -> list[str]:
         """One line for each risk that the settings accept."""
+        warnings = []
         if self.gluster.bricks == 2:
-            return ["Two copies without an arbiter: nodes that lose contact with each other can end in split-brain."]
-        return []
+            warnings.append(
+                "Two copies without an arbiter: nodes that lose contact with each other can end in split-brain."
+            )
+        return warnings
 
     @classmethod
     def default_nodes(cls, raw: RawSettings) -> dict[str, dict[str, object]]:
@@ -415,6 +418,18 @@ class Settings(Section):
         first, *others = [name for name, value in sources.items() if value] or [""]
         for name in others:
             yield f"site.{name}: conflicts with {first}, which brings WordPress's code too; omit one of them"
+
+    @classmethod
+    def https_errors(cls, raw: RawSettings, *certificate_keys: str) -> Iterator[str]:
+        """Yield an error line for HTTPS without a domain.
+
+        `certificate_keys`: keys of `balancer` of which each one gives the cloud's load balancer a certificate. The
+        site's own balancers have none.
+        """
+        node_roles = cls.valid_roles(raw)
+        keys = [] if node_roles and node_roles.balancers else [f"balancer.{key}" for key in certificate_keys]
+        if any(raw.value(str, *key.split(".")) for key in keys) and not raw.has("site", "domain"):
+            yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
 
     @classmethod
     def valid_roles(cls, raw: RawSettings) -> NodeRoles | None:

@@ -190,7 +190,24 @@ class Outputs(mocks.Mocks):
             "aws:iam/instanceProfile:InstanceProfile": {"name": name},
             "aws:ebs/volume:Volume": {"id": f"vol-{name}"},
             "aws:ec2/keyPair:KeyPair": {"keyName": name},
-            "aws:lb/loadBalancer:LoadBalancer": {"dnsName": f"{name}.example", "arn": f"arn-of-{name}"},
+            "aws:lb/loadBalancer:LoadBalancer": {
+                "dnsName": f"{name}.example",
+                "arn": f"arn-of-{name}",
+                "zoneId": f"zone-of-{name}",
+            },
+            "aws:acm/certificate:Certificate": {
+                "arn": f"arn-of-{name}",
+                "domainValidationOptions": [
+                    {
+                        "domainName": args.inputs.get("domainName"),
+                        "resourceRecordName": f"_validation.{args.inputs.get('domainName')}.",
+                        "resourceRecordType": "CNAME",
+                        "resourceRecordValue": f"validation-of-{name}.",
+                    }
+                ],
+            },
+            "aws:acm/certificateValidation:CertificateValidation": {"certificateArn": f"issued-{name}"},
+            "aws:route53/record:Record": {"fqdn": f"fqdn-of-{name}"},
             "aws:lb/targetGroup:TargetGroup": {"arn": f"arn-of-{name}"},
             "aws:rds/instance:Instance": {"address": f"{name}.example", "port": 3306},
             "aws:rds/subnetGroup:SubnetGroup": {"name": f"{name}-1a2b3c4"},
@@ -205,6 +222,7 @@ class Outputs(mocks.Mocks):
             "digitalocean:index/databaseCluster:DatabaseCluster": {"privateHost": f"{name}.example", "port": 25060},
             "digitalocean:index/databaseUser:DatabaseUser": {"password": f"SECRET-{name}"},
             "digitalocean:index/loadBalancer:LoadBalancer": {"ip": f"ip-of-{name}"},
+            "digitalocean:index/certificate:Certificate": {"name": f"{name}-1a2b3c4"},
             "digitalocean:index/reservedIp:ReservedIp": {"ipAddress": f"ip-of-{name}"},
         }
         outputs = made.get(args.typ, {})

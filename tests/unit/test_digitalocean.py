@@ -184,18 +184,52 @@ def test_without_a_certificate_the_site_uses_http(graph: Graph) -> None:
     assert graph.outputs["url"] == "http://ip-of-balancer"
 
 
-def test_https_redirects_http_and_changes_the_sites_address() -> None:
-    graph = stack(balancer={"certificate_name": "www"}, site=SITE | {"domain": "www.rehearsal.test"})
+def https_rule(graph: Graph) -> dict[str, Any]:
+    """The load balancer's forwarding rule for HTTPS; HTTP must redirect to it."""
     balancer = graph["digitalocean.LoadBalancer balancer"].inputs
-    assert balancer["forwardingRules"][1] == {
-        "entryProtocol": "https",
-        "entryPort": 443,
-        "targetProtocol": "http",
-        "targetPort": 80,
-        "certificateName": "www",
-    }
     assert balancer["redirectHttpToHttps"] is True
+    _, rule = balancer["forwardingRules"]
+    assert (rule["entryProtocol"], rule["entryPort"]) == ("https", 443)
+    assert (rule["targetProtocol"], rule["targetPort"]) == ("http", 80)
+    return dict(rule)
+
+
+def test_the_operators_certificate_is_used_and_none_is_made() -> None:
+    graph = stack(balancer={"certificate_name": "www"}, site=SITE | {"domain": "www.rehearsal.test"})
+    assert https_rule(graph)["certificateName"] == "www"
+    assert not [*graph.of_type("digitalocean.Certificate"), *graph.of_type("digitalocean.DnsRecord")]
     assert graph.outputs["url"] == "https://www.rehearsal.test"
+    assert graph.outputs["balancer_address"] == "ip-of-balancer"
+    assert graph.outputs["dns_records"] == [{"type": "A", "name": "www.rehearsal.test", "value": "ip-of-balancer"}]
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"), [("www.rehearsal.test", "www"), ("a.b.rehearsal.test", "a.b"), ("rehearsal.test", "@")]
+)
+def test_a_domain_at_digitalocean_gives_the_site_a_certificate_and_a_record(domain: str, name: str) -> None:
+    graph = stack(balancer={"dns_zone": "rehearsal.test"}, site=SITE | {"domain": domain})
+    assert graph["digitalocean.Certificate balancer"].inputs == {"type": "lets_encrypt", "domains": [domain]}
+    assert https_rule(graph)["certificateName"] == "balancer-1a2b3c4"
+    assert graph["digitalocean.DnsRecord balancer"].inputs == {
+        "domain": "rehearsal.test", "type": "A", "name": name, "value": "ip-of-balancer",
+    }  # fmt: skip
+    assert graph.outputs["url"] == f"https://{domain}"
+    assert "dns_records" not in graph.outputs
+
+
+def test_no_droplet_and_no_step_waits_for_the_certificate() -> None:
+    graph = stack(balancer={"dns_zone": "rehearsal.test"}, site=SITE | {"domain": "www.rehearsal.test"})
+    assert {key for key in graph.resources if "digitalocean.Certificate balancer" in graph.after(key)} == {
+        "digitalocean.LoadBalancer balancer", "digitalocean.DnsRecord balancer", "digitalocean.Firewall web",
+    }  # fmt: skip
+
+
+def test_a_domain_at_digitalocean_beside_the_operators_certificate_gives_the_record_only() -> None:
+    balancer = {"dns_zone": "rehearsal.test", "certificate_name": "www"}
+    graph = stack(balancer=balancer, site=SITE | {"domain": "www.rehearsal.test"})
+    assert https_rule(graph)["certificateName"] == "www"
+    assert not list(graph.of_type("digitalocean.Certificate"))
+    assert list(graph.of_type("digitalocean.DnsRecord"))
 
 
 @pytest.mark.parametrize("key", DATA)

@@ -117,9 +117,16 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
                 "site": MINIMAL["site"] | {"domain": "www.rehearsal.test"},
             },
         ),
-        (
-            "site.domain: is missing, but HTTPS needs the certificate's domain; add it",
-            {"balancer": {"certificate_name": "www"}},
+        *(
+            ("site.domain: is missing, but HTTPS needs the certificate's domain; add it", {"balancer": balancer})
+            for balancer in ({"certificate_name": "www"}, {"dns_zone": "rehearsal.test"})
+        ),
+        *(
+            (
+                f"balancer.dns_zone: {zone} does not contain {domain}; name the domain that has its records",
+                {"balancer": {"dns_zone": zone}, "site": MINIMAL["site"] | {"domain": domain}},
+            )
+            for zone, domain in (("other.test", "www.rehearsal.test"), ("rehearsal.test", "www.unrehearsal.test"))
         ),
         (
             (
@@ -136,6 +143,14 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
 )
 def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, Any]) -> None:
     assert error_lines(MINIMAL, **changes) == [line]
+
+
+def test_the_placeholders_of_the_committed_stack_are_refused() -> None:
+    site = MINIMAL["site"] | {"domain": "www.example.com"}
+    assert error_lines(MINIMAL, balancer={"dns_zone": "example.com"}, site=site) == [
+        "site.domain: www.example.com is for documentation only (RFC 2606); write your own",
+        "balancer.dns_zone: example.com is for documentation only (RFC 2606); write your own",
+    ]
 
 
 def test_one_message_lists_every_error() -> None:

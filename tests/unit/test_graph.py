@@ -223,16 +223,66 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
     }
 
 
-def test_https_redirects_http_and_changes_the_sites_address() -> None:
-    arn = "arn:aws:acm:us-east-1:123456789012:certificate/x"
-    graph = build(
-        balancer={"certificate_arn": arn}, site={"admin_email": "editor@rehearsal.test", "domain": "www.rehearsal.test"}
-    )
+ZONE = "Z0123456789ABC"
+SITE = {"admin_email": "editor@rehearsal.test"}
+ARN = "arn:aws:acm:us-east-1:123456789012:certificate/x"
+
+
+@pytest.mark.parametrize("domain", ["www.rehearsal.test", "rehearsal.test"])
+def test_a_hosted_zone_gives_the_site_a_certificate_and_a_record(domain: str) -> None:
+    graph = build(balancer={"zone_id": ZONE}, site=SITE | {"domain": domain})
+    assert graph["acm.Certificate site"].inputs["domainName"] == domain
+    assert graph["acm.Certificate site"].inputs["validationMethod"] == "DNS"
+    assert graph["route53.Record site-validation"].inputs == {
+        "zoneId": ZONE,
+        "name": f"_validation.{domain}.",
+        "type": "CNAME",
+        "records": ["validation-of-site."],
+        "ttl": 300,
+        "allowOverwrite": True,
+    }
+    assert graph["acm.CertificateValidation site"].inputs == {
+        "certificateArn": "arn-of-site",
+        "validationRecordFqdns": ["fqdn-of-site-validation"],
+    }
+    assert graph["lb.Listener https"].inputs["certificateArn"] == "issued-site"
+    # an alias works at the zone's apex too
+    assert graph["route53.Record site"].inputs == {
+        "zoneId": ZONE,
+        "name": domain,
+        "type": "A",
+        "aliases": [{"name": "balancer.example", "zoneId": "zone-of-balancer", "evaluateTargetHealth": False}],
+    }
+    assert graph.outputs["url"] == f"https://{domain}"
+    assert graph.outputs["balancer_address"] == "balancer.example"
+    assert "dns_records" not in graph.outputs
+
+
+def test_only_the_https_listener_waits_for_the_certificate() -> None:
+    graph = build(balancer={"zone_id": ZONE}, site=SITE | {"domain": "www.rehearsal.test"})
+    validation = "acm.CertificateValidation site"
+    assert {key for key in graph.resources if validation in graph.after(key)} == {"lb.Listener https"}
+
+
+def test_the_operators_certificate_is_used_and_none_is_made() -> None:
+    graph = build(balancer={"certificate_arn": ARN}, site=SITE | {"domain": "www.rehearsal.test"})
     assert graph["lb.Listener http"].inputs["defaultActions"][0]["redirect"]["statusCode"] == "HTTP_301"
-    assert graph["lb.Listener https"].inputs["certificateArn"] == arn
+    assert graph["lb.Listener https"].inputs["certificateArn"] == ARN
     assert graph["lb.Listener https"].inputs["defaultActions"][0]["type"] == "forward"
+    assert not [*graph.of_type("acm.Certificate"), *graph.of_type("route53.Record")]
     assert graph.outputs["url"] == "https://www.rehearsal.test"
     assert "URL=https://www.rehearsal.test" in command(graph, "gfs1-wordpress-site")
+    assert graph.outputs["dns_records"] == [
+        {"type": "CNAME, or ALIAS at a zone's apex", "name": "www.rehearsal.test", "value": "balancer.example"}
+    ]
+
+
+def test_a_hosted_zone_beside_the_operators_certificate_gives_the_record_only() -> None:
+    graph = build(balancer={"certificate_arn": ARN, "zone_id": ZONE}, site=SITE | {"domain": "www.rehearsal.test"})
+    assert graph["lb.Listener https"].inputs["certificateArn"] == ARN
+    assert not list(graph.of_type("acm.Certificate"))
+    assert [record.name for record in graph.of_type("route53.Record")] == ["site"]
+    assert "dns_records" not in graph.outputs
 
 
 def test_an_existing_vpc_is_used_and_none_is_made() -> None:

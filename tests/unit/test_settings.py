@@ -77,7 +77,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
             }
         },
     ),
-    ("balancer.xyz: is not a known key; use one of: certificate_arn", {"balancer": {"xyz": 1}}),
+    ("balancer.xyz: is not a known key; use one of: zone_id, certificate_arn", {"balancer": {"xyz": 1}}),
     ("cloud: must be 'aws', 'digitalocean' or 'existing'; it is \"azure\"", {"cloud": "azure"}),
     (
         "network.cidr: 10.20.0.1/16 has host bits set; write 10.20.0.0/16",
@@ -207,9 +207,25 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
             "site": MINIMAL["site"] | {"domain": "www.rehearsal.test"},
         },
     ),
-    (
-        "site.domain: is missing, but HTTPS needs the certificate's domain; add it",
-        {"balancer": {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"}},
+    *(
+        ("site.domain: is missing, but HTTPS needs the certificate's domain; add it", {"balancer": balancer})
+        for balancer in (
+            {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"},
+            {"zone_id": "Z0123456789ABC"},
+        )
+    ),
+    *(
+        (
+            f"balancer.zone_id: {problem}",
+            {"balancer": {"zone_id": zone}, "site": MINIMAL["site"] | {"domain": "www.rehearsal.test"}},
+        )
+        for zone, problem in (
+            ("rehearsal.test", "'rehearsal.test' is not a hosted zone; write its id, such as Z0123456789EXAMPLE"),
+            (
+                "Z0123456789EXAMPLE",
+                "Z0123456789EXAMPLE is a placeholder; write an id that `aws route53 list-hosted-zones` prints",
+            ),
+        )
     ),
     ("site.admin_email: is missing; add it", {"site": {}}),
     (

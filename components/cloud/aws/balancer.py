@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import lb
+from pulumi_aws import lb, route53
 
 from components.cloud import interface
 from components.cloud.aws import settings
 from components.cloud.aws.network import Network
 from components.cloud.aws.node import Node
+from components.cloud.aws.site_certificate import SiteCertificate, SiteCertificateArgs
 
 
 @dataclass(frozen=True)
 class BalancerArgs:
-    """`balancer`: the settings. `site`: the nodes' port and health check. `nodes`: all nodes of the site, by name."""
+    """`balancer`: the settings. `site`: domain, the nodes' port and health check. `nodes`: all nodes of the site."""
 
     balancer: settings.Balancer
     network: Network
@@ -25,7 +26,10 @@ class BalancerArgs:
 
 
 class Balancer(pulumi.ComponentResource):
-    """A load balancer that sends visitors to healthy nodes (load balancer, target group, attachments, listeners)."""
+    """A load balancer that sends visitors to healthy nodes (load balancer, target group, attachments, listeners).
+
+    With a hosted zone also the site's certificate and DNS record. Only the HTTPS listener waits for the certificate.
+    """
 
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:aws:Balancer", name, None, opts)
@@ -72,16 +76,26 @@ class Balancer(pulumi.ComponentResource):
             type="redirect",
             redirect=lb.ListenerDefaultActionRedirectArgs(port="443", protocol="HTTPS", status_code="HTTP_301"),
         )
-        certificate = args.balancer.certificate_arn
+        domain, zone_id = args.site.domain, args.balancer.zone_id
+        certificate: pulumi.Input[str] | None = args.balancer.certificate_arn
+        if domain and zone_id:
+            if not certificate:
+                certificate = SiteCertificate("site", SiteCertificateArgs(domain, zone_id), opts=child).arn
+            # an alias, because a zone's apex may have no CNAME
+            alias = route53.RecordAliasArgs(
+                name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=False
+            )
+            route53.Record("site", zone_id=zone_id, name=domain, type="A", aliases=[alias], opts=child)
+        https = certificate is not None
         lb.Listener(
             "http",
             load_balancer_arn=balancer.arn,
             port=80,
             protocol="HTTP",
-            default_actions=[redirect if certificate else forward],
+            default_actions=[redirect if https else forward],
             opts=child,
         )
-        if certificate:
+        if https:
             lb.Listener(
                 "https",
                 load_balancer_arn=balancer.arn,
@@ -92,5 +106,7 @@ class Balancer(pulumi.ComponentResource):
                 default_actions=[forward],
                 opts=child,
             )
-        self.balancer = interface.Balancer(address=balancer.dns_name, https=bool(certificate))
+        self.balancer = interface.Balancer(
+            address=balancer.dns_name, https=https, record=None if zone_id else "CNAME, or ALIAS at a zone's apex"
+        )
         self.register_outputs({"address": balancer.dns_name})

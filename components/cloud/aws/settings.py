@@ -16,6 +16,13 @@ from components.config import settings
 from components.config.errors import RawSettings
 from components.config.settings import Days, Gigabytes, Matches, Name, OwnRange, Range, Section, Settings
 
+
+def _own_zone(zone_id: str) -> str:
+    if "EXAMPLE" in zone_id:
+        raise ValueError(f"{zone_id} is a placeholder; write an id that `aws route53 list-hosted-zones` prints")
+    return zone_id
+
+
 Region = Annotated[str, Matches(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
 
 
@@ -35,6 +42,11 @@ MachineType = Annotated[
 Image = Annotated[str, Matches(r"ami-[0-9a-f]{8,17}", "an image; write one such as ami-0123456789abcdef0")]
 Vpc = Annotated[str, Matches(r"vpc-[0-9a-f]{8,17}", "a VPC; write one such as vpc-0123456789abcdef0")]
 Version = Annotated[str, Matches(r"\d+\.\d+(\.\d+)?", "a version; write one such as 8.4")]
+ZoneId = Annotated[
+    str,
+    Matches(r"Z[A-Z0-9]{1,31}", "a hosted zone; write its id, such as Z0123456789EXAMPLE"),
+    AfterValidator(_own_zone),
+]
 InstanceClass = Annotated[str, Matches(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; write one such as db.t4g.small")]
 
 ELASTIC_IPS = 5
@@ -134,8 +146,12 @@ class Database(Section):
 class Balancer(Section):
     """The application load balancer."""
 
+    zone_id: ZoneId | None = None
+    """Hosted zone of Route 53 that has `site.domain`. The stack makes the domain's record there and, without
+    `certificate_arn`, a certificate for HTTPS. HTTP then redirects to HTTPS.
+    """
     certificate_arn: str | None = None
-    """ARN of a certificate for HTTPS, in the same region; needs `site.domain`. HTTP then redirects to HTTPS."""
+    """ARN of your own certificate for HTTPS, in the same region; needs `site.domain`. HTTP then redirects to HTTPS."""
 
 
 class AwsSettings(Settings):
@@ -222,8 +238,7 @@ class AwsSettings(Settings):
                 f"balancer.certificate_arn: {arn!r} is not a certificate of region {region}; "
                 f"write arn:aws:acm:{region}:…"
             )
-        if arn and not raw.has("site", "domain"):
-            yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
+        yield from cls.https_errors(raw, "zone_id", "certificate_arn")
 
     @classmethod
     def _zone_errors(cls, zone_of: Mapping[str, str], raw: RawSettings) -> Iterator[str]:

@@ -14,7 +14,7 @@ from components.cloud.digitalocean.settings import DigitalOceanSettings
 
 @dataclass(frozen=True)
 class BalancerArgs:
-    """`site`: the droplets' port, health check, and ports between them."""
+    """`site`: domain, the droplets' port, health check, and ports between them."""
 
     settings: DigitalOceanSettings
     network: Network
@@ -22,7 +22,7 @@ class BalancerArgs:
 
 
 class Balancer(pulumi.ComponentResource):
-    """A load balancer that sends visitors to healthy droplets (load balancer, firewall).
+    """A load balancer that sends visitors to healthy droplets (load balancer, firewall, certificate, DNS record).
 
     It selects the droplets by tag, not by id, so that adding or removing a droplet changes nothing here.
     """
@@ -31,9 +31,13 @@ class Balancer(pulumi.ComponentResource):
         super().__init__("ha-wordpress:digitalocean:Balancer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         settings, network, site = args.settings, args.network, args.site
-        certificate = settings.balancer.certificate_name
+        domain, zone = site.domain, settings.balancer.dns_zone
+        certificate: pulumi.Input[str] | None = settings.balancer.certificate_name
+        if domain and zone and not certificate:
+            certificate = digitalocean.Certificate(name, type="lets_encrypt", domains=[domain], opts=child).name
+        https = certificate is not None
 
-        entries = [("http", 80, None)] + ([("https", 443, certificate)] if certificate else [])
+        entries = [("http", 80, None), *([("https", 443, certificate)] if https else [])]
         balancer = digitalocean.LoadBalancer(
             name,
             name=pulumi.get_stack(),
@@ -52,7 +56,7 @@ class Balancer(pulumi.ComponentResource):
                 )
                 for protocol, port, entry_certificate in entries
             ],
-            redirect_http_to_https=bool(certificate),
+            redirect_http_to_https=https,
             # the shortest check that DigitalOcean allows (terraform-provider-digitalocean, loadbalancer): two failures
             # take a lost droplet out
             healthcheck=digitalocean.LoadBalancerHealthcheckArgs(
@@ -79,5 +83,14 @@ class Balancer(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        self.balancer = interface.Balancer(address=balancer.ip, https=bool(certificate))
+        if domain and zone:
+            digitalocean.DnsRecord(
+                name,
+                domain=zone,
+                type="A",
+                name=domain.removesuffix(zone).rstrip(".") or "@",
+                value=balancer.ip,
+                opts=child,
+            )
+        self.balancer = interface.Balancer(address=balancer.ip, https=https, record=None if zone else "A")
         self.register_outputs({"address": balancer.ip})

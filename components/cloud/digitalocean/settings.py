@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from components.config import settings
 from components.config.errors import RawSettings
-from components.config.settings import Matches, Name, OwnRange, Range, Section, Settings
+from components.config.settings import Domain, Matches, Name, OwnRange, Range, Section, Settings
 
 Region = Annotated[str, Matches(r"[a-z]{3}\d", "a region; write one such as nyc3")]
 Size = Annotated[str, Matches(r"[a-z][a-z0-9_]*(-[a-z0-9.]+)+", "a size; write one such as s-1vcpu-2gb")]
@@ -90,8 +90,12 @@ class Database(Section):
 class Balancer(Section):
     """DigitalOcean's load balancer."""
 
+    dns_zone: Domain | None = None
+    """Domain in DigitalOcean's DNS that is `site.domain` or above it. The stack makes the record there and, without
+    `certificate_name`, a certificate of Let's Encrypt for HTTPS. HTTP then redirects to HTTPS.
+    """
     certificate_name: Certificate | None = None
-    """Certificate for HTTPS, by its name in the account; needs `site.domain`. HTTP then redirects to HTTPS."""
+    """Your own certificate for HTTPS, by its name in the account; needs `site.domain`. HTTP then redirects to HTTPS."""
 
 
 class DigitalOceanSettings(Settings):
@@ -119,8 +123,10 @@ class DigitalOceanSettings(Settings):
         yield from super().cross_checks(raw)
         if raw.value(str, "network", "vpc") and raw.has("network", "cidr"):
             yield "network.cidr: conflicts with vpc; omit it to use the existing VPC"
-        if raw.value(str, "balancer", "certificate_name") and not raw.has("site", "domain"):
-            yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
+        yield from cls.https_errors(raw, "dns_zone", "certificate_name")
+        domain, zone = raw.value(str, "site", "domain"), raw.value(str, "balancer", "dns_zone")
+        if domain and zone and not f".{domain}".endswith(f".{zone}"):
+            yield f"balancer.dns_zone: {zone} does not contain {domain}; name the domain that has its records"
         node_roles = cls.valid_roles(raw)
         if node_roles and node_roles.balancers and not raw.value(str, "balancer_token"):
             yield (
