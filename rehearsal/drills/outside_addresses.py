@@ -26,7 +26,7 @@ FLOODER, READER, THIRD_PARTY_VISITOR, VICTIM = addresses(100, 4)
 def browser(address: str, timeout: float) -> httpx.Client:
     """A client at one of these addresses; every request has a connection of its own. `timeout`: in seconds."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    transport = httpx.HTTPTransport(verify=False, limits=limits, local_address=address)
+    transport = httpx.HTTPTransport(limits=limits, local_address=address)
     return httpx.Client(transport=transport, timeout=timeout, follow_redirects=True)
 
 

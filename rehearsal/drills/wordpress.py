@@ -23,6 +23,7 @@ from rehearsal.drills.attacks.third_party_page import ThirdPartyPage
 from rehearsal.drills.base import POWER_LOSS_OF_ALL, REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
+from rehearsal.drills.https import https_checks
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.probes.agents.browser import BrowserTask
 from rehearsal.probes.base import Probe
@@ -53,6 +54,7 @@ class WordPressDrill(Drill):
         return {
             POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "ports": self.check_site_ports,
+            "HTTPS": self.check_https,
             "upload": self.upload_everywhere,
             "post": self.post_everywhere,
             "flood": self.flood,
@@ -100,6 +102,12 @@ class WordPressDrill(Drill):
                 PortCheck(STRANGER, public, 80, False), PortCheck(STRANGER, public, 24007, False),
             ],
         )  # fmt: skip
+
+    def check_https(self) -> None:
+        """Check the certificate, the redirect and the headers of a site that speaks HTTPS."""
+        if self.site.url.startswith("https:"):
+            with progress.step("Checking the certificate"):
+                self.checks += https_checks(self.site)
 
     def upload_everywhere(self) -> None:
         """Upload a file through the first web node; every other node must serve the same bytes."""

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from rehearsal.plugins import aws, command, digitalocean, random, tls
 from rehearsal.plugins.protocol import Properties, Provider
 from rehearsal.preview import paper_types
-from rehearsal.region.ca import CertificateAuthority
+from rehearsal.region.ca import Certificate, CertificateAuthority
 from rehearsal.region.database import Database, DatabaseSpec
 from rehearsal.region.disk import Disk
+from rehearsal.region.dns import NameServer
 from rehearsal.region.endpoint import Endpoint, Port
 from rehearsal.region.load_balancer import LoadBalancer
 from rehearsal.region.machine import Attachment, Machine
@@ -48,6 +49,12 @@ class PaperNetwork(Network):
     def _next(self, subnet: ipaddress.IPv4Network) -> str:
         with self._free_lock:
             return str(subnet.network_address + next(self._free.setdefault(subnet, itertools.count(4))))
+
+
+class PaperNameServer(NameServer):
+    def __init__(self) -> None: ...
+
+    def set(self, name: str, address: str | None) -> None: ...
 
 
 class PaperMachine(Machine):
@@ -92,8 +99,8 @@ class PaperRegion(Region):
         self.name = name
         self.records, self.machines, self.disks = {}, {}, {}
         self.databases, self.balancers, self.target_groups = {}, {}, {}
-        self.addresses = {}
-        self.network = PaperNetwork()
+        self.addresses, self.certificates = {}, {}
+        self.network, self.dns = PaperNetwork(), PaperNameServer()
         self.ca = CertificateAuthority()
 
     def new_machine(
@@ -110,6 +117,10 @@ class PaperRegion(Region):
 
     def new_balancer(self, key: str, name: str, endpoint: Endpoint) -> None:
         self.balancers[key] = PaperBalancer(name, endpoint)
+
+    def certificate(self, key: str) -> Certificate | None:
+        """A certificate of the stack, or else the operator's own one."""
+        return self.certificates.get(key) or (Certificate([], issued=True) if key else None)
 
 
 class PaperCommand(command.Command):

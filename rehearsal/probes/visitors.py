@@ -27,9 +27,7 @@ class Visitor(Probe):
     def __init__(self, name: str, period: float = PAGE_PERIOD, source: str | None = None) -> None:
         super().__init__("page", name)
         self._period = period
-        transport = httpx.HTTPTransport(
-            verify=False, limits=httpx.Limits(max_keepalive_connections=0), local_address=source
-        )
+        transport = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0), local_address=source)
         self._browser = httpx.Client(transport=transport, timeout=PAGE_TIMEOUT, follow_redirects=True)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._visit, daemon=True)

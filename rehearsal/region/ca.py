@@ -6,6 +6,8 @@ Every machine trusts it beside Debian's list, as a rented machine trusts the pub
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -14,6 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
+FILE = "ca.pem"
+"""The authority's certificate in a region's directory."""
+
+
+@dataclass
+class Certificate:
+    """A certificate in the cloud. `domains`: its names. `issued`: whether its authority has validated them."""
+
+    domains: Sequence[str]
+    issued: bool = False
 
 
 class CertificateAuthority:
@@ -26,11 +38,12 @@ class CertificateAuthority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
-    def sign(self, name: str, directory: Path) -> None:
-        """Make a key and a certificate for the DNS name `name`: `key.pem` and `certificate.pem` in `directory`."""
+    def sign(self, names: Sequence[str], directory: Path) -> None:
+        """Make a key and a certificate for DNS names: `key.pem` and `certificate.pem` in `directory`."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])]), key.public_key())
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])]), key.public_key())
+        subjects = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        builder = builder.add_extension(subjects, critical=False)
         signed = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         (directory / "certificate.pem").write_bytes(signed)
         (directory / "key.pem").write_bytes(

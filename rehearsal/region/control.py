@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
+from rehearsal.region.ca import Certificate
 from rehearsal.region.capture import Capture, Flow
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.faults import FaultInjector
@@ -64,6 +65,10 @@ class RegionControl(FaultInjector):
         """Resolve a domain to the load balancer, as its owner does after the first `up`."""
         balancer = next(iter(self._region.balancers.values()))
         self._region.dns.set(domain, balancer.endpoint.public)
+
+    def add_certificate(self, key: str, domain: str) -> None:
+        """Add the certificate that the operator has in the cloud before the first `up`, under its id or name."""
+        self._region.certificates[key] = Certificate([domain], issued=True)
 
     def departures(self) -> int:
         """How often a health check of a load balancer has taken a target out, since the region's start."""

@@ -7,11 +7,13 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
 
+from rehearsal.region.ca import Certificate
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.service import Service
 from rehearsal.region.service_context import ServiceContext
@@ -56,10 +58,13 @@ class TargetGroup:
 
 @dataclass
 class Listener:
-    """A port of the load balancer: it forwards to a target group or redirects to another scheme and port."""
+    """A port of the load balancer: it forwards to a target group or redirects to another scheme and port.
+
+    `certificate`: for HTTPS; None: the port speaks HTTP.
+    """
 
     port: int
-    tls: bool
+    certificate: Certificate | None = None
     group: str | None = None
     redirect_port: int | None = None
     redirect_code: int = 301
@@ -78,9 +83,9 @@ class LoadBalancer:
         self._home = f"/var/lib/rehearsal/{endpoint.name}"
         self._directory = self._root.path / self._home[1:]
         self._directory.mkdir(parents=True)
-        context.ca.sign(name, self._directory)
-        pair = [(self._directory / part).read_text() for part in ("certificate.pem", "key.pem")]
-        (self._directory / "listener.pem").write_text("".join(pair))
+        self._ca = context.ca
+        self._signed: dict[int, Sequence[str]] = {}
+        """Names of the certificate of each port."""
         self._network.plug(endpoint, configured=True)
         self._dns.set(name, endpoint.public or endpoint.address)
         self._service: Service | None = None
@@ -91,6 +96,7 @@ class LoadBalancer:
         Raises `ToolError` when HAProxy refuses the configuration or does not load it within `LOAD_LIMIT`.
         """
         with self._lock:
+            self._write_certificates()
             self._write_config()
             if self.listeners:
                 self._load()
@@ -112,6 +118,15 @@ class LoadBalancer:
     @property
     def _config(self) -> str:
         return f"{self._home}/haproxy.cfg"
+
+    def _write_certificates(self) -> None:
+        """Sign the certificates of the listeners, except those whose names have not changed."""
+        for listener in self.listeners.values():
+            if listener.certificate and self._signed.get(listener.port) != listener.certificate.domains:
+                self._ca.sign(listener.certificate.domains, self._directory)
+                pair = [(self._directory / part).read_text() for part in ("certificate.pem", "key.pem")]
+                (self._directory / f"port{listener.port}.pem").write_text("".join(pair))
+                self._signed[listener.port] = listener.certificate.domains
 
     def _write_config(self) -> None:
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)

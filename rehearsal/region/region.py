@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.region.ca import CertificateAuthority
+from rehearsal.region.ca import FILE, Certificate, CertificateAuthority
 from rehearsal.region.capture import Capture
 from rehearsal.region.cloud_init import nocloud_seed
 from rehearsal.region.database import Database, DatabaseSpec
@@ -44,6 +47,7 @@ class Region:
         self.balancers: dict[str, LoadBalancer] = {}
         self.target_groups: dict[str, TargetGroup] = {}
         self.addresses: dict[str, str] = {}
+        self.certificates: dict[str, Certificate] = {}
         self._settings = settings
         self._directory = settings.directory
         self._logs = settings.directory / "logs"
@@ -53,6 +57,8 @@ class Region:
         self.services = ServicesRoot(self._directory / "services", [settings.image.services, settings.image.nodes])
         self.dns = NameServer(self.services, self._logs)
         self.ca = CertificateAuthority()
+        (self._directory / FILE).write_text(self.ca.certificate)
+        trust_in_browser(self.services, self.ca.certificate)
         self._metadata = settings.directory / "metadata"
         self._metadata_service = Service(
             ["nsenter", f"--net={ROUTER}", sys.executable, "-m", "rehearsal.region.metadata", str(self._metadata)],
@@ -111,6 +117,10 @@ class Region:
         for balancer in self.balancers.values():
             balancer.apply()
 
+    def certificate(self, key: str) -> Certificate | None:
+        """A certificate by its id or name in the cloud; None: there is no such certificate."""
+        return self.certificates.get(key)
+
     def new_capture(self, port: Port) -> Capture:
         """Start a capture of the TCP packets on a port."""
         return Capture(self.services, port, self._logs)
@@ -121,3 +131,14 @@ class Region:
 
     def _service_context(self) -> ServiceContext:
         return ServiceContext(self.services, self.network, self.dns, self.ca, self._logs)
+
+
+def trust_in_browser(services: ServicesRoot, certificate: str) -> None:
+    """Let Debian's Chromium trust an authority (Chrome Enterprise policy list, "CACertificates").
+
+    `certificate`: the authority's, as PEM text.
+    """
+    policies = services.path / "etc/chromium/policies/managed"
+    policies.mkdir(parents=True)
+    encoded = base64.b64encode(ssl.PEM_cert_to_DER_cert(certificate)).decode()
+    (policies / "rehearsal.json").write_text(json.dumps({"CACertificates": [encoded]}))

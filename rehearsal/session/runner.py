@@ -5,6 +5,7 @@ Usage: python -m rehearsal.session.runner DIRECTORY ENGINE STACK up|drill|drill-
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from rehearsal.drills.base import UnknownPartError
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
 from rehearsal.project import PROJECT
+from rehearsal.region import ca
 from rehearsal.region.control import RegionControl
 from rehearsal.region.control_socket import connect
 from rehearsal.region.ready import Ready
@@ -53,6 +55,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     deployment = Deployment(stack, EngineSetup(directory, engine, providers, plugins or {}))
     control = connect(directory)
     booted = boot_existing(stack, deployment, control)
+    booted += own_certificate(stack, control)
     settings = deployment.settings()
     drill_type = drill_of(settings)
     if drill_type is None and mode != "up":
@@ -81,8 +84,8 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
         checks=[*migration.checks, second_up_check(second)],
     )
     print_outputs(first)
-    if settings.site and settings.site.domain:
-        control.point_domain(settings.site.domain)
+    for record in first.outputs.get("dns_records", []):
+        control.point_domain(record["name"])
     if drill_type and mode != "up":
         drill = drill_type(deployment, control)
         try:
@@ -115,6 +118,18 @@ def boot_existing(stack: str, deployment: Deployment, control: RegionControl) ->
         for node, key in keys.host_keys.items():
             deployment.set(f"{PROJECT}:nodes.{node}.host_key", key)
     return ["the existing machines, booted here, with SSH keys made for them"]
+
+
+def own_certificate(stack: str, control: RegionControl) -> list[str]:
+    """Add the certificate that the operator has in the cloud already; returns a line for the list of stand-ins."""
+    settings = stack_settings(stack)
+    balancer = settings.get(f"{PROJECT}:balancer", {})
+    key = balancer.get("certificate_arn") or balancer.get("certificate_name")
+    if not key:
+        return []
+    domain = settings[f"{PROJECT}:site"]["domain"]
+    control.add_certificate(key, domain)
+    return [f"the operator's own certificate {key}, made here for {domain}"]
 
 
 def operator_values(stack: str) -> list[str]:
@@ -158,6 +173,8 @@ def real_command_plugin() -> dict[str, Path] | None:
 def main() -> None:
     directory, engine, stack, mode = (Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], cast("Mode", sys.argv[4]))
     only = sys.argv[5:]
+    # this process and all that it starts trust the region's authority, as a visitor's system trusts the public ones
+    os.environ["SSL_CERT_FILE"] = str(directory / ca.FILE)
     try:
         report = rehearse(directory, engine, stack, mode, only)
     except DeploymentFailed as error:

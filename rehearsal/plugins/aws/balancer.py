@@ -7,8 +7,12 @@ from typing import Literal
 
 from rehearsal.plugins.aws.network import Subnet
 from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
+from rehearsal.region.ca import Certificate
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
+
+HOSTED_ZONE = "Z35SXDOTRQ7X7K"
+"""Hosted zone of the load balancers' names in us-east-1 (AWS General Reference, "Elastic Load Balancing endpoints")."""
 
 
 class LoadBalancerInputs(InputModel):
@@ -43,7 +47,7 @@ class LoadBalancer(AwsResourceType[LoadBalancerInputs]):
         port = self.region.network.new_port("ens5", subnet, tuple(inputs.security_groups), public=not inputs.internal)
         self.region.new_balancer(resource_id, name, Endpoint(f"lb-{resource_id[-8:]}", (port,)))
         suffix = resource_id.split(":loadbalancer/")[1]
-        return {"arn": resource_id, "arnSuffix": suffix, "dnsName": name, "vpcId": "", "zoneId": ""}
+        return {"arn": resource_id, "arnSuffix": suffix, "dnsName": name, "vpcId": "", "zoneId": HOSTED_ZONE}
 
     def on_delete(self, resource_id: str, inputs: LoadBalancerInputs) -> None:
         if inputs.enable_deletion_protection:
@@ -170,7 +174,7 @@ class ListenerInputs(InputModel):
 
 
 class ListenerType(AwsResourceType[ListenerInputs]):
-    """A listener; its certificate is of the rehearsal's own authority, whatever the `certificate_arn`."""
+    """A listener; for HTTPS, the rehearsal's own authority signs the domains of its certificate."""
 
     token = "aws:lb/listener:Listener"
     replaces = frozenset({"loadBalancerArn"})
@@ -181,12 +185,10 @@ class ListenerType(AwsResourceType[ListenerInputs]):
         return f"{inputs.load_balancer_arn.replace(':loadbalancer/', ':listener/')}/{secrets.token_hex(8)}"
 
     def on_create(self, resource_id: str, inputs: ListenerInputs) -> Properties:
-        if inputs.protocol == "HTTPS" and not inputs.certificate_arn:
-            raise Refused("CertificateNotFound: an HTTPS listener needs a certificateArn")
         balancer = self.region.balancers[inputs.load_balancer_arn]
         action = inputs.default_actions[0]
         redirect = action.redirect
-        listener = Listener(inputs.port, inputs.protocol == "HTTPS")
+        listener = Listener(inputs.port, self._certificate(inputs))
         if redirect:
             listener.redirect_port, listener.redirect_code = (int(redirect.port), int(redirect.status_code[-3:]))
         elif action.target_group_arn:
@@ -197,6 +199,22 @@ class ListenerType(AwsResourceType[ListenerInputs]):
         balancer.listeners[resource_id] = listener
         balancer.apply()
         return {"arn": resource_id}
+
+    def _certificate(self, inputs: ListenerInputs) -> Certificate | None:
+        """The certificate for HTTPS. Raises `Refused` for one that does not exist or is not issued yet."""
+        if inputs.protocol == "HTTP":
+            return None
+        if not inputs.certificate_arn:
+            raise Refused("ValidationError: A certificate must be specified for HTTPS listeners")
+        certificate = self.region.certificate(inputs.certificate_arn)
+        if not certificate:
+            raise Refused(f"CertificateNotFound: Certificate '{inputs.certificate_arn}' not found")
+        if not certificate.issued:
+            raise Refused(
+                f"UnsupportedCertificate: The certificate '{inputs.certificate_arn}' must have a fully-qualified "
+                "domain name, a supported signature, and a supported key size."
+            )
+        return certificate
 
     def on_update(self, resource_id: str, old: ListenerInputs, new: ListenerInputs) -> Properties:
         return self.on_create(resource_id, new)

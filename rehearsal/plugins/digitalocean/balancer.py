@@ -65,7 +65,7 @@ class LoadBalancerInputs(InputModel):
 
 
 class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
-    """A load balancer; its certificate is of the rehearsal's own authority, whatever the `certificate_name`."""
+    """A load balancer; for HTTPS, the rehearsal's own authority signs the domains of its certificate."""
 
     token = "digitalocean:index/loadBalancer:LoadBalancer"
     replaces = frozenset({"region", "vpcUuid"})
@@ -111,6 +111,9 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
             raise Refused(f"{self.token}: 422 {inputs.name} has two forwarding rules for one port")
         if any(rule.entry_protocol == "https" and not rule.certificate_name for rule in inputs.forwarding_rules):
             raise Refused(f"{self.token}: 422 {inputs.name} needs a certificate for https")
+        for rule in inputs.forwarding_rules:
+            if rule.certificate_name and not self.region.certificate(rule.certificate_name):
+                raise Refused(f"{self.token}: 422 {inputs.name}: certificate {rule.certificate_name} not found")
         if inputs.redirect_http_to_https and not any(
             rule.entry_protocol == "https" for rule in inputs.forwarding_rules
         ):
@@ -129,10 +132,10 @@ def find_droplets(region: Region) -> None:
             targets = dict(droplets_of(region, inputs))
             listeners, groups = {}, {}
             for rule in inputs.forwarding_rules:
-                name, tls = f"port{rule.entry_port}", rule.entry_protocol == "https"
-                listener = Listener(rule.entry_port, tls, name)
-                if inputs.redirect_http_to_https and not tls:
-                    listener = Listener(rule.entry_port, tls, redirect_port=443, redirect_code=REDIRECT)
+                name, certificate = f"port{rule.entry_port}", region.certificate(rule.certificate_name or "")
+                listener = Listener(rule.entry_port, certificate, name)
+                if inputs.redirect_http_to_https and not certificate:
+                    listener = Listener(rule.entry_port, redirect_port=443, redirect_code=REDIRECT)
                 listeners[name] = listener
                 groups[name] = TargetGroup(rule.target_port, health_check(inputs.healthcheck), targets, fail_open=False)
             if (balancer.listeners, balancer.groups) != (listeners, groups):

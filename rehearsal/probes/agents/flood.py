@@ -11,7 +11,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import ssl
 import sys
 import threading
 import time
@@ -57,7 +56,7 @@ class Attacker:
 
 
 class Transport(xmlrpc.client.Transport):
-    """Python's transport with a choice of the source address, and without verification of the certificate."""
+    """Python's transport with a choice of the source address."""
 
     def __init__(self, attacker: Attacker) -> None:
         super().__init__(headers=list(attacker.headers.items()))
@@ -69,10 +68,7 @@ class Transport(xmlrpc.client.Transport):
         if connection is None:
             assert isinstance(host, str)
             if self._tls:
-                context = ssl._create_unverified_context()
-                connection = http.client.HTTPSConnection(
-                    host, timeout=TIMEOUT, source_address=self._source, context=context
-                )
+                connection = http.client.HTTPSConnection(host, timeout=TIMEOUT, source_address=self._source)
             else:
                 connection = http.client.HTTPConnection(host, timeout=TIMEOUT, source_address=self._source)
             self._connection = host, connection
@@ -101,7 +97,7 @@ def xmlrpc_guesser(attacker: Attacker) -> Callable[[str, str], int]:
 def login_guesser(attacker: Attacker) -> Callable[[str, str], int]:
     """A function that makes one guess by the login form; it returns the status."""
     browser = httpx.Client(
-        transport=httpx.HTTPTransport(local_address=attacker.source, verify=False),
+        transport=httpx.HTTPTransport(local_address=attacker.source),
         headers=attacker.headers,
         timeout=TIMEOUT,
     )

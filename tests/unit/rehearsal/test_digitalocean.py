@@ -32,6 +32,8 @@ def region() -> Region:
     """A region in which machines, disks and services are names only."""
     region, numbers = Mock(), itertools.count(4)
     region.records, region.machines, region.disks, region.balancers, region.databases = {}, {}, {}, {}, {}
+    region.certificates = {}
+    region.certificate = region.certificates.get
     network = region.network
     network.groups = {}
 
@@ -385,10 +387,16 @@ def test_http_goes_to_https_where_the_load_balancer_has_a_certificate(
     [http] = inputs["forwardingRules"]
     https = http | {"entryProtocol": "https", "entryPort": 443, "certificateName": "shop"}
     inputs |= {"forwardingRules": [http, https], "redirectHttpToHttps": True}
+    with pytest.raises(Rejected, match="certificate shop not found"):
+        engine.create("LoadBalancer", "balancer", **inputs)
+    shop = engine.create("Certificate", "shop", name="shop", type="lets_encrypt", domains=["shop.rehearsal.test"])
+    certificate = region.certificates["shop"]
     made = engine.create("LoadBalancer", "balancer", **inputs)
     plain, encrypted = region.balancers[made.id].listeners.values()
-    assert (plain.port, plain.tls, plain.redirect_port) == (80, False, 443)
-    assert (encrypted.port, encrypted.tls, encrypted.group) == (443, True, "port443")
+    assert (plain.port, plain.certificate, plain.redirect_port) == (80, None, 443)
+    assert (encrypted.port, encrypted.certificate, encrypted.group) == (443, certificate, "port443")
+    with pytest.raises(Rejected, match="Make sure the certificate is not in use before deleting it"):
+        engine.delete(shop)
 
 
 @pytest.mark.parametrize(
