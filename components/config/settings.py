@@ -360,6 +360,8 @@ class Settings(Section):
     """Limits that cause a ban."""
     cache: Cache = Cache()
     """The page cache."""
+    accept_plain_http: bool = False
+    """Allow WordPress without HTTPS. Passwords and pages can then be read and changed on their way."""
     protect_data: bool = True
     """Refuse to delete the data disks and the database. Destroying the stack then leaves them in the cloud."""
     profile: bool = False
@@ -379,6 +381,10 @@ class Settings(Section):
         if self.gluster.bricks == 2:
             warnings.append(
                 "Two copies without an arbiter: nodes that lose contact with each other can end in split-brain."
+            )
+        if self.accept_plain_http:
+            warnings.append(
+                "accept_plain_http is set: without HTTPS, passwords and pages can be read and changed on their way."
             )
         return warnings
 
@@ -421,15 +427,22 @@ class Settings(Section):
 
     @classmethod
     def https_errors(cls, raw: RawSettings, *certificate_keys: str) -> Iterator[str]:
-        """Yield an error line for HTTPS without a domain.
+        """Yield an error line for HTTPS without a domain, and for plain HTTP that the settings do not accept.
 
         `certificate_keys`: keys of `balancer` of which each one gives the cloud's load balancer a certificate. The
         site's own balancers have none.
         """
         node_roles = cls.valid_roles(raw)
         keys = [] if node_roles and node_roles.balancers else [f"balancer.{key}" for key in certificate_keys]
-        if any(raw.value(str, *key.split(".")) for key in keys) and not raw.has("site", "domain"):
-            yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
+        if any(raw.value(str, *key.split(".")) for key in keys):
+            if not raw.has("site", "domain"):
+                yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
+        elif raw.value(str, "web") == "wordpress" and raw.value(str, "accept_plain_http") != "true":
+            ways = [f"site.domain and {' or '.join(keys)}"] if keys else []
+            yield (
+                "site: has no HTTPS, so passwords can be read on their way; "
+                f"set {', or '.join([*ways, 'accept_plain_http: true'])}"
+            )
 
     @classmethod
     def valid_roles(cls, raw: RawSettings) -> NodeRoles | None:

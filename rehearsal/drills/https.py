@@ -46,7 +46,7 @@ def refusal_of(visitor: httpx.Client, url: str) -> str:
 
 
 def header(answer: httpx.Response) -> str:
-    return answer.headers.get("Strict-Transport-Security", "none")
+    return str(answer.headers.get("Strict-Transport-Security", "none"))
 
 
 def check(name: str, passed: bool, measured: str, limit: str) -> Check:

@@ -19,7 +19,7 @@ from tests.unit.test_safety import visible_texts
 STORAGE = ["gfs1", "gfs2", "gfs3"]
 APPS = ["app1", "app2"]
 NODES = {name: {"role": "storage"} for name in STORAGE} | {name: {"role": "web"} for name in APPS}
-SITE = {"admin_email": "editor@rehearsal.test"}
+SITE = {"admin_email": "editor@rehearsal.test", "domain": "www.rehearsal.test"}
 TAG = "ha-wordpress-digitalocean-wordpress-0a1b2c3d"
 """The tag of all the stack's droplets: no other project or stack of the account has it."""
 
@@ -150,7 +150,6 @@ def test_the_installation_waits_until_the_database_is_reachable(graph: Graph) ->
         "digitalocean.DatabaseDb wordpress",
         "digitalocean.DatabaseUser wordpress",
         "digitalocean.DatabaseFirewall database",
-        "digitalocean.LoadBalancer balancer",
     }
 
 
@@ -175,7 +174,8 @@ def test_the_load_balancer_and_the_database_wait_for_no_droplet(graph: Graph) ->
         assert not [need for need in graph.after(key) if need.startswith("digitalocean.Droplet")]
 
 
-def test_without_a_certificate_the_site_uses_http(graph: Graph) -> None:
+def test_without_a_certificate_the_site_uses_http() -> None:
+    graph = stack(accept_plain_http=True, balancer={}, site={"admin_email": "editor@rehearsal.test"})
     balancer = graph["digitalocean.LoadBalancer balancer"].inputs
     assert balancer["forwardingRules"] == [
         {"entryProtocol": "http", "entryPort": 80, "targetProtocol": "http", "targetPort": 80}
@@ -195,7 +195,7 @@ def https_rule(graph: Graph) -> dict[str, Any]:
 
 
 def test_the_operators_certificate_is_used_and_none_is_made() -> None:
-    graph = stack(balancer={"certificate_name": "www"}, site=SITE | {"domain": "www.rehearsal.test"})
+    graph = stack(balancer={"certificate_name": "www"}, site=SITE)
     assert https_rule(graph)["certificateName"] == "www"
     assert not [*graph.of_type("digitalocean.Certificate"), *graph.of_type("digitalocean.DnsRecord")]
     assert graph.outputs["url"] == "https://www.rehearsal.test"
@@ -218,7 +218,7 @@ def test_a_domain_at_digitalocean_gives_the_site_a_certificate_and_a_record(doma
 
 
 def test_no_droplet_and_no_step_waits_for_the_certificate() -> None:
-    graph = stack(balancer={"dns_zone": "rehearsal.test"}, site=SITE | {"domain": "www.rehearsal.test"})
+    graph = stack(balancer={"dns_zone": "rehearsal.test"}, site=SITE)
     assert {key for key in graph.resources if "digitalocean.Certificate balancer" in graph.after(key)} == {
         "digitalocean.LoadBalancer balancer", "digitalocean.DnsRecord balancer", "digitalocean.Firewall web",
     }  # fmt: skip
@@ -226,7 +226,7 @@ def test_no_droplet_and_no_step_waits_for_the_certificate() -> None:
 
 def test_a_domain_at_digitalocean_beside_the_operators_certificate_gives_the_record_only() -> None:
     balancer = {"dns_zone": "rehearsal.test", "certificate_name": "www"}
-    graph = stack(balancer=balancer, site=SITE | {"domain": "www.rehearsal.test"})
+    graph = stack(balancer=balancer, site=SITE)
     assert https_rule(graph)["certificateName"] == "www"
     assert not list(graph.of_type("digitalocean.Certificate"))
     assert list(graph.of_type("digitalocean.DnsRecord"))

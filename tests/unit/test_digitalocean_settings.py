@@ -17,8 +17,9 @@ MINIMAL: dict[str, Any] = {
     "topology": "separate",
     "network": {"ssh_from": ["198.18.0.0/24"]},
     "site": {"admin_email": "editor@rehearsal.test"},
+    "accept_plain_http": True,
 }
-"""The settings without a default."""
+"""The settings without a default, for a site without HTTPS."""
 
 NODES: dict[str, dict[str, Any]] = {
     **{name: {"role": "storage"} for name in ("gfs1", "gfs2", "gfs3")},
@@ -143,6 +144,18 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
 )
 def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, Any]) -> None:
     assert error_lines(MINIMAL, **changes) == [line]
+
+
+def test_wordpress_without_https_is_refused_unless_the_settings_accept_it() -> None:
+    assert error_lines(MINIMAL, accept_plain_http=False) == [
+        (
+            "site: has no HTTPS, so passwords can be read on their way; "
+            "set site.domain and balancer.dns_zone or balancer.certificate_name, or accept_plain_http: true"
+        )
+    ]
+    site = MINIMAL["site"] | {"domain": "www.rehearsal.test"}
+    for balancer in ({"dns_zone": "rehearsal.test"}, {"certificate_name": "www"}):
+        assert read(accept_plain_http=False, balancer=balancer, site=site).warnings == []
 
 
 def test_the_placeholders_of_the_committed_stack_are_refused() -> None:

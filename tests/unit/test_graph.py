@@ -11,6 +11,9 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from tests.unit.graph import ROOT, Graph, Resource, build, private_address
 
 NODES = ["gfs1", "gfs2", "gfs3"]
+SITE = {"admin_email": "editor@rehearsal.test", "domain": "www.rehearsal.test"}
+ZONE = "Z0123456789ABC"
+ARN = "arn:aws:acm:us-east-1:123456789012:certificate/x"
 STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 
@@ -137,14 +140,22 @@ def test_the_code_is_copied_while_the_database_is_being_made(aws_wordpress: Grap
     assert "rds.Instance database" not in aws_wordpress.after("remote.Command gfs1-wordpress-code")
 
 
-def test_the_installation_waits_for_code_php_database_and_address(aws_wordpress: Graph) -> None:
+def test_the_installation_waits_for_code_php_and_database(aws_wordpress: Graph) -> None:
     assert aws_wordpress.waits("remote.Command gfs1-wordpress-site") >= {
         "remote.Command gfs1-wordpress-code",
         "remote.Command gfs1-web",
         "rds.Instance database",
         "vpc.SecurityGroupIngressRule database-mysql",
-        "lb.LoadBalancer balancer",
     }
+
+
+def test_the_installation_waits_for_the_load_balancer_only_where_its_address_is_the_sites() -> None:
+    step, balancer = "remote.Command gfs1-wordpress-site", "lb.LoadBalancer balancer"
+    assert balancer not in build().after(step)
+    plain = build(accept_plain_http=True, balancer={}, site={"admin_email": "editor@rehearsal.test"})
+    assert balancer in plain.waits(step)
+    assert plain.outputs["url"] == "http://balancer.example"
+    assert not list(plain.of_type("acm.Certificate"))
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -186,7 +197,7 @@ def test_a_machine_is_reached_only_once_every_port_that_it_needs_is_open(aws_wor
 
 
 def test_the_outputs_name_addresses_and_logins(aws_wordpress: Graph) -> None:
-    assert aws_wordpress.outputs["url"] == "http://balancer.example"
+    assert aws_wordpress.outputs["url"] == "https://www.rehearsal.test"
     assert aws_wordpress.outputs["nodes"]["gfs2"] == {
         "private": private_address("gfs2"),
         "public": "elastic-ip-of-gfs2",
@@ -223,11 +234,6 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
     }
 
 
-ZONE = "Z0123456789ABC"
-SITE = {"admin_email": "editor@rehearsal.test"}
-ARN = "arn:aws:acm:us-east-1:123456789012:certificate/x"
-
-
 @pytest.mark.parametrize("domain", ["www.rehearsal.test", "rehearsal.test"])
 def test_a_hosted_zone_gives_the_site_a_certificate_and_a_record(domain: str) -> None:
     graph = build(balancer={"zone_id": ZONE}, site=SITE | {"domain": domain})
@@ -259,13 +265,13 @@ def test_a_hosted_zone_gives_the_site_a_certificate_and_a_record(domain: str) ->
 
 
 def test_only_the_https_listener_waits_for_the_certificate() -> None:
-    graph = build(balancer={"zone_id": ZONE}, site=SITE | {"domain": "www.rehearsal.test"})
+    graph = build(balancer={"zone_id": ZONE}, site=SITE)
     validation = "acm.CertificateValidation site"
     assert {key for key in graph.resources if validation in graph.after(key)} == {"lb.Listener https"}
 
 
 def test_the_operators_certificate_is_used_and_none_is_made() -> None:
-    graph = build(balancer={"certificate_arn": ARN}, site=SITE | {"domain": "www.rehearsal.test"})
+    graph = build(balancer={"certificate_arn": ARN}, site=SITE)
     assert graph["lb.Listener http"].inputs["defaultActions"][0]["redirect"]["statusCode"] == "HTTP_301"
     assert graph["lb.Listener https"].inputs["certificateArn"] == ARN
     assert graph["lb.Listener https"].inputs["defaultActions"][0]["type"] == "forward"
@@ -278,7 +284,7 @@ def test_the_operators_certificate_is_used_and_none_is_made() -> None:
 
 
 def test_a_hosted_zone_beside_the_operators_certificate_gives_the_record_only() -> None:
-    graph = build(balancer={"certificate_arn": ARN, "zone_id": ZONE}, site=SITE | {"domain": "www.rehearsal.test"})
+    graph = build(balancer={"certificate_arn": ARN, "zone_id": ZONE}, site=SITE)
     assert graph["lb.Listener https"].inputs["certificateArn"] == ARN
     assert not list(graph.of_type("acm.Certificate"))
     assert [record.name for record in graph.of_type("route53.Record")] == ["site"]
@@ -307,7 +313,7 @@ def test_an_imported_site_is_copied_to_the_first_node_before_it_is_loaded(
     files, dump = (tmp_path_factory.mktemp("site") / name for name in ("site.tar", "dump.sql"))
     files.touch()
     dump.touch()
-    graph = build(site={"admin_email": "editor@rehearsal.test", "import": {"files": str(files), "database": str(dump)}})
+    graph = build(site=SITE | {"import": {"files": str(files), "database": str(dump)}})
     assert "remote.CopyToRemote gfs1-import-files" in graph.waits("remote.Command gfs1-wordpress-code")
     assert "remote.CopyToRemote gfs1-import-database" in graph.waits("remote.Command gfs1-wordpress-site")
     assert "IMPORT=/home/admin/import-files" in command(graph, "gfs1-wordpress-code")
@@ -315,17 +321,17 @@ def test_an_imported_site_is_copied_to_the_first_node_before_it_is_loaded(
 
 
 def test_an_imported_directory_is_checked_before_it_is_copied() -> None:
-    graph = build(site={"admin_email": "editor@rehearsal.test", "import": {"directory": "/var/www/old"}})
+    graph = build(site=SITE | {"import": {"directory": "/var/www/old"}})
     assert "remote.Command gfs1-wordpress-htaccess" in graph.waits("remote.Command gfs1-move-site")
     assert "DIRECTORY=/var/www/old ACCEPTED=''" in command(graph, "gfs1-wordpress-htaccess")
     accepted = {"directory": "/var/www/old", "accept_lost_htaccess": True}
-    graph = build(site={"admin_email": "editor@rehearsal.test", "import": accepted})
+    graph = build(site=SITE | {"import": accepted})
     assert "DIRECTORY=/var/www/old ACCEPTED=yes" in command(graph, "gfs1-wordpress-htaccess")
 
 
 def test_an_archive_replaces_debians_package_as_the_source() -> None:
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
-    graph = build(site={"admin_email": "editor@rehearsal.test", "archive": archive})
+    graph = build(site=SITE | {"archive": archive})
     assert f"ARCHIVE_URL={archive['url']} ARCHIVE_SHA256={archive['sha256']}" in command(graph, "gfs1-wordpress-code")
 
 

@@ -14,6 +14,7 @@ AWS: dict[str, Any] = {
     "aws:region": "us-east-1",
     "network": {"ssh_from": ["198.18.0.0/24"]},
     "site": {"admin_email": "editor@rehearsal.test"},
+    "accept_plain_http": True,
 }
 HOST_KEY = f"ssh-ed25519 {'A' * 68}"
 EXISTING: dict[str, Any] = {
@@ -62,6 +63,7 @@ def test_balancers_hold_the_files_and_the_first_web_node_is_the_arbiter() -> Non
 @pytest.mark.parametrize("web", ["wordpress", "sessions"])
 def test_one_setting_changes_the_cloud_the_topology_or_the_web_stack(cloud: str, topology: str, web: str) -> None:
     changes: dict[str, Any] = {"cloud": cloud, "topology": topology, "web": web, "nodes": {}, "gluster": {}}
+    changes |= {"balancer": {}, "accept_plain_http": True}
     if web == "sessions":
         changes["site"] = {}
     if cloud == "digitalocean":
@@ -72,6 +74,7 @@ def test_one_setting_changes_the_cloud_the_topology_or_the_web_stack(cloud: str,
     assert bool(list(graph.of_type("balancer:Keepalived"))) == (topology == "balancers")
     assert bool(list(graph.of_type("sessions:Sessions"))) == (web == "sessions")
     assert graph.outputs["url"].startswith("http://")
+    assert graph.outputs["balancer_address"]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_no_error_shows_the_private_key() -> None:
 
 @pytest.fixture(scope="module")
 def aws_balancers() -> Graph:
-    return build("aws-wordpress", topology="balancers", nodes={}, gluster={})
+    return build("aws-wordpress", topology="balancers", nodes={}, gluster={}, accept_plain_http=True)
 
 
 def test_a_balancer_on_amazon_may_move_only_the_sites_address(aws_balancers: Graph) -> None:

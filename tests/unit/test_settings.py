@@ -20,9 +20,11 @@ MINIMAL: dict[str, Any] = {
     "aws:region": "us-east-1",
     "network": {"ssh_from": ["198.18.0.0/24"]},
     "site": {"admin_email": "editor@rehearsal.test"},
+    "accept_plain_http": True,
 }
-"""The settings without a default."""
+"""The settings without a default, for a site without HTTPS."""
 
+PLAIN_HTTP = "accept_plain_http is set: without HTTPS, passwords and pages can be read and changed on their way."
 TWO = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}
 NODES = TWO | {"gfs3": {"zone": "us-east-1c"}}
 
@@ -273,6 +275,38 @@ def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, A
     assert error_lines(MINIMAL, **changes) == [line]
 
 
+@pytest.mark.parametrize(
+    ("changes", "ways"),
+    [
+        ({}, "site.domain and balancer.zone_id or balancer.certificate_arn, or accept_plain_http: true"),
+        (
+            {"site": MINIMAL["site"] | {"domain": "www.rehearsal.test"}},
+            "site.domain and balancer.zone_id or balancer.certificate_arn, or accept_plain_http: true",
+        ),
+        # the site's own balancers have no certificate
+        ({"topology": "balancers", "balancer": {"zone_id": "Z0123456789ABC"}}, "accept_plain_http: true"),
+    ],
+)
+def test_wordpress_without_https_is_refused_unless_the_settings_accept_it(changes: dict[str, Any], ways: str) -> None:
+    line = f"site: has no HTTPS, so passwords can be read on their way; set {ways}"
+    assert error_lines(MINIMAL, accept_plain_http=False, **changes) == [line]
+    assert read(**changes).warnings == [PLAIN_HTTP]
+
+
+@pytest.mark.parametrize(
+    "balancer",
+    [{"zone_id": "Z0123456789ABC"}, {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"}],
+)
+def test_wordpress_with_https_is_accepted(balancer: dict[str, str]) -> None:
+    site = MINIMAL["site"] | {"domain": "www.rehearsal.test"}
+    assert read(accept_plain_http=False, balancer=balancer, site=site).warnings == []
+
+
+def test_php_sessions_need_no_https() -> None:
+    settings = MINIMAL | {"topology": "balancers", "web": "sessions", "accept_plain_http": False}
+    assert parse({name: text(value) for name, value in settings.items() if name != "site"}).warnings == []
+
+
 def test_a_value_that_only_resembles_a_placeholder_is_accepted() -> None:
     site = {"admin_email": "example@counterexample.com", "domain": "www.counterexample.com"}
     settings = read(network={"ssh_from": ["0.0.0.0/0", "203.0.114.0/24"]}, site=site)
@@ -346,7 +380,14 @@ def test_invalid_json_is_reported_as_an_error() -> None:
 
 def test_a_missing_region_is_reported_with_every_other_error() -> None:
     with pytest.raises(SettingsError) as error:
-        parse({"clod": "aws", "network": text(MINIMAL["network"]), "site": text(MINIMAL["site"])})
+        parse(
+            {
+                "clod": "aws",
+                "network": text(MINIMAL["network"]),
+                "site": text(MINIMAL["site"]),
+                "accept_plain_http": "true",
+            }
+        )
     assert str(error.value).splitlines()[1:] == [
         "  aws:region: is missing; add it",
         "  clod: is not a known key; did you mean cloud?",
@@ -382,13 +423,14 @@ def test_an_existing_vpc_conflicts_with_a_range_for_a_new_one() -> None:
 def test_two_copies_are_allowed_with_a_warning_if_the_settings_accept_the_risk() -> None:
     settings = read(nodes=TWO, gluster={"replica": 2, "accept_split_brain_risk": True})
     assert settings.warnings == [
-        "Two copies without an arbiter: nodes that lose contact with each other can end in split-brain."
+        "Two copies without an arbiter: nodes that lose contact with each other can end in split-brain.",
+        PLAIN_HTTP,
     ]
 
 
 def test_shared_zones_are_allowed_with_a_warning_if_the_settings_accept_them() -> None:
     settings = read(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True})
-    assert settings.warnings == ["3 nodes share 2 zones: the loss of one zone may stop writes."]
+    assert settings.warnings[0] == "3 nodes share 2 zones: the loss of one zone may stop writes."
 
 
 def test_more_elastic_ips_than_the_quota_are_a_warning() -> None:
