@@ -19,6 +19,9 @@ OWN_PORT = 8008
 
 HERE = Path(__file__).parent
 
+HOLD = HERE / "hold.conf"
+"""Drop-in of HAProxy's service. `@PORTS@`: the TCP ports that visitors connect to, separated by commas."""
+
 
 @dataclass(frozen=True)
 class HaproxyArgs:
@@ -53,7 +56,7 @@ class Haproxy(pulumi.ComponentResource):
                 ),
                 "OWN_PORT": str(OWN_PORT),
                 "RESTART": RESTART.read_text(),
-                "HOLD": render(HERE / "hold.conf", PORT=PORT),
+                "HOLD": render(HOLD, PORTS=PORT),
             },
             opts=pulumi.ResourceOptions(parent=self),
         )

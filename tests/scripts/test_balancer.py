@@ -26,7 +26,7 @@ from rehearsal.region.endpoint import Lan
 from rehearsal.region.network import ip
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
-from tests.scripts.node import COMPONENTS, Node, plain_machines
+from tests.scripts.node import Node, plain_machines
 
 VISITORS = Lan("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
 STORAGE = Lan("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
@@ -183,7 +183,7 @@ def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], 
         "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others),
         "OWN_PORT": str(haproxy.OWN_PORT),
         "RESTART": RESTART.read_text(),
-        "HOLD": render(COMPONENTS / "haproxy" / "hold.conf", PORT=haproxy.PORT),
+        "HOLD": render(haproxy.HOLD, PORTS=haproxy.PORT),
     }
 
 
