@@ -85,6 +85,11 @@ def build(settings: Settings) -> None:
             depends_on=[pool.step, *(brick.step for brick in bricks.values())],
         ),
     )
+    certificate: pulumi.Output[str] | None = None
+    if settings.tls:
+        certificate = pulumi.Output.secret(
+            f"{settings.tls.certificate}\n{settings.tls_private_key.get_secret_value()}\n"
+        )
     for name in roles.balancers:
         others = [other for other in roles.balancers if other != name]
         haproxy = Haproxy(
@@ -95,6 +100,7 @@ def build(settings: Settings) -> None:
                 web_port=web.port,
                 health_path=web.health_path,
                 balancers={other: nodes[other].private_address for other in others},
+                certificate=certificate,
             ),
         )
         virtual_ip = cloud.virtual_ip
@@ -110,9 +116,9 @@ def build(settings: Settings) -> None:
                 depends_on=[haproxy.step, *virtual_ip.depends_on],
             ),
         )
-    domain, front = spec.domain, front_address(settings, cloud)
-    scheme = "https" if cloud.balancer and cloud.balancer.https else "http"
-    url = pulumi.Output.format("{0}://{1}", scheme, domain or front)
+    domain, front = settings.domain, front_address(settings, cloud)
+    https = certificate is not None or (cloud.balancer is not None and cloud.balancer.https)
+    url = pulumi.Output.format("{0}://{1}", "https" if https else "http", domain or front)
     served = web.serve(
         WebContext(
             roles=roles,
@@ -120,6 +126,7 @@ def build(settings: Settings) -> None:
             volume=settings.gluster.volume,
             mountable={name: [volume.step, etc_hosts[name].step, *guards[name]] for name in nodes},
             url=url,
+            https=https,
         )
     )
 
@@ -181,8 +188,7 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
             peers.append(Ports("web", web_ports))
     else:
         balanced_peers = web.peers
-    domain = settings.site.domain if settings.site else None
-    return SiteSpec(machines, peers, balanced_peers, web.port, web.health_path, web.database, domain)
+    return SiteSpec(machines, peers, balanced_peers, web.port, web.health_path, web.database, domain=settings.domain)
 
 
 def front_address(settings: Settings, cloud: Cloud) -> pulumi.Output[str]:

@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    SecretStr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -31,6 +32,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from components.config import roles
+from components.config.certificate import SET_CERTIFICATE, SET_KEY, chain_errors, key_errors
 from components.config.errors import RawSettings
 from components.config.roles import NodeRoles, Role, Topology
 
@@ -330,6 +332,19 @@ class Cache(Section):
     """Memory for cached pages."""
 
 
+class Tls(Section):
+    """HTTPS on balancers of the site's own: HTTP redirects to it. The certificate's key is `tls_private_key`."""
+
+    domain: Domain | None = None
+    """Domain name that visitors use. Its DNS record points at the virtual IP, which is the default on existing
+    machines. WordPress has `site.domain` in its place.
+    """
+    certificate: str | None = None
+    """Certificate for that domain, followed by the intermediate certificates, as PEM text. Required. Set it with
+    `pulumi config set --path tls.certificate <chain.pem`, and again, with its key, when it is renewed.
+    """
+
+
 class Node(Section):
     """One machine of the site."""
 
@@ -356,6 +371,12 @@ class Settings(Section):
     """The machines by name. A node's disk and its place in the volume belong to its name."""
     site: Site | None = None
     """WordPress's own settings."""
+    tls: Tls | None = None
+    """HTTPS on balancers of the site's own."""
+    tls_private_key: SecretStr = SecretStr("")
+    """Private key of the certificate in `tls`, as PEM text, required with it. Set it with
+    `pulumi config set --secret tls_private_key <key.pem`.
+    """
     bans: Bans = Bans()
     """Limits that cause a ban."""
     cache: Cache = Cache()
@@ -373,6 +394,12 @@ class Settings(Section):
         return roles.node_roles(
             self.topology, {name: node.role for name, node in self.nodes.items()}, self.gluster.arbiter
         )
+
+    @property
+    def domain(self) -> str | None:
+        """Domain name that visitors use; None if they use an address."""
+        section = self.site or self.tls
+        return section.domain if section else None
 
     @property
     def warnings(self) -> list[str]:
@@ -416,6 +443,7 @@ class Settings(Section):
                 yield f"{section}: applies to WordPress only; omit it with web: {web}"
         if web == "apache" and raw.value(str, "cloud") != "existing":
             yield "web: apache needs servers that run it already; set cloud: existing, or choose another web"
+        yield from cls._tls_errors(raw)
         sources = {
             "archive": raw.section("site", "archive"),
             "import.directory": raw.value(str, "site", "import", "directory"),
@@ -430,19 +458,52 @@ class Settings(Section):
         """Yield an error line for HTTPS without a domain, and for plain HTTP that the settings do not accept.
 
         `certificate_keys`: keys of `balancer` of which each one gives the cloud's load balancer a certificate. The
-        site's own balancers have none.
+        site's own balancers have theirs in `tls`.
         """
         node_roles = cls.valid_roles(raw)
-        keys = [] if node_roles and node_roles.balancers else [f"balancer.{key}" for key in certificate_keys]
+        own_balancers = node_roles and node_roles.balancers
+        if own_balancers and "tls" in raw.raw:
+            return
+        keys = [] if own_balancers else [f"balancer.{key}" for key in certificate_keys]
         if any(raw.value(str, *key.split(".")) for key in keys):
             if not raw.has("site", "domain"):
                 yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
         elif raw.value(str, "web") == "wordpress" and raw.value(str, "accept_plain_http") != "true":
-            ways = [f"site.domain and {' or '.join(keys)}"] if keys else []
+            ways = [f"site.domain and {' or '.join(keys or ['tls'])}"]
             yield (
                 "site: has no HTTPS, so passwords can be read on their way; "
                 f"set {', or '.join([*ways, 'accept_plain_http: true'])}"
             )
+
+    @classmethod
+    def _tls_errors(cls, raw: RawSettings) -> Iterator[str]:
+        """Yield an error line for each mistake in the certificate of the site's own balancers, and in its key."""
+        key = raw.value(str, "tls_private_key")
+        if "tls" not in raw.raw:
+            if key:
+                yield "tls_private_key: needs its certificate; add tls.certificate, or omit tls_private_key"
+            return
+        node_roles = cls.valid_roles(raw)
+        if node_roles and not node_roles.balancers:
+            yield "tls: needs balancers of the site's own; give two nodes role: balancer, or omit tls"
+            return
+        domain = raw.value(str, "tls", "domain")
+        section, name = "tls", domain or raw.value(str, "network", "virtual_ip")
+        if raw.value(str, "web") == "wordpress":
+            section, name = "site", raw.value(str, "site", "domain")
+            if domain:
+                yield "tls.domain: has no effect on WordPress; set site.domain, and omit tls.domain"
+        if not name:
+            yield f"{section}.domain: is missing, but HTTPS needs the certificate's domain; add it"
+        chain = raw.value(str, "tls", "certificate")
+        if not raw.has("tls", "certificate"):
+            yield f"tls.certificate: is missing; {SET_CERTIFICATE}"
+        elif chain:
+            yield from (f"tls.certificate: {error}" for error in chain_errors(chain, name))
+        if not key:
+            yield f"tls_private_key: is missing, but tls needs it; {SET_KEY}"
+        else:
+            yield from (f"tls_private_key: {error}" for error in key_errors(key, chain or ""))
 
     @classmethod
     def valid_roles(cls, raw: RawSettings) -> NodeRoles | None:

@@ -14,6 +14,9 @@ from components.machine.template import render
 PORT = 80
 """TCP port that visitors connect to."""
 
+HTTPS_PORT = 443
+"""TCP port that they connect to when there is a certificate; `PORT` then redirects to it."""
+
 OWN_PORT = 8008
 """TCP port on 127.0.0.1 for HAProxy's health, version and statistics. SELinux's policy allows it (`http_port_t`)."""
 
@@ -37,10 +40,12 @@ class HaproxyArgs:
     """Path of the health check: a web node that answers 200 gets visitors."""
     balancers: Mapping[str, pulumi.Input[str]]
     """The other balancers' private addresses by name; empty when there is only one balancer."""
+    certificate: pulumi.Output[str] | None
+    """The site's certificate, those that signed it, and its private key, as one PEM text, secret. None: no HTTPS."""
 
 
 class Haproxy(pulumi.ComponentResource):
-    """HAProxy on port 80, in front of the healthy web nodes (one step).
+    """HAProxy on the visitors' ports, in front of the healthy web nodes (one step).
 
     The step does not wait for web nodes: HAProxy answers 503 until one is healthy.
     """
@@ -52,21 +57,34 @@ class Haproxy(pulumi.ComponentResource):
             HERE / "haproxy.sh",
             params={
                 "CONFIG": pulumi.Output.all(targets=dict(args.targets), balancers=dict(args.balancers)).apply(
-                    lambda outputs: config(outputs["targets"], args.web_port, args.health_path, outputs["balancers"])
+                    lambda outputs: config(
+                        outputs["targets"],
+                        args.web_port,
+                        args.health_path,
+                        outputs["balancers"],
+                        https=args.certificate is not None,
+                    )
                 ),
                 "OWN_PORT": str(OWN_PORT),
                 "RESTART": RESTART.read_text(),
-                "HOLD": render(HOLD, PORTS=PORT),
+                "HOLD": render(HOLD, PORTS=f"{PORT}, {HTTPS_PORT}" if args.certificate else PORT),
             },
+            secrets={"CERTIFICATE": args.certificate} if args.certificate else None,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
 
 
-def config(targets: Mapping[str, str], web_port: int, health_path: str, balancers: Mapping[str, str]) -> str:
-    """HAProxy's configuration; the step fills in `@VERSION@`. The arguments are the fields of `HaproxyArgs`."""
+def config(
+    targets: Mapping[str, str], web_port: int, health_path: str, balancers: Mapping[str, str], *, https: bool
+) -> str:
+    """HAProxy's configuration; the step fills in `@VERSION@` and `@CERTIFICATE@`.
+
+    `https`: whether there is a certificate. The other arguments are fields of `HaproxyArgs`.
+    """
     return render(
         HERE / "haproxy.cfg",
+        HTTPS=(HERE / "https.cfg").read_text().rstrip() if https else "",
         WEB=servers(targets, web_port),
         HEALTH_PATH=health_path,
         NEIGHBOURS="\n".join((servers(targets, web_port), servers(balancers, PORT))),

@@ -1,17 +1,27 @@
 #!/bin/bash
 # HAProxy with the configuration CONFIG. http://127.0.0.1:OWN_PORT/version answers with the checksum of the loaded
-# configuration. A change takes effect by a reload, which drops no connection. RESTART and HOLD: drop-ins of the
-# service.
+# configuration and certificate. A change takes effect by a reload, which drops no connection. RESTART and HOLD: drop-ins
+# of the service. On standard input, for HTTPS: CERTIFICATE, a PEM text with the certificate, those that signed it, and
+# its private key.
 set -euo pipefail
 
+CERTIFICATE=
+eval "$(cat)"
 file=/etc/haproxy/haproxy.cfg
-version=$(sha256sum <<<"$CONFIG" | cut -d ' ' -f 1)
+pem=/etc/haproxy/site.pem
+version=$(sha256sum <<<"$CONFIG$CERTIFICATE" | cut -d ' ' -f 1)
 text=${CONFIG//@VERSION@/$version}
-next=$(mktemp)
-trap 'rm -f "$next"' EXIT
-printf '%s' "$text" >"$next"
-run_or_undo haproxy -c -f "$next"
-write_if_changed "$file" 644 "$text"
+# In memory, as it holds the key, and always at the same place: what a killed run leaves there, the next one removes.
+next=/run/ha-wordpress/haproxy
+trap 'rm -rf "$next"' EXIT
+mkdir -p "$next"
+chmod 700 "$next"
+printf '%s' "$CERTIFICATE" >"$next/site.pem"
+printf '%s' "${text//@CERTIFICATE@/$next/site.pem}" >"$next/haproxy.cfg"
+run_or_undo haproxy -c -f "$next/haproxy.cfg"
+[ -z "$CERTIFICATE" ] || write_if_changed "$pem" 600 "$CERTIFICATE"
+write_if_changed "$file" 644 "${text//@CERTIFICATE@/$pem}"
+[ -n "$CERTIFICATE" ] || rm -f "$pem"
 
 in_force() {
     [ "$(curl --silent --fail --max-time 2 "http://127.0.0.1:$OWN_PORT/version")" = "$version" ]
@@ -34,5 +44,5 @@ enable_units haproxy
 systemctl start haproxy || true
 next_reload=$SECONDS
 wait_until 20 reload_until_in_force || fail_with_journal "HAProxy does not run with the configuration $file. \
-These listen on port 80:
-$(ss --no-header --tcp --listening --numeric --processes 'sport = :80')" haproxy
+These listen on ports 80 and 443:
+$(ss --no-header --tcp --listening --numeric --processes 'sport = :80 or sport = :443')" haproxy

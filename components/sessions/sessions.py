@@ -46,6 +46,8 @@ class SessionsArgs:
     """The server."""
     mount: str
     """The volume's mount point."""
+    https: bool
+    """Whether visitors use HTTPS only."""
     depends_on: Sequence[pulumi.Resource]
     """The mount, and PHP-FPM with its pool `www`."""
 
@@ -63,19 +65,21 @@ class Sessions(pulumi.ComponentResource):
         self.step = args.host.run(
             "sessions",
             HERE / "sessions.sh",
-            params=params(args.mount),
+            params=params(args.mount, https=args.https),
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})
 
 
-def params(mount: str) -> dict[str, str]:
-    """Parameters of sessions.sh: two paths, and the files that it writes. `mount`: the volume's mount point."""
+def params(mount: str, *, https: bool) -> dict[str, str]:
+    """Parameters of sessions.sh: two paths, and the files that it writes. The arguments: see `SessionsArgs`."""
     directory = f"{mount}/php"
     return {
         "MOUNT": mount,
         "SESSIONS": directory,
-        "POOL": render(HERE / "sessions-pool.conf", SESSIONS=directory, LIFETIME=LIFETIME),
+        "POOL": render(
+            HERE / "sessions-pool.conf", SESSIONS=directory, LIFETIME=LIFETIME, SECURE="on" if https else "off"
+        ),
         "GUARD": render(HERE / "guard.php", SESSIONS=directory),
         "IN_PLACE": (HERE / "in-place.php").read_text(),
         "COLLECT": render(HERE / "collect.sh", SESSIONS=directory, LIFETIME=LIFETIME),

@@ -34,5 +34,5 @@ class SessionsStack:
             host = cloud.nodes[name].host
             mount = context.mount(name, MOUNT, MOUNT_OPTIONS)
             web = Web(name, WebArgs(host, ROOT, MOUNT, cloud.cidr, cloud.operators))
-            Sessions(name, SessionsArgs(host, MOUNT, [mount.step, web.step]))
+            Sessions(name, SessionsArgs(host, MOUNT, context.https, [mount.step, web.step]))
         return Served(outputs={}, written=[])

@@ -31,6 +31,8 @@ class WebContext:
     """By the node's name: the resources that a mount of the volume on that node waits for."""
     url: pulumi.Output[str]
     """The site's address as visitors type it."""
+    https: bool
+    """Whether visitors use HTTPS, to which HTTP redirects."""
 
     def servers(self, node: str) -> list[str]:
         """Host names of the bricks, in the order in which a node asks them for the volume's description."""

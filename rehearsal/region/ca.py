@@ -6,9 +6,11 @@ Every machine trusts it beside Debian's list, as a rented machine trusts the pub
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -28,6 +30,21 @@ class Certificate:
     issued: bool = False
 
 
+class Issued(NamedTuple):
+    """A certificate and its private key, as PEM texts."""
+
+    certificate: str
+    key: str
+
+
+def general_name(name: str) -> x509.GeneralName:
+    """The name of a host in a certificate: an IP address or a DNS name."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 class CertificateAuthority:
     """A root certificate and its key, made for this rehearsal alone."""
 
@@ -39,18 +56,22 @@ class CertificateAuthority:
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
     def sign(self, names: Sequence[str], directory: Path) -> None:
-        """Make a key and a certificate for DNS names: `key.pem` and `certificate.pem` in `directory`."""
+        """Issue a certificate and its key into the files `certificate.pem` and `key.pem` of `directory`."""
+        issued = self.issue(*names)
+        (directory / "certificate.pem").write_text(issued.certificate)
+        (directory / "key.pem").write_text(issued.key)
+
+    def issue(self, *names: str) -> Issued:
+        """Make a key and a certificate for DNS names or IP addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])]), key.public_key())
-        subjects = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        subjects = x509.SubjectAlternativeName([general_name(name) for name in names])
         builder = builder.add_extension(subjects, critical=False)
         signed = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        (directory / "certificate.pem").write_bytes(signed)
-        (directory / "key.pem").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
+        return Issued(signed.decode(), private.decode())
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)

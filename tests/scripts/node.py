@@ -109,17 +109,22 @@ class Node:
             time.sleep(0.1)
 
     def applies_after_kills(
-        self, script: str, one: Mapping[str, str], other: Mapping[str, str], in_force: Mapping[str, str]
+        self,
+        script: str,
+        one: Mapping[str, str],
+        other: Mapping[str, str],
+        in_force: Mapping[str, str],
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Kill a step at random moments, and run it again each time: its parameters must then be in force.
 
         `one`, `other`: two sets of parameters, which take turns. `in_force`: by the name of each, a shell command that
-        succeeds while the running services have loaded its files.
+        succeeds while the running services have loaded its files. `secrets`: by the same names.
         """
-        variants = {"one": one, "other": other}
-        self.step(script, one)
+        variants, hidden = {"one": one, "other": other}, secrets or {"one": {}, "other": {}}
+        self.step(script, one, hidden["one"])
         start = time.monotonic()
-        self.step(script, other)
+        self.step(script, other, hidden["other"])
         whole = time.monotonic() - start
         seed = random.SystemRandom().getrandbits(32)
         print(f"{script} takes {whole:.1f} s; it is killed at moments of the seed {seed}")  # noqa: T201
@@ -131,9 +136,9 @@ class Node:
             # timeout(1) sends its signal to the whole process group
             limited = text.replace(f" timeout -k 10 {TIMEOUT} ", f" timeout --signal=KILL {moment:.3f} ")
             assert limited != text
-            self._inside("bash", "-c", limited)
+            self._inside("bash", "-c", limited, stdin=assignments(hidden[name]))
             print(f"killed after {moment:.3f} s")  # noqa: T201
-            self.step(script, variants[name])
+            self.step(script, variants[name], hidden[name])
             self.eventually("sh", "-c", in_force[name])
 
     def survives_kills(self, service: str) -> None:

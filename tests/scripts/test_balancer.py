@@ -1,6 +1,6 @@
 """haproxy/haproxy.sh and keepalived/keepalived.sh, on two balancers with a public and a private interface each.
 
-The web nodes are stand-ins in this process. The stages are `balancers`, `webs`, `haproxies` and `holder`.
+The web nodes are stand-ins in this process. The stages are `balancers`, `webs`, `haproxies`, `secure` and `holder`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -15,13 +16,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 
+import httpx
 import pytest
 
 from components.haproxy import haproxy
 from components.keepalived import keepalived
 from components.machine.remote import RESTART
 from components.machine.template import render
+from rehearsal.region.ca import CertificateAuthority
 from rehearsal.region.endpoint import Lan
 from rehearsal.region.network import ip
 from rehearsal.region.region import Region
@@ -34,6 +38,8 @@ VIRTUAL_IP = "198.18.1.100"
 WEB_PORT = 8080
 OUTAGE_LIMIT = 5.0
 """Seconds for which the address may not answer in a rehearsal. A busy machine gets three times that here."""
+NAME = "www.example.com"
+AUTHORITY = CertificateAuthority()
 STATS = f"http://127.0.0.1:{haproxy.OWN_PORT}/;csv"
 
 
@@ -85,14 +91,18 @@ class WebHandler(BaseHTTPRequestHandler):
             for _ in range(10):
                 self.wfile.write(b".")
                 threading.Event().wait(0.2)
+        elif self.path == "/stricter":
+            self._answer(200, b"", {"Strict-Transport-Security": "max-age=1; includeSubDomains"})
         else:
             output = {"name": self.server.name, "headers": {key.lower(): value for key, value in self.headers.items()}}
             self._answer(200, json.dumps(output).encode())
 
     do_POST = do_GET  # noqa: N815
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -175,15 +185,17 @@ def healthy_webs(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None
         web.asked.clear()
 
 
-def balancing(own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], *names: str) -> dict[str, str]:
+def balancing(
+    own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], *names: str, https: bool = False
+) -> dict[str, str]:
     """Parameters of haproxy/haproxy.sh on the balancer `own`; `names`: the web nodes, web1 and web2 by default."""
     others = {name: node.address for name, node in balancers.items() if name != own}
     targets = {name: webs[name].address for name in names or ("web1", "web2")}
     return {
-        "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others),
+        "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others, https=https),
         "OWN_PORT": str(haproxy.OWN_PORT),
         "RESTART": RESTART.read_text(),
-        "HOLD": render(haproxy.HOLD, PORTS=haproxy.PORT),
+        "HOLD": render(haproxy.HOLD, PORTS="80, 443" if https else "80"),
     }
 
 
@@ -341,6 +353,159 @@ def test_haproxy_names_the_process_that_has_its_port(haproxies: Mapping[str, Nod
     node.step("haproxy/haproxy.sh", balancing("lb2", haproxies, webs))
 
 
+def certificate() -> dict[str, str]:
+    """The secrets of haproxy/haproxy.sh: a new certificate of NAME, that of its authority, and its key."""
+    issued = AUTHORITY.issue(NAME)
+    return {"CERTIFICATE": issued.certificate + AUTHORITY.certificate + issued.key}
+
+
+@pytest.fixture
+def secure(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> Iterator[Node]:
+    """lb1 with a certificate. Afterwards it has none, and nothing of its key is left."""
+    node = haproxies["lb1"]
+    node.step("haproxy/haproxy.sh", balancing("lb1", haproxies, webs, https=True), certificate())
+    yield node
+    node.step("haproxy/haproxy.sh", balancing("lb1", haproxies, webs))
+    assert not node.run(
+        "sh", "-c", "grep --recursive --files-with-matches 'PRIVATE KEY' /etc/haproxy /run /tmp || true"
+    )
+
+
+def browser() -> ssl.SSLContext:
+    """The TLS settings of a browser that trusts AUTHORITY only."""
+    return ssl.create_default_context(cadata=AUTHORITY.certificate)
+
+
+def connect(node: Node, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """A TLS connection to a balancer, as a browser makes it for NAME."""
+    connection = socket.create_connection((node.machine.endpoint.ports[0].address, haproxy.HTTPS_PORT), timeout=5)
+    return context.wrap_socket(connection, server_hostname=NAME)
+
+
+def get(node: Node, path: str) -> httpx.Response:
+    """A page by HTTPS, on a new connection."""
+    with httpx.Client(verify=browser(), timeout=5) as client:
+        return client.get(
+            f"https://{node.machine.endpoint.ports[0].address}{path}",
+            headers={"Host": NAME},
+            extensions={"sni_hostname": NAME},
+        )
+
+
+def served(node: Node) -> bytes:
+    """The certificate that a balancer serves."""
+    with connect(node, browser()) as connection:
+        found = connection.getpeercert(binary_form=True)
+    assert found
+    return found
+
+
+def test_haproxy_serves_https_to_modern_browsers(
+    secure: Node, haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = browser()
+        context.minimum_version = context.maximum_version = version
+        context.set_alpn_protocols(["h2"])
+        with connect(secure, context) as connection:
+            assert connection.version() == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[version.name]
+            assert connection.selected_alpn_protocol() == "h2"
+    old = browser()
+    old.set_ciphers("DEFAULT@SECLEVEL=0")
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
+        connect(secure, old)
+    sent = secure.run(
+        "sh", "-c", f"openssl s_client -connect 127.0.0.1:{haproxy.HTTPS_PORT} -showcerts </dev/null 2>&1"
+    )
+    assert sent.count("BEGIN CERTIFICATE") == 2
+    assert secure.run("stat", "--format=%U %a", "/etc/haproxy/site.pem") == "root 600\n"
+
+
+def test_http_redirects_to_https_and_https_says_so(secure: Node) -> None:
+    plain = httpx.get(
+        f"http://{secure.machine.endpoint.ports[0].address}/cart.php?item=1&to=%2F", headers={"Host": f"{NAME}:80"}
+    )
+    assert (plain.status_code, plain.headers["Location"]) == (301, f"https://{NAME}/cart.php?item=1&to=%2F")
+    assert "Strict-Transport-Security" not in plain.headers
+    answer = get(secure, "/")
+    assert answer.json()["headers"]["x-forwarded-proto"] == "https"
+    assert answer.headers.get_list("Strict-Transport-Security") == ["max-age=31536000"]
+    assert get(secure, "/stricter").headers.get_list("Strict-Transport-Security") == ["max-age=1; includeSubDomains"]
+
+
+def test_a_renewed_certificate_drops_no_request(
+    secure: Node, haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    settings, renewed = balancing("lb1", haproxies, webs, https=True), certificate()
+    main, before = secure.run("systemctl", "show", "--property", "MainPID", "haproxy"), served(secure)
+    answers: list[object] = []
+    end = threading.Event()
+
+    def visit() -> None:
+        while not end.is_set():
+            try:
+                answers.append(get(secure, "/").status_code)
+            except httpx.HTTPError as error:
+                answers.append(error)
+
+    visitors = [threading.Thread(target=visit) for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        eventually(lambda: len(answers) > 20, within=15)
+        secure.step("haproxy/haproxy.sh", settings, renewed)
+        seen = len(answers)
+        eventually(lambda: len(answers) > seen + 20, within=15)
+    finally:
+        end.set()
+        for visitor in visitors:
+            visitor.join()
+    assert Counter(answers) == {200: len(answers)}
+    assert served(secure) == ssl.PEM_cert_to_DER_cert(renewed["CERTIFICATE"].split(AUTHORITY.certificate)[0]) != before
+    assert secure.run("systemctl", "show", "--property", "MainPID", "haproxy") == main
+    again(secure, "haproxy/haproxy.sh", settings, renewed)
+
+
+def test_a_key_of_another_certificate_changes_nothing(
+    secure: Node, haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    settings, before, state = balancing("lb1", haproxies, webs, https=True), served(secure), secure.state()
+    issued = AUTHORITY.issue(NAME)
+    output = secure.refuses(
+        "haproxy/haproxy.sh", settings, {"CERTIFICATE": issued.certificate + AUTHORITY.issue(NAME).key}
+    )
+    assert "inconsistencies between private key and certificate" in output
+    assert secure.state() == state
+    assert served(secure) == before
+
+
+def test_a_killed_step_of_haproxy_is_in_force_after_the_next(
+    secure: Node, haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    settings = balancing("lb1", haproxies, webs, https=True)
+    secrets = {"one": certificate(), "other": certificate()}
+    served = f"openssl s_client -connect 127.0.0.1:{haproxy.HTTPS_PORT} </dev/null 2>/dev/null | openssl x509"
+    in_force = {
+        name: f"{served} | grep -qxF {issued['CERTIFICATE'].splitlines()[2]}" for name, issued in secrets.items()
+    }
+    secure.applies_after_kills("haproxy/haproxy.sh", settings, settings, in_force, secrets)
+
+
+def test_visitors_wait_while_haproxy_restarts_after_a_crash(secure: Node) -> None:
+    secure.run("mv", "/etc/haproxy/haproxy.cfg", "/etc/haproxy/aside.cfg")
+    try:
+        secure.run("systemctl", "kill", "--signal=KILL", "haproxy")
+        secure.eventually("nft", "list", "table", "inet", "ha-wordpress-hold")
+        for port in (haproxy.PORT, haproxy.HTTPS_PORT):
+            with pytest.raises(TimeoutError):
+                socket.create_connection((secure.machine.endpoint.ports[0].address, port), timeout=0.5)
+    finally:
+        secure.run("mv", "/etc/haproxy/aside.cfg", "/etc/haproxy/haproxy.cfg")
+    eventually(lambda: answers(secure.machine.endpoint.ports[0].address, 301), within=15)
+    assert get(secure, "/").status_code == 200
+
+
 def failing_over(own: str, balancers: Mapping[str, Node], *, virtual_ip: str = VIRTUAL_IP) -> dict[str, str]:
     """Parameters of keepalived/keepalived.sh on the balancer `own`, for an address that keepalived itself sets."""
     address = balancers[own].address
@@ -405,10 +570,10 @@ def holder(haproxies: Mapping[str, Node]) -> tuple[Node, Node]:
     return haproxies[name], haproxies[other]
 
 
-def answers(address: str) -> bool:
-    """Whether a page comes from an address."""
+def answers(address: str, status: int = 200) -> bool:
+    """Whether an address answers with a status."""
     try:
-        return ask(address)[0] == 200
+        return ask(address)[0] == status
     except (OSError, HTTPException):
         return False
 

@@ -19,7 +19,7 @@ MOUNT = "/media/sessions"
 DIRECTORY = f"{MOUNT}/php"
 GUARD = "/usr/local/lib/ha-wordpress/sessions-guard.php"
 POOL_FILE = "/etc/php/*/fpm/pool.d/www-sessions.conf"
-SETTINGS = sessions.params(MOUNT)
+SETTINGS = sessions.params(MOUNT, https=False)
 
 
 class Visitor:

@@ -22,9 +22,12 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.plugins.aws import offerings
 from rehearsal.plugins.digitalocean import regions
+from rehearsal.region.ca import CertificateAuthority
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "ha-wordpress"
+AUTHORITY = CertificateAuthority()
+"""Issues certificates in the place of a public authority."""
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key under which the engine's protocol marks a wrapped value; a secret has SECRET there."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -122,10 +125,12 @@ def build(stack: str = "aws-wordpress", **changes: Any) -> Graph:
 
 
 def committed(stack: str) -> dict[str, Any]:
-    """A stack's settings from stacks/, with the values and the secret of its operator."""
+    """A stack's settings from stacks/, with what its operator adds."""
     configured = stack_settings(stack)
     if configured.get(f"{PROJECT}:cloud") == "existing":
         configured[f"{PROJECT}:ssh_private_key"] = "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRET\n"
+    if tls := configured.get(f"{PROJECT}:tls"):
+        tls["certificate"], configured[f"{PROJECT}:tls_private_key"] = AUTHORITY.issue(tls["domain"])
     return configured
 
 
