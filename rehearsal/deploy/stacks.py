@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from rehearsal.project import REPOSITORY
+from rehearsal.project import PROJECT, REPOSITORY
 
 ENCRYPTION = ("encryptionsalt", "secretsprovider", "encryptedkey")
 """Keys of a stack's file that say how its secrets are encrypted. Nothing here has a key to them."""
@@ -69,6 +69,15 @@ def with_own_values(value: Any) -> Any:
     if isinstance(value, list):
         return [with_own_values(part) for part in value]
     return OWN_VALUES.get(value, value) if isinstance(value, str) else value
+
+
+def certified_name(settings: Mapping[str, Any]) -> str | None:
+    """The name that the certificate of a stack's own balancers must have; None for a stack without `tls`.
+
+    `settings`: those in the stack's file, by their full keys.
+    """
+    tls, site, network = (settings.get(f"{PROJECT}:{section}") or {} for section in ("tls", "site", "network"))
+    return (tls.get("domain") or site.get("domain") or network["virtual_ip"]) if tls else None
 
 
 def without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:

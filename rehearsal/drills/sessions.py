@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import urlsplit
 
+from components.cloud.existing.settings import ExistingSettings
+from components.haproxy.haproxy import HTTPS_PORT, PORT
 from rehearsal.drills.attacks.killed_services import KilledServices
 from rehearsal.drills.base import PAGE_OUTAGE, REBOOT_OF_ALL, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.fault_window import FaultWindow
+from rehearsal.drills.https import https_checks
 from rehearsal.probes.address import AddressProbe
 from rehearsal.probes.base import Probe, longest_outage
 from rehearsal.probes.visitors import SessionProbe
@@ -45,12 +47,25 @@ class SessionsDrill(ExistingDrill):
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {
             "ports": self.check_site_ports,
+            "HTTPS": self.check_https,
             "active balancer loses power": self.active_balancer_loss,
             **self.losses_of(self.site.roles.web[0]),
             KilledServices.name: self.kill_services,
             "link flaps": lambda: self.link_flaps(self.active_balancer()),
             REBOOT_OF_ALL: self.reboot_all,
         }
+
+    @property
+    def virtual_ip(self) -> str:
+        """The address that the balancers share."""
+        settings = self.site.settings
+        assert isinstance(settings, ExistingSettings)
+        return str(settings.network.virtual_ip)
+
+    def check_https(self) -> None:
+        """Check the certificate, the redirect and Strict-Transport-Security, if the site has HTTPS."""
+        if self.site.settings.tls:
+            self.checks += https_checks(self.site)
 
     def kill_services(self) -> None:
         """Kill each service of the active balancer and of a PHP server; it must return by itself."""
@@ -60,16 +75,14 @@ class SessionsDrill(ExistingDrill):
         self.attack(KilledServices(self.site, services, self.visitors, failing=POST_GAP))
 
     def visitors(self) -> Sequence[Probe]:
-        address = urlsplit(self.site.url)
-        assert address.hostname
         return [
-            AddressProbe(address.hostname, address.port or 80),
+            AddressProbe(self.virtual_ip, HTTPS_PORT if self.site.settings.tls else PORT),
             *(SessionProbe(f"visitor {number}", self.site.url) for number in range(1, VISITORS + 1)),
         ]
 
     def active_balancer(self) -> str:
         """The balancer that has the virtual IP address. Raises `LookupError` unless exactly one has it."""
-        address = urlsplit(self.site.url).hostname
+        address = self.virtual_ip
         holders = [
             node
             for node in self.site.roles.balancers

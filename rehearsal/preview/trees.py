@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from rehearsal.deploy.stacks import with_own_values, without_secrets
+from rehearsal.deploy.stacks import certified_name, with_own_values, without_secrets
 from rehearsal.project import PROJECT, REPOSITORY
+from rehearsal.region.ca import CertificateAuthority, Issued
 from rehearsal.region.preexisting import new_key
 
 GIT_LIMIT = 60
@@ -63,8 +64,8 @@ def write_project(tree: Path, stack: str, directory: Path) -> None:
     """Write Pulumi.yaml and the stack's settings of a tree into a directory that the engine may write to.
 
     A secret, which cannot be decrypted here, becomes a placeholder that differs when the secret does. Placeholders in
-    the file get the operator's own values, and machines that exist already a private key, which their operator keeps
-    out of the file.
+    the file get the operator's own values. What the operator keeps out of the file is made up: the private key for
+    machines that exist already, and a certificate and its key.
     """
     (directory / "stacks").mkdir(parents=True)
     (directory / "Pulumi.yaml").write_bytes((tree / "Pulumi.yaml").read_bytes())
@@ -72,6 +73,10 @@ def write_project(tree: Path, stack: str, directory: Path) -> None:
     content = with_own_values(without_secrets(content | {"config": content.get("config") or {}}))
     if content["config"].get(f"{PROJECT}:cloud") == "existing":
         content["config"][f"{PROJECT}:ssh_private_key"] = private_key()
+    if name := certified_name(content["config"]):
+        tls, key = content["config"][f"{PROJECT}:tls"], content["config"].get(f"{PROJECT}:tls_private_key")
+        issued = certificate(name, str((tls, key)))
+        tls["certificate"], content["config"][f"{PROJECT}:tls_private_key"] = issued
     settings_file(directory, stack).write_text(yaml.safe_dump(content, sort_keys=False))
 
 
@@ -79,3 +84,9 @@ def write_project(tree: Path, stack: str, directory: Path) -> None:
 def private_key() -> str:
     """One key for both commits: a second one would change every step's connection."""
     return new_key()[0]
+
+
+@cache
+def certificate(name: str, written: str) -> Issued:
+    """A certificate for a name: one for both commits, unless what their files have in its place, `written`, differs."""
+    return CertificateAuthority().issue(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from rehearsal.region.ca import Certificate
+from rehearsal.region.ca import Certificate, Issued
 from rehearsal.region.capture import Capture, Flow
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.faults import FaultInjector
@@ -61,10 +61,14 @@ class RegionControl(FaultInjector):
         """Return the flows since `start_capture`. Raises `ToolError` when a packet was missed or the power was lost."""
         return self._captures.pop((name, interface)).stop()
 
-    def point_domain(self, domain: str) -> None:
-        """Resolve a domain to the load balancer, as its owner does after the first `up`."""
-        balancer = next(iter(self._region.balancers.values()))
-        self._region.dns.set(domain, balancer.endpoint.public)
+    def issue(self, name: str) -> Issued:
+        """A certificate of the region's authority for a DNS name or an IP address."""
+        return self._region.ca.issue(name)
+
+    def point_domain(self, domain: str, target: str) -> None:
+        """Resolve a domain to an address, or to the load balancer of a name, as its owner does after the first `up`."""
+        public = {balancer.name: balancer.endpoint.public for balancer in self._region.balancers.values()}
+        self._region.dns.set(domain, public.get(target, target))
 
     def add_certificate(self, key: str, domain: str) -> None:
         """Add the certificate that the operator has in the cloud before the first `up`, under its id or name."""

@@ -23,7 +23,7 @@ from rehearsal.deploy.deployment import (
     OperationResult,
     short_name,
 )
-from rehearsal.deploy.stacks import own_settings, stack_settings
+from rehearsal.deploy.stacks import certified_name, own_settings, stack_settings
 from rehearsal.drills.base import UnknownPartError
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
@@ -54,6 +54,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     }
     deployment = Deployment(stack, EngineSetup(directory, engine, providers, plugins or {}))
     control = connect(directory)
+    certified = set_certificate(stack, deployment, control)
     booted = boot_existing(stack, deployment, control)
     booted += own_certificate(stack, control)
     settings = deployment.settings()
@@ -74,7 +75,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     used = {r["type"] for r in resources if r.get("custom") and r["type"].split(":")[0] in providers}
     report = Report(
         stack=stack,
-        stand_ins=[*sorted(used), *booted, *operator_values(stack)],
+        stand_ins=[*sorted(used), *booted, *certified, *operator_values(stack)],
         up_seconds=first.seconds,
         critical_path=path,
         critical_path_seconds=sum(step.seconds for step in path),
@@ -85,7 +86,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     )
     print_outputs(first)
     for record in first.outputs.get("dns_records", []):
-        control.point_domain(record["name"])
+        control.point_domain(record["name"], record["value"])
     if drill_type and mode != "up":
         drill = drill_type(deployment, control)
         try:
@@ -97,6 +98,21 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
         report.faults += drill.faults
         report.checks += drill.checks
     return report
+
+
+def set_certificate(stack: str, deployment: Deployment, control: RegionControl) -> list[str]:
+    """Set a certificate and its key for a stack with `tls`, in the place of those that its operator has.
+
+    Returns a line for the report's list of stand-ins; nothing for a stack without `tls`.
+    """
+    name = certified_name(stack_settings(stack))
+    if name is None:
+        return []
+    if not control.machines():
+        issued = control.issue(name)
+        deployment.set(f"{PROJECT}:tls.certificate", issued.certificate)
+        deployment.set(f"{PROJECT}:tls_private_key", issued.key, secret=True)
+    return [f"the certificate of {name}, issued by the rehearsal's authority"]
 
 
 def boot_existing(stack: str, deployment: Deployment, control: RegionControl) -> list[str]:

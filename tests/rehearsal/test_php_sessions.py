@@ -17,6 +17,10 @@ def test_php_sessions(tmp_path: Path) -> None:
     assert faults.keys() == {balancer, web, flaps, reboot}
     assert 0 < kills["slowest_return_seconds"] <= TOLERANCE * 5
     assert any("existing machines" in stand_in for stand_in in report["stand_ins"])
+    assert any("the certificate of www." in stand_in for stand_in in report["stand_ins"])
+    assert {"HTTP redirects to HTTPS", "certificate checked: a wrong name is refused"} <= {
+        check["name"] for check in report["checks"]
+    }
     assert_that_a_brick_was_lost(faults[balancer])
     # keepalived takes over after 3 s without an advertisement; much less would mean that the balancer shut down cleanly
     assert 1.5 < faults[balancer]["address_outage_seconds"] <= TOLERANCE * 5

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from components.config.certificate import chain_errors, key_errors
 from rehearsal.preview import text, trees
 from rehearsal.preview.comparison import Preview, called_out
 from rehearsal.preview.program import Step
@@ -96,6 +98,25 @@ def test_machines_that_exist_already_get_one_key_in_both_trees(tmp_path: Path) -
     old, new = (trees.settings_file(tmp_path / name, "php-sessions").read_text() for name in ("old", "new"))
     assert "BEGIN OPENSSH PRIVATE KEY" in old
     assert old == new
+
+
+def test_a_certificate_is_made_up_and_differs_when_the_files_do(tmp_path: Path) -> None:
+    def written(name: str, secret: str) -> dict[str, Any]:
+        tree = tmp_path / name / "tree"
+        (tree / "stacks").mkdir(parents=True)
+        (tree / "Pulumi.yaml").write_text("name: ha-wordpress\n")
+        key = {"secure": secret}
+        config = {"ha-wordpress:tls": {"domain": "www.example.com"}, "ha-wordpress:tls_private_key": key}
+        trees.settings_file(tree, "s").write_text(yaml.safe_dump({"config": config}))
+        trees.write_project(tree, "s", tmp_path / name / "project")
+        output: dict[str, Any] = yaml.safe_load(trees.settings_file(tmp_path / name / "project", "s").read_text())
+        settings: dict[str, Any] = output["config"]
+        return settings
+
+    old, new, renewed = written("old", "v1:one"), written("new", "v1:one"), written("renewed", "v1:other")
+    chain, key = old["ha-wordpress:tls"]["certificate"], old["ha-wordpress:tls_private_key"]
+    assert not [*chain_errors(chain, "www.example.com"), *key_errors(key, chain)]
+    assert old == new != renewed
 
 
 def test_a_commit_that_is_not_here_is_refused_with_how_to_get_it(tmp_path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from rehearsal.deploy.deployment import write_settings
-from rehearsal.deploy.stacks import own_settings, stack_settings
+from rehearsal.deploy.stacks import certified_name, own_settings, stack_settings
 from rehearsal.project import REPOSITORY
 from rehearsal.session.runner import operator_values
 
 
 def test_a_stack_without_secrets_and_placeholders_is_rehearsed_unchanged(tmp_path: Path) -> None:
-    source = REPOSITORY / "stacks" / "Pulumi.php-sessions.yaml"
+    source = REPOSITORY / "stacks" / "Pulumi.existing-apache.yaml"
     write_settings(source, tmp_path)
     assert (tmp_path / source.name).read_bytes() == source.read_bytes()
 
@@ -42,3 +44,16 @@ def test_secrets_become_placeholders_that_need_no_passphrase(tmp_path: Path) -> 
     assert written == {"config": {"a:token": token, "a:list": [{"b": other}], "a:plain": "text"}}
     assert len({token, other}) == 2
     assert all(value.startswith("secret-") for value in (token, other))
+
+
+@pytest.mark.parametrize(
+    ("sections", "name"),
+    [
+        ({"network": {"virtual_ip": "192.0.2.10"}}, None),
+        ({"tls": {"domain": "a.example"}, "network": {"virtual_ip": "192.0.2.10"}}, "a.example"),
+        ({"tls": {"certificate": "x"}, "site": {"domain": "b.example"}}, "b.example"),
+        ({"tls": {"certificate": "x"}, "network": {"virtual_ip": "192.0.2.10"}}, "192.0.2.10"),
+    ],
+)
+def test_the_certificate_is_for_the_name_that_visitors_use(sections: dict[str, Any], name: str | None) -> None:
+    assert certified_name({f"ha-wordpress:{key}": value for key, value in sections.items()}) == name

@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,6 +23,7 @@ import pytest
 from rehearsal.probes import visitors
 from rehearsal.probes.address import AddressProbe
 from rehearsal.probes.visitors import SessionProbe
+from rehearsal.region.ca import CertificateAuthority
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Shop:
     """A short form of tests/sessions-app; `sessions`: all sessions by identifier."""
 
     url: str
+    server: ThreadingHTTPServer
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     status: int = 200
 
@@ -63,7 +67,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
             """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        app = Shop(f"http://127.0.0.1:{server.server_port}")
+        app = Shop(f"http://127.0.0.1:{server.server_port}", server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield app
         server.shutdown()
@@ -127,6 +131,27 @@ def test_an_error_status_is_not_a_lost_session(shop: Shop, visitor: SessionProbe
     shop.status = 200
     assert visitor.verify_session() is None
     assert (visitor.lost_visits, visitor.lost_sessions) == (0, 0)
+
+
+def test_a_visitor_checks_the_certificate(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca, other = CertificateAuthority(), CertificateAuthority()
+    ca.sign(["127.0.0.1"], tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    shop.server.socket = context.wrap_socket(shop.server.socket, server_side=True)
+    address = shop.url.replace("http:", "https:")
+    for url, trusted, served in (
+        (address, ca, True),
+        (address, other, False),
+        (address.replace("127.0.0.1", "localhost"), ca, False),
+    ):
+        (tmp_path / "trusted.pem").write_text(trusted.certificate)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+        visitor = SessionProbe("visitor 1", url)
+        until(lambda visitor=visitor: len(visitor.attempts) >= 3)  # type: ignore[misc]
+        visitor.stop()
+        errors = {attempt.error for attempt in visitor.attempts}
+        assert errors == ({None} if served else {"ConnectError"})
 
 
 def test_an_address_without_a_listener_is_an_outage() -> None:
