@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from cryptography import x509
@@ -11,6 +11,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 SET_CERTIFICATE = "set it with: pulumi config set --path tls.certificate <chain.pem"
+RENEW_BEFORE = timedelta(days=21)
+"""Time before a certificate's end in which `pulumi up` warns. Clients of ACME renew 30 days before it."""
+
 SET_KEY = "set it with: pulumi config set --secret tls_private_key <key.pem"
 
 
@@ -55,6 +58,12 @@ def key_errors(pem: str, chain: str) -> Iterator[str]:
         own = certificates(chain)[:1]
         if own and own[0].public_key() != key.public_key():
             yield "is not the key of the first certificate in tls.certificate; use the two that belong together"
+
+
+def expires_soon(pem: str) -> datetime | None:
+    """The end of the first certificate in a chain that expires within `RENEW_BEFORE`; None if no one does."""
+    end = min(certificate.not_valid_after_utc for certificate in certificates(pem))
+    return end if end < datetime.now(UTC) + RENEW_BEFORE else None
 
 
 def certificates(pem: str) -> list[x509.Certificate]:

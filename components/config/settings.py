@@ -32,7 +32,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from components.config import roles
-from components.config.certificate import SET_CERTIFICATE, SET_KEY, chain_errors, key_errors
+from components.config.certificate import SET_CERTIFICATE, SET_KEY, chain_errors, expires_soon, key_errors
 from components.config.errors import RawSettings
 from components.config.roles import NodeRoles, Role, Topology
 
@@ -413,6 +413,8 @@ class Settings(Section):
             warnings.append(
                 "accept_plain_http is set: without HTTPS, passwords and pages can be read and changed on their way."
             )
+        if self.tls and self.tls.certificate and (end := expires_soon(self.tls.certificate)):
+            warnings.append(f"tls.certificate expires on {end:%Y-%m-%d}: renew it, and set it and its key again.")
         return warnings
 
     @classmethod

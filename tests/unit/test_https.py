@@ -170,6 +170,14 @@ def test_the_address_of_a_site_with_a_certificate_is_https(settings: dict[str, A
     assert build("php-sessions", **settings).outputs["url"] == url
 
 
+def test_a_certificate_that_expires_soon_is_warned_of() -> None:
+    soon = own_certificate(-1, 9, x509.DNSName(NAME))
+    assert build("php-sessions", **https(soon, OWN_KEY_PEM)).log.warnings == [
+        f"tls.certificate expires on {days_from_now(9)}: renew it, and set it and its key again."
+    ]
+    assert build("php-sessions", **https()).log.warnings == []
+
+
 def test_wordpress_behind_its_own_balancers_has_an_https_address() -> None:
     site = {"admin_email": "a@b.example", "domain": NAME}
     graph = build("aws-wordpress", topology="balancers", nodes={}, gluster={}, site=site, **https(domain=None))
