@@ -42,7 +42,9 @@ def create_web_stack(settings: Settings) -> WebStack:
             from components.wordpress.stack import WordPressStack
 
             assert settings.site
-            return WordPressStack(settings.site, settings.bans, settings.cache)
+            return WordPressStack(
+                settings.site, settings.smtp_password.get_secret_value(), settings.bans, settings.cache
+            )
         case "sessions":
             from components.sessions.stack import SessionsStack
 

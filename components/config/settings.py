@@ -175,6 +175,7 @@ Domain = Annotated[
     AfterValidator(_own_name),
 ]
 User = Annotated[str, Matches(r"[\w.@-]{3,60}", "a user name; use 3 to 60 letters, digits and _ . @ -")]
+SmtpUser = Annotated[str, Matches(r"\S+", "a login name; write one without spaces")]
 Email = Annotated[
     str,
     Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address; write one such as editor@example.com"),
@@ -284,6 +285,21 @@ class Import(Section):
         return database
 
 
+class Smtp(Section):
+    """The mail server that takes WordPress's mail, over TLS only: its certificate must name `host`. The password is the
+    key `smtp_password`.
+    """
+
+    host: Domain
+    """Host name of the server."""
+    port: int = Field(default=587, ge=1, le=65535)
+    """Port of the server: 465 for TLS from the first byte; on any other, the server must offer STARTTLS."""
+    user: SmtpUser
+    """Login name at the server."""
+    from_: Email | None = Field(default=None, alias="from")
+    """Sender of WordPress's own mail. Default: `wordpress@` and `site.domain` without `www.`."""
+
+
 class Site(Section):
     """WordPress's own settings: required with `web: wordpress`, refused with any other `web`."""
 
@@ -297,6 +313,8 @@ class Site(Section):
     """Login name of the administrator of a new site."""
     admin_email: Email
     """E-mail address of the administrator of a new site."""
+    smtp: Smtp | None = None
+    """The mail server that takes WordPress's mail. Without one, WordPress sends no mail."""
     archive: Archive | None = None
     """WordPress's code from an archive in place of Debian's package."""
     import_: Import | None = Field(default=None, alias="import")
@@ -377,6 +395,8 @@ class Settings(Section):
     """Private key of the certificate in `tls`, as PEM text, required with it. Set it with
     `pulumi config set --secret tls_private_key <key.pem`.
     """
+    smtp_password: SecretStr = SecretStr("")
+    """Password for `site.smtp`, required with it. Set it with `pulumi config set --secret smtp_password`."""
     bans: Bans = Bans()
     """Limits that cause a ban."""
     cache: Cache = Cache()
@@ -415,6 +435,10 @@ class Settings(Section):
             )
         if self.tls and self.tls.certificate and (end := expires_soon(self.tls.certificate)):
             warnings.append(f"tls.certificate expires on {end:%Y-%m-%d}: renew it, and set it and its key again.")
+        if self.site and not self.site.smtp:
+            warnings.append(
+                "site.smtp is not set: WordPress cannot send mail, so password resets and notices are lost."
+            )
         return warnings
 
     @classmethod
@@ -454,6 +478,21 @@ class Settings(Section):
         first, *others = [name for name, value in sources.items() if value] or [""]
         for name in others:
             yield f"site.{name}: conflicts with {first}, which brings WordPress's code too; omit one of them"
+        yield from cls._smtp_errors(raw)
+
+    @classmethod
+    def _smtp_errors(cls, raw: RawSettings) -> Iterator[str]:
+        """Yield an error line for each part of the mail server's settings that lacks another."""
+        smtp, password = raw.section("site", "smtp"), raw.value(str, "smtp_password")
+        if smtp and not password:
+            yield (
+                "smtp_password: is missing, but site.smtp needs it; "
+                "set it with: pulumi config set --secret smtp_password"
+            )
+        if password and not raw.has("site", "smtp"):
+            yield "smtp_password: needs its server; add site.smtp, or remove it with: pulumi config rm smtp_password"
+        if smtp and "from" not in smtp and not raw.has("site", "domain"):
+            yield "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them"
 
     @classmethod
     def https_errors(cls, raw: RawSettings, *certificate_keys: str) -> Iterator[str]:

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Configures and installs the site in ROOT, with the database DB_NAME at DB_HOST, for DB_USER, which this step creates
 # as DB_ADMIN unless both are the same user. URL, TITLE, ADMIN_USER, ADMIN_EMAIL: settings of the site. WP_CONFIG,
-# DB_ERROR, PURGE, INSTALL: texts of files. IMPORT: an SQL dump with the checksum IMPORT_SHA256, loaded once, into an
-# empty database; or empty.
-# Secrets, on standard input: DB_PASSWORD, DB_ADMIN_PASSWORD, ADMIN_PASSWORD, and the keys and salts of wp-config.php.
+# DB_ERROR, PURGE, MAIL, INSTALL: texts of files. IMPORT: an SQL dump with the checksum IMPORT_SHA256, loaded once, into
+# an empty database; or empty. SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_FROM: the mail server; or empty.
+# Secrets, on standard input: DB_PASSWORD, DB_ADMIN_PASSWORD, ADMIN_PASSWORD, SMTP_PASSWORD, and the keys and salts of
+# wp-config.php.
 set -euo pipefail
 eval "$(cat)"
 
@@ -85,7 +86,7 @@ esac
 # secrets: prints the values that are in no process's environment, each as a line with a zero byte at its end.
 secrets() {
     local name
-    for name in TABLE_PREFIX DB_PASSWORD AUTH_KEY SECURE_AUTH_KEY LOGGED_IN_KEY NONCE_KEY \
+    for name in TABLE_PREFIX DB_PASSWORD SMTP_PASSWORD AUTH_KEY SECURE_AUTH_KEY LOGGED_IN_KEY NONCE_KEY \
         AUTH_SALT SECURE_AUTH_SALT LOGGED_IN_SALT NONCE_SALT; do
         printf '%s=%s\0' "$name" "${!name}"
     done
@@ -105,6 +106,7 @@ as_www_data chmod 600 "$ROOT/wp-config.php"
 write_as_www_data "$ROOT/wp-content/db-error.php" "$DB_ERROR"
 as_www_data mkdir -p "$ROOT/wp-content/mu-plugins"
 write_as_www_data "$ROOT/wp-content/mu-plugins/ha-wordpress-purge.php" "$PURGE"
+write_as_www_data "$ROOT/wp-content/mu-plugins/ha-wordpress-mail.php" "$MAIL"
 
 chmod 755 "$work"
 (umask 022 && printf '%s' "$INSTALL" >"$work/install.php")

@@ -52,8 +52,8 @@ class WordPressStack:
         Ports("edits", PortRange(PORT, PORT)),
     )
 
-    def __init__(self, site: Site, bans: Bans, cache: Cache) -> None:
-        self._site, self._bans, self._cache = site, bans, cache
+    def __init__(self, site: Site, smtp_password: str, bans: Bans, cache: Cache) -> None:
+        self._site, self._smtp_password, self._bans, self._cache = site, smtp_password, bans, cache
 
     def serve(self, context: WebContext) -> Served:
         roles, cloud = context.roles, context.cloud
@@ -111,6 +111,7 @@ class WordPressStack:
             WordPressArgs(
                 host=cloud.nodes[installer].host,
                 site=self._site,
+                smtp_password=self._smtp_password,
                 root=ROOT,
                 url=context.url,
                 database=database,

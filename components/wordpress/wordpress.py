@@ -43,6 +43,8 @@ class WordPressArgs:
     """Title, administrator, and the source of the files and of the database."""
     root: str
     """The document root."""
+    smtp_password: str
+    """Password for the mail server, secret; empty without a server."""
     url: pulumi.Input[str]
     """The site's address as visitors type it."""
     database: Database
@@ -143,15 +145,18 @@ class WordPress(pulumi.ComponentResource):
                 "DB_ADMIN": database.user,
                 "IMPORT": dump.path,
                 "IMPORT_SHA256": dump.sha256,
+                **smtp_params(site.smtp),
                 "WP_CONFIG": (HERE / "wp-config.php").read_text(),
                 "DB_ERROR": (HERE / "db-error.php").read_text(),
                 "PURGE": (HERE / "purge.php").read_text(),
+                "MAIL": (HERE / "mail.php").read_text(),
                 "INSTALL": (HERE / "install.php").read_text(),
             },
             secrets={
                 "DB_PASSWORD": password,
                 "DB_ADMIN_PASSWORD": database.password,
                 "ADMIN_PASSWORD": self.admin_password,
+                "SMTP_PASSWORD": args.smtp_password,
                 **{salt: salts[at] for at, salt in enumerate(SALTS)},
             },
             timeout=900,
@@ -177,3 +182,15 @@ class WordPress(pulumi.ComponentResource):
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         path, copied = host.copy(step, source, opts=pulumi.ResourceOptions(parent=self))
         return Upload(path, sha256, [copied])
+
+
+def smtp_params(smtp: settings.Smtp | None) -> dict[str, str]:
+    """The parameters of site.sh that name the mail server; empty texts without one."""
+    if smtp is None:
+        return dict.fromkeys(("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_FROM"), "")
+    return {
+        "SMTP_HOST": smtp.host,
+        "SMTP_PORT": str(smtp.port),
+        "SMTP_USER": smtp.user,
+        "SMTP_FROM": smtp.from_ or "",
+    }

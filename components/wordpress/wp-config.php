@@ -25,6 +25,14 @@ $table_prefix = @TABLE_PREFIX@;
 define('WP_HOME', @URL@);
 define('WP_SITEURL', @URL@);
 define('FORCE_SSL_ADMIN', str_starts_with(WP_HOME, 'https:'));
+// the server that mu-plugins/ha-wordpress-mail.php sends mail to
+define('HA_WORDPRESS_SMTP', [
+    'host' => @SMTP_HOST@,
+    'port' => @SMTP_PORT@,
+    'user' => @SMTP_USER@,
+    'password' => @SMTP_PASSWORD@,
+    'from' => @SMTP_FROM@,
+]);
 // code changes by updates only, not in the dashboard's editor
 define('DISALLOW_FILE_EDIT', true);
 // A minor update installs itself. A major one is the operator's, after a rehearsal: a plugin may not work with it.

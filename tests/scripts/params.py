@@ -20,7 +20,7 @@ from components.machine.template import render
 from components.varnish import varnish as cache
 from components.web.web import PORT, PORT_BEHIND_CACHE, RESERVED_MB, USER_ID, nginx
 from components.wordpress.stack import MOUNT_OPTIONS, WordPressStack
-from components.wordpress.wordpress import SALT_LENGTH, SALTS
+from components.wordpress.wordpress import SALT_LENGTH, SALTS, smtp_params
 from rehearsal.plugins import tls
 from rehearsal.plugins.protocol import Properties, ResourceType
 from tests.scripts.node import COMPONENTS, Node
@@ -67,6 +67,9 @@ SITE_PASSWORD = "Qm3vT8sLk2Xw9BzR"
 """Password of the site's own user of the database."""
 
 ADMIN_PASSWORD = "correct horse $battery 'staple'"
+
+SMTP_USER = "site@mail"
+SMTP_PASSWORD = "tls $only 'please'"
 
 SALT_VALUES = {name: f"{at}" * SALT_LENGTH for at, name in enumerate(SALTS)}
 
@@ -192,7 +195,11 @@ def code(root: str = ROOT, *, moved: tuple[str, str] = ("", ""), archive: tuple[
 
 
 def site(
-    host: str, root: str = ROOT, *, name: str = database.NAME, moved: tuple[str, str] = ("", "")
+    host: str,
+    root: str = ROOT,
+    *,
+    name: str = database.NAME,
+    moved: tuple[str, str] = ("", ""),
 ) -> dict[str, str]:
     """`host`, `name`: the database's; `moved`: an SQL dump on the node to import, and its checksum."""
     return {
@@ -210,6 +217,8 @@ def site(
         "WP_CONFIG": text("wordpress/wp-config.php"),
         "DB_ERROR": text("wordpress/db-error.php"),
         "PURGE": text("wordpress/purge.php"),
+        "MAIL": text("wordpress/mail.php"),
+        **smtp_params(None),
         "INSTALL": text("wordpress/install.php"),
     }
 
@@ -220,6 +229,7 @@ def site_secrets(password: str) -> dict[str, str]:
         "DB_PASSWORD": SITE_PASSWORD,
         "DB_ADMIN_PASSWORD": password,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "SMTP_PASSWORD": SMTP_PASSWORD,
         **SALT_VALUES,
     }
 

@@ -6,13 +6,23 @@ tell from a mount.
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from components.cloud.aws.database import NAME
+from components.config.settings import Smtp
+from components.wordpress.wordpress import smtp_params
+from rehearsal.region.ca import CertificateAuthority
+from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.region import Region
+from rehearsal.region.service import Service
 from rehearsal.system.shell import ToolError
 from tests.scripts import params
 from tests.scripts.conftest import FOREIGN_CA, NO_TLS, PASSWORD
@@ -254,8 +264,108 @@ def test_no_child_of_the_step_gets_a_secret_in_its_environment(site: Node, datab
     assert params.SITE_PASSWORD in site.run("cat", config)
     watched = site.run("cat", "/run/watched")
     assert "DB_USER=" in watched
-    for secret in (PASSWORD, params.SITE_PASSWORD, params.ADMIN_PASSWORD, *params.SALT_VALUES.values()):
+    for secret in (
+        PASSWORD,
+        params.SITE_PASSWORD,
+        params.ADMIN_PASSWORD,
+        params.SMTP_PASSWORD,
+        *params.SALT_VALUES.values(),
+    ):
         assert secret not in watched
+
+
+MAIL_SERVER = "smtp.example.com"
+
+
+@contextmanager
+def mail_server(region: Region, node: Node, directory: Path, encryption: str, certified: str) -> Iterator[None]:
+    """A mail server at MAIL_SERVER (mail_server.py), with a certificate of the region's authority for `certified`."""
+    region.ca.sign(certified, directory)
+    port = region.network.new_port("eth0", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
+    endpoint = Endpoint("mail", (port,))
+    region.network.plug(endpoint, configured=True)
+    words = [sys.executable, "-m", "tests.scripts.mail_server", port.address, str(directory), encryption]
+    server = Service(["nsenter", f"--net={endpoint.namespace}", *words], directory / "log")
+    hosts = node.run("cat", "/etc/hosts")
+    node.run("tee", "-a", "/etc/hosts", stdin=f"{port.address} {MAIL_SERVER}\n")
+    try:
+        number = 465 if encryption == "implicit" else 587
+        node.eventually("bash", "-c", f": </dev/tcp/{MAIL_SERVER}/{number}")
+        yield
+    finally:
+        node.run("sh", "-c", "cat >/etc/hosts", stdin=hosts)
+        server.stop()
+        region.network.unplug(endpoint)
+
+
+@pytest.fixture(params=[587, 465])
+def mailing(site: Node, databases: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
+    """The encryption of the mail server's port that the site is set to."""
+    smtp = Smtp.model_validate(
+        {"host": MAIL_SERVER, "port": request.param, "user": params.SMTP_USER, "from": "site@example.com"}
+    )
+    settings, secrets = params.site(databases[NAME]), params.site_secrets(PASSWORD)
+    site.step("wordpress/site.sh", settings | smtp_params(smtp), secrets)
+    site.again("wordpress/site.sh", settings | smtp_params(smtp), secrets)
+    reload(site, "php8.4-fpm", "php-fpm: pool www")
+    yield "implicit" if request.param == 465 else "starttls"
+    site.step("wordpress/site.sh", settings, secrets)
+    reload(site, "php8.4-fpm", "php-fpm: pool www")
+
+
+def reset_password(node: Node) -> tuple[str, str]:
+    """The status of the page that mails a link for a new password, and what it added to nginx's log of errors."""
+    log = "/var/log/nginx/error.log"
+    before = node.run("cat", log)
+    status = node.run(
+        "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--data", "user_login=admin",
+        "http://127.0.0.1/wp-login.php?action=lostpassword",
+    )  # fmt: skip
+    return status, node.run("cat", log).removeprefix(before)
+
+
+def test_mail_goes_to_the_server_of_the_settings(site: Node, region: Region, tmp_path: Path, mailing: str) -> None:
+    with mail_server(region, site, tmp_path, mailing, MAIL_SERVER):
+        assert reset_password(site) == ("302", "")
+    (mail,) = (tmp_path / "mail/new").iterdir()
+    text = mail.read_text()
+    assert "From: WordPress <site@example.com>\n" in text
+    assert "To: admin@example.com\n" in text
+    assert "action=3Drp" in text or "action=rp" in text
+
+
+def test_no_mail_goes_to_a_server_with_another_name(site: Node, region: Region, tmp_path: Path, mailing: str) -> None:
+    with mail_server(region, site, tmp_path, mailing, "other.example.com"):
+        status, log = reset_password(site)
+    assert status == "200"
+    assert "Mail: not sent: SMTP Error: Could not connect to SMTP host." in log
+    assert f"did not match expected name `{MAIL_SERVER}'" in log
+    assert not any((tmp_path / "mail/new").iterdir())
+
+
+def test_no_mail_goes_to_a_server_that_nobody_vouches_for(
+    site: Node, region: Region, tmp_path: Path, mailing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(region, "ca", CertificateAuthority())
+    with mail_server(region, site, tmp_path, mailing, MAIL_SERVER):
+        status, log = reset_password(site)
+    assert status == "200"
+    assert "certificate verify failed" in log
+    assert not any((tmp_path / "mail/new").iterdir())
+
+
+@pytest.mark.parametrize("mailing", [587], indirect=True)
+@pytest.mark.usefixtures("mailing")
+def test_no_mail_and_no_password_goes_over_plain_text(site: Node, region: Region, tmp_path: Path) -> None:
+    with mail_server(region, site, tmp_path, "none", MAIL_SERVER):
+        status, log = reset_password(site)
+    assert status == "200"
+    assert "STARTTLS command failed" in log
+    assert not any((tmp_path / "mail/new").iterdir())
+    # the server's log has every command that it gets
+    commands = (tmp_path / "log").read_text()
+    assert ">> b'STARTTLS'" in commands
+    assert ">> b'AUTH" not in commands
 
 
 def test_php_trusts_no_database_with_another_authority_or_name(node: Node, databases: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.graph import Graph, Secret, build
+from tests.unit.graph import Graph, Secret, build, committed
 
 DATA = ["ebs.Volume gfs1-data", "ebs.Volume gfs2-data", "ebs.Volume gfs3-data", "rds.Instance database"]
 
@@ -31,11 +31,19 @@ def visible_texts(value: Any) -> Iterator[str]:
             yield base64.b64decode(value, validate=True).decode()
 
 
-def test_no_input_or_output_shows_a_secret(aws_wordpress: Graph) -> None:
-    for resource in aws_wordpress.resources.values():
+@pytest.fixture(scope="module")
+def with_mail() -> Graph:
+    """The stack with a mail server, and its password."""
+    site = committed("aws-wordpress")["ha-wordpress:site"]
+    smtp = {"host": "smtp.example.com", "user": "site", "from": "site@example.com"}
+    return build(site=site | {"smtp": smtp}, smtp_password="SECRET-smtp-password")
+
+
+def test_no_input_or_output_shows_a_secret(with_mail: Graph) -> None:
+    for resource in with_mail.resources.values():
         for text in visible_texts(resource.inputs):
             assert "SECRET" not in text, f"{resource.key} shows {text}"
-    for name, value in aws_wordpress.outputs.items():
+    for name, value in with_mail.outputs.items():
         assert not [text for text in visible_texts(value) if "SECRET" in text], name
 
 
@@ -46,12 +54,13 @@ def test_a_preview_shows_every_command(aws_wordpress: Graph) -> None:
         assert "delete" not in step.inputs
 
 
-def test_secrets_go_to_standard_input(aws_wordpress: Graph) -> None:
-    stdin = aws_wordpress["remote.Command gfs1-wordpress-site"].inputs["stdin"]
+def test_secrets_go_to_standard_input(with_mail: Graph) -> None:
+    stdin = with_mail["remote.Command gfs1-wordpress-site"].inputs["stdin"]
     assert isinstance(stdin, Secret)
     assert "DB_ADMIN_PASSWORD=SECRET-database-password" in stdin.value
     assert "DB_PASSWORD=SECRET-wordpress-database" in stdin.value
     assert "ADMIN_PASSWORD=SECRET-wordpress-admin" in stdin.value
+    assert "SMTP_PASSWORD=SECRET-smtp-password" in stdin.value
 
 
 def test_the_output_of_commands_is_not_logged(aws_wordpress: Graph) -> None:

@@ -30,6 +30,13 @@ TWO = {"gfs1": {"zone": "us-east-1a"}, "gfs2": {"zone": "us-east-1b"}}
 NODES = TWO | {"gfs3": {"zone": "us-east-1c"}}
 
 
+MAIL: dict[str, Any] = {
+    "site": MINIMAL["site"] | {"domain": "www.example.com", "smtp": {"host": "smtp.example.com", "user": "site"}},
+    "smtp_password": "SECRET-password",
+}
+"""The changes to MINIMAL that let WordPress send mail."""
+
+
 def read(**changes: Any) -> AwsSettings:
     settings = parse({name: text(value) for name, value in (MINIMAL | changes).items()})
     assert isinstance(settings, AwsSettings)
@@ -254,6 +261,23 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         {"site": {"admin_email": "editor@example.net"}},
     ),
     (
+        "smtp_password: is missing, but site.smtp needs it; set it with: pulumi config set --secret smtp_password",
+        {"site": MAIL["site"]},
+    ),
+    (
+        "smtp_password: needs its server; add site.smtp, or remove it with: pulumi config rm smtp_password",
+        {"smtp_password": "SECRET-password"},
+    ),
+    (
+        "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them",
+        MAIL | {"site": MINIMAL["site"] | {"smtp": MAIL["site"]["smtp"]}},
+    ),
+    ("site.smtp.host: is missing; add it", MAIL | {"site": MAIL["site"] | {"smtp": {"user": "site"}}}),
+    (
+        "site.smtp.host: 'localhost' is not a domain; write one such as www.example.com",
+        MAIL | {"site": MAIL["site"] | {"smtp": {"host": "localhost", "user": "site"}}},
+    ),
+    (
         "site.archive.sha256: is missing; add it",
         {"site": MINIMAL["site"] | {"archive": {"url": "https://wordpress.example/latest.tar.gz"}}},
     ),
@@ -422,7 +446,7 @@ def test_an_existing_vpc_conflicts_with_a_range_for_a_new_one() -> None:
 
 
 def test_two_copies_are_allowed_with_a_warning_if_the_settings_accept_the_risk() -> None:
-    settings = read(nodes=TWO, gluster={"replica": 2, "accept_split_brain_risk": True})
+    settings = read(nodes=TWO, gluster={"replica": 2, "accept_split_brain_risk": True}, **MAIL)
     assert settings.warnings == [
         "Two copies without an arbiter: nodes that lose contact with each other can end in split-brain.",
         PLAIN_HTTP,
@@ -439,11 +463,18 @@ def test_more_elastic_ips_than_the_quota_are_a_warning() -> None:
     (warning,) = read(nodes=nodes, gluster={"replica": 6}).warnings
     assert warning.startswith("The stack needs 6 elastic IPs, but an account has 5 in a region by default: ask Amazon")
     del nodes["gfs6"]
-    assert read(nodes=nodes, gluster={"replica": 5}).warnings == []
+    assert read(nodes=nodes, gluster={"replica": 5}, **MAIL).warnings == []
+
+
+def test_a_site_without_a_mail_server_is_allowed_with_a_warning() -> None:
+    assert read().warnings == [
+        "site.smtp is not set: WordPress cannot send mail, so password resets and notices are lost."
+    ]
+    assert read(**MAIL).warnings == []
 
 
 def test_warnings_go_to_the_engines_log() -> None:
-    graph = build(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True})
+    graph = build(nodes=NODES | {"gfs3": {"zone": "us-east-1b"}}, gluster={"accept_shared_zones": True}, **MAIL)
     assert graph.log.warnings == ["3 nodes share 2 zones: the loss of one zone may stop writes."]
 
 
@@ -493,4 +524,4 @@ def test_pulumi_yaml_declares_the_same_settings_with_the_same_defaults() -> None
 @pytest.mark.parametrize("stack", [path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml")])
 def test_every_committed_stack_has_valid_settings(stack: str) -> None:
     settings = parse({name.removeprefix("ha-wordpress:"): text(value) for name, value in committed(stack).items()})
-    assert len(settings.warnings) == settings.gluster.accept_split_brain_risk
+    assert len(settings.warnings) == settings.gluster.accept_split_brain_risk + (settings.site is not None)

@@ -118,6 +118,18 @@ class DigitalOceanSettings(Settings):
     Required with `role: balancer`. Set it with `pulumi config set --secret balancer_token`.
     """
 
+    @property
+    def warnings(self) -> list[str]:
+        warnings = super().warnings
+        smtp = self.site.smtp if self.site else None
+        # DigitalOcean documentation, "Droplet limits"
+        if smtp and smtp.port in (25, 465, 587):
+            warnings.append(
+                f"DigitalOcean blocks port {smtp.port} of droplets, unless your account is exempt: "
+                "mail may need another port of your provider, such as site.smtp.port: 2525."
+            )
+        return warnings
+
     @classmethod
     def cross_checks(cls, raw: RawSettings) -> Iterator[str]:
         yield from super().cross_checks(raw)
