@@ -27,15 +27,15 @@ sub vcl_init {
     nodes.add_backend(local_unprobed);
 }
 
-# The machines of the site's network. Varnish trusts the balancers' headers about the visitor, and takes orders to remove
-# pages from all of them.
-acl hops {
-@HOPS@
+# The machines of the site, from which Varnish takes health checks and orders to remove pages.
+acl site_network {
+@SITE_NETWORK@
 }
 
-# The web nodes, by loopback or by their own addresses. They forward for no visitor, and PHP there may be an attacker's.
-acl web_nodes {
-@WEB_NODES@
+# The balancers, whose headers about a visitor Varnish trusts. The web nodes, by loopback or by their own addresses,
+# forward for no visitor: PHP there may be an attacker's, and connects to balancers and to every Varnish.
+acl forwarders {
+@FORWARDERS@
 }
 
 # Passes this cache's address to WordPress, which sends it later edits (mu-plugins/ha-wordpress-purge.php).

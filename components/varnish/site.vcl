@@ -5,24 +5,24 @@ vcl 4.1;
 import directors;
 import std;
 
-# defines acls hops and web_nodes; directors `nodes` (this node first) and `neighbours`; sub name_cache
+# defines acls site_network and forwarders; directors `nodes` (this node first) and `neighbours`; sub name_cache
 include "./nodes.vcl";
 # defines sub refuse_banned: ends the request of a visitor whose address, in X-Forwarded-For, is banned
 include "./bans.vcl";
 
-# Leaves one address in X-Forwarded-For, the visitor's: the last one that is not one of our own hops. Varnish appends
-# the address that its connection comes from, and each hop does the same. A client can forge any address before those.
-# A web node is no hop but a client: PHP there connects to balancers and to every Varnish.
+# Leaves one address in X-Forwarded-For, the visitor's: the last one that is not a forwarder's. Varnish appends the
+# address that its connection comes from, and each forwarder does the same. A client can forge any address before those.
 sub find_client {
-    call drop_hop;
-    call drop_hop;
-    call drop_hop;
+    call drop_forwarder;
+    call drop_forwarder;
+    call drop_forwarder;
+    # a text that is no address becomes one that has no rights
     set req.http.X-Forwarded-For = std.ip(
-        regsub(req.http.X-Forwarded-For, "^(.*,)?\s*(::ffff:)?", ""), client.ip, resolve = false);
+        regsub(req.http.X-Forwarded-For, "^(.*,)?\s*(::ffff:)?", ""), "0.0.0.0", resolve = false);
     # for the log, as varnishncsa of Varnish 7.7 shows a header as the client sent it
     std.log("visitor:" + req.http.X-Forwarded-For);
 
-    if (client.ip ~ hops && client.ip !~ web_nodes && req.http.X-Forwarded-Proto == "https") {
+    if (client.ip ~ forwarders && req.http.X-Forwarded-Proto == "https") {
         set req.http.X-Forwarded-Proto = "https";
     } else {
         set req.http.X-Forwarded-Proto = "http";
@@ -43,9 +43,8 @@ sub find_client {
     unset req.http.Proxy;
 }
 
-sub drop_hop {
-    if (std.ip(regsub(req.http.X-Forwarded-For, "^.*,\s*", ""), "0.0.0.0", resolve = false) ~ hops
-        && std.ip(regsub(req.http.X-Forwarded-For, "^.*,\s*", ""), "0.0.0.0", resolve = false) !~ web_nodes) {
+sub drop_forwarder {
+    if (std.ip(regsub(req.http.X-Forwarded-For, "^.*,\s*", ""), "0.0.0.0", resolve = false) ~ forwarders) {
         set req.http.X-Forwarded-For = regsub(req.http.X-Forwarded-For, ",[^,]*$", "");
     }
 }
@@ -63,16 +62,16 @@ sub vcl_recv {
     # neighbours. Every check reaches nginx, because a probe's result may be out of date. Balancers check in their own
     # name; for anyone else, X-Forwarded-For holds an address outside of the site's network.
     if (req.url == "/healthz") {
-        if (std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ hops) {
+        if (std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ site_network) {
             return (synth(403));
         }
         return (pass);
     }
 
     # Removes pages whose path and query match X-Url. The order must come from the site's own network, and must not be
-    # forwarded by a hop for an outside client.
+    # forwarded for an outside client.
     if (req.method == "BAN") {
-        if (client.ip !~ hops || std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ hops) {
+        if (client.ip !~ site_network || std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ site_network) {
             return (synth(403));
         }
         if (!std.ban("obj.http.X-Url ~ " + req.http.X-Url)) {

@@ -92,17 +92,18 @@ def nodes_vcl(node: str, address: str, neighbours: Mapping[str, str], network: s
         BACKENDS="\n".join(backends),
         LAST_RESORT=backend("local_unprobed", "127.0.0.1", probe=False),
         NEIGHBOURS="\n".join(f"    neighbours.add_backend(node_{other});" for other in others),
-        HOPS=acl_entries(*LOOPBACK, network),
-        WEB_NODES=acl_entries(*LOOPBACK, *web_nodes),
+        SITE_NETWORK="\n".join(map(acl_entry, (*LOOPBACK, network))),
+        # of two ranges with an address the narrower one decides
+        FORWARDERS="\n".join([acl_entry(network), *(acl_entry(node, "! ") for node in web_nodes)]),
         ADDRESS=address,
         VERSION="@VERSION@",
     )
 
 
-def acl_entries(*ranges: str) -> str:
-    """The lines of a VCL acl. `ranges`: addresses, or ranges in CIDR form."""
-    networks = map(ip_network, ranges)
-    return "\n".join(f'    "{each.network_address}"/{each.prefixlen};' for each in networks)
+def acl_entry(text: str, sign: str = "") -> str:
+    """A line of a VCL acl. `text`: an address, or a range in CIDR form. `sign`: `! ` leaves it out of a wider range."""
+    network = ip_network(text)
+    return f'    {sign}"{network.network_address}"/{network.prefixlen};'
 
 
 def backend(name: str, address: str, *, probe: bool = True) -> str:
