@@ -37,18 +37,23 @@ def create_cloud(settings: Settings, site: SiteSpec) -> Cloud:
 
 def create_web_stack(settings: Settings) -> WebStack:
     """The chosen web stack; its `serve` creates the resources later."""
+    trusted_proxies = [str(each) for each in settings.network.trusted_proxies]
     match settings.web:
         case "wordpress":
             from components.wordpress.stack import WordPressStack
 
             assert settings.site
             return WordPressStack(
-                settings.site, settings.smtp_password.get_secret_value(), settings.bans, settings.cache
+                settings.site,
+                settings.smtp_password.get_secret_value(),
+                settings.bans,
+                settings.cache,
+                trusted_proxies,
             )
         case "sessions":
             from components.sessions.stack import SessionsStack
 
-            return SessionsStack()
+            return SessionsStack(trusted_proxies)
         case "apache":
             from components.apache.stack import ApacheStack
 

@@ -363,6 +363,33 @@ class Tls(Section):
     """
 
 
+class Network(Section):
+    """The way of visitors to the site."""
+
+    trusted_proxies: list[AnyRange] = []
+    """Ranges of a content delivery network (CDN) or of other proxies that visitors come through. The visitor is then
+    the one that the proxy names in X-Forwarded-For: bans and limits are the visitor's, and the proxies' never.
+    """
+    only_trusted_proxies: bool = False
+    """Admit HTTP and HTTPS from `trusted_proxies` only, so that visitors cannot pass them by."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _leaves_visitors(cls, ranges: list[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
+        if any(each.prefixlen == 0 for each in ranges):
+            raise ValueError("a range of all addresses lets visitors name any address; name the proxies' ranges only")
+        return ranges
+
+    @property
+    def visitors_from(self) -> list[str]:
+        """Ranges that HTTP and HTTPS are admitted from, in CIDR notation; empty if from anywhere.
+
+        IPv4 only, as no entrance of a site has an IPv6 address.
+        """
+        ranges = self.trusted_proxies if self.only_trusted_proxies else []
+        return [str(each) for each in ranges if each.version == 4]
+
+
 class Node(Section):
     """One machine of the site."""
 
@@ -407,6 +434,8 @@ class Settings(Section):
     """Refuse to delete the data disks and the database. Destroying the stack then leaves them in the cloud."""
     profile: bool = False
     """Write a profile of the program's run (components/profile.py)."""
+    network: Network = Network()
+    """The way of visitors to the site."""
 
     @property
     def node_roles(self) -> NodeRoles:
@@ -479,6 +508,12 @@ class Settings(Section):
         for name in others:
             yield f"site.{name}: conflicts with {first}, which brings WordPress's code too; omit one of them"
         yield from cls._smtp_errors(raw)
+        proxies = raw.value(list, "network", "trusted_proxies")
+        if proxies and web == "apache":
+            yield "network.trusted_proxies: Apache's own configuration names them; omit it with web: apache"
+        only_proxies = raw.value(bool, "network", "only_trusted_proxies")
+        if only_proxies and not any("." in str(each) for each in proxies or []):
+            yield "network.only_trusted_proxies: would close the site; add IPv4 ranges to network.trusted_proxies"
 
     @classmethod
     def _smtp_errors(cls, raw: RawSettings) -> Iterator[str]:

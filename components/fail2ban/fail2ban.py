@@ -91,7 +91,7 @@ class Fail2banArgs:
     """Directory on the volume for the shared bans; the machines create it."""
     ignore: Sequence[pulumi.Input[str]]
     """Addresses and ranges that are never banned, besides those of the settings: balancers, the private network,
-    operators.
+    operators, trusted proxies.
     """
     bans: settings.Bans
     """Number of hits until a ban, and its length."""

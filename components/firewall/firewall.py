@@ -23,6 +23,9 @@ UNITS = {
 }
 """The parameters of firewall.sh that are the same on every machine."""
 
+VISITORS = (80, 443)
+"""TCP ports of HTTP and HTTPS."""
+
 VRRP = 112
 """Number of the IP protocol by which balancers watch each other (RFC 5798)."""
 
@@ -39,6 +42,8 @@ class FirewallArgs:
     """
     network: pulumi.Input[str]
     """Address range of the site's machines, in CIDR form."""
+    visitors_from: Sequence[str]
+    """Ranges, in CIDR form, that HTTP and HTTPS are admitted from; empty if this machine admits them from anywhere."""
     virtual_ip: VirtualIp | None
     """The address that this machine can take over; None on a machine that is no balancer."""
     balancers: Mapping[str, pulumi.Input[str]]
@@ -65,7 +70,11 @@ class Firewall(pulumi.ComponentResource):
             "firewall",
             HERE / "firewall.sh",
             params={
-                "RULES": outputs.apply(lambda known: rules(args.internal, tunnel_port=tunnel_port, **known)),
+                "RULES": outputs.apply(
+                    lambda known: rules(
+                        args.internal, visitors_from=args.visitors_from, tunnel_port=tunnel_port, **known
+                    )
+                ),
                 **UNITS,
             },
             opts=pulumi.ResourceOptions(parent=self),
@@ -76,15 +85,16 @@ class Firewall(pulumi.ComponentResource):
 def rules(
     internal: Sequence[Ports],
     network: str,
+    visitors_from: Sequence[str] = (),
     vrrp_peers: Sequence[str] = (),
     tunnel_port: int | None = None,
     tunnel_peers: Sequence[str] = (),
 ) -> str:
     """The nftables file.
 
-    `internal`, `network`: the fields of `FirewallArgs`. `vrrp_peers`: addresses that may send VRRP. `tunnel_port`: UDP
-    port of the balancers' tunnel, and `tunnel_peers`: addresses that may send to it. Without them the file has no rule
-    for VRRP or for a tunnel.
+    `internal`, `network`, `visitors_from`: the fields of `FirewallArgs`. `vrrp_peers`: addresses that may send VRRP.
+    `tunnel_port`: UDP port of the balancers' tunnel, and `tunnel_peers`: addresses that may send to it. Without them
+    the file has no rule for VRRP or for a tunnel.
     """
     balancers = []
     if vrrp_peers:
@@ -95,7 +105,9 @@ def rules(
         HERE / "rules.nft",
         NETWORK=network,
         BALANCERS=indented(balancers),
-        INTERNAL=indented(f'{match(ports)} drop comment "{ports.purpose}"' for ports in internal),
+        INTERNAL=indented(
+            [*(f'{match(ports)} drop comment "{ports.purpose}"' for ports in internal), *visitors(visitors_from)]
+        ),
         OUTGOING=indented(
             f'{clients}{match(ports)} reject with tcp reset comment "{ports.purpose}"'
             for ports in internal
@@ -107,6 +119,14 @@ def rules(
 def only_from(packets: str, peers: Sequence[str]) -> list[str]:
     """Rules that accept packets from the peers and drop all others. `packets`: the expression that matches them."""
     return [f"{packets} ip saddr {{ {', '.join(peers)} }} accept", f"{packets} drop"]
+
+
+def visitors(ranges: Sequence[str]) -> list[str]:
+    """Rules that admit HTTP and HTTPS from these ranges only; none without ranges."""
+    if not ranges:
+        return []
+    web = f"tcp dport {{ {', '.join(map(str, VISITORS))} }}"
+    return [f"{web} ip saddr {{ {', '.join(ranges)} }} accept", f'{web} drop comment "visitors"']
 
 
 def refused_clients(ports: Ports) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ class HaproxyArgs:
     """The other balancers' private addresses by name; empty when there is only one balancer."""
     certificate: pulumi.Output[str] | None
     """The site's certificate, those that signed it, and its private key, as one PEM text, secret. None: no HTTPS."""
+    trusted_proxies: Sequence[str]
+    """Ranges in CIDR form of proxies whose headers name the visitor."""
 
 
 class Haproxy(pulumi.ComponentResource):
@@ -62,6 +64,7 @@ class Haproxy(pulumi.ComponentResource):
                         args.web_port,
                         args.health_path,
                         outputs["balancers"],
+                        args.trusted_proxies,
                         https=args.certificate is not None,
                     )
                 ),
@@ -76,7 +79,13 @@ class Haproxy(pulumi.ComponentResource):
 
 
 def config(
-    targets: Mapping[str, str], web_port: int, health_path: str, balancers: Mapping[str, str], *, https: bool
+    targets: Mapping[str, str],
+    web_port: int,
+    health_path: str,
+    balancers: Mapping[str, str],
+    trusted_proxies: Sequence[str],
+    *,
+    https: bool,
 ) -> str:
     """HAProxy's configuration; the step fills in `@VERSION@` and `@CERTIFICATE@`.
 
@@ -88,6 +97,7 @@ def config(
         WEB=servers(targets, web_port),
         HEALTH_PATH=health_path,
         NEIGHBOURS="\n".join((servers(targets, web_port), servers(balancers, PORT))),
+        TRUSTED_PROXIES="\n".join(f"    acl trusted_proxy src {proxy}" for proxy in trusted_proxies),
         OWN_PORT=OWN_PORT,
         VERSION="@VERSION@",
     )

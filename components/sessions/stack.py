@@ -28,11 +28,14 @@ class SessionsStack:
     database = False
     peers: Sequence[Ports] = ()
 
+    def __init__(self, trusted_proxies: Sequence[str]) -> None:
+        self._trusted_proxies = trusted_proxies
+
     def serve(self, context: WebContext) -> Served:
         cloud = context.cloud
         for name in context.roles.web:
             host = cloud.nodes[name].host
             mount = context.mount(name, MOUNT, MOUNT_OPTIONS)
-            web = Web(name, WebArgs(host, ROOT, MOUNT, cloud.cidr, cloud.operators))
+            web = Web(name, WebArgs(host, ROOT, MOUNT, cloud.cidr, self._trusted_proxies, cloud.operators))
             Sessions(name, SessionsArgs(host, MOUNT, context.https, [mount.step, web.step]))
         return Served(outputs={}, written=[])

@@ -32,8 +32,9 @@ acl site_network {
 @SITE_NETWORK@
 }
 
-# The balancers, whose headers about a visitor Varnish trusts. The web nodes, by loopback or by their own addresses,
-# forward for no visitor: PHP there may be an attacker's, and connects to balancers and to every Varnish.
+# The balancers, and the proxies that the settings trust: Varnish believes their headers about a visitor. The web nodes,
+# by loopback or by their own addresses, forward for no visitor: PHP there may be an attacker's, and connects to
+# balancers and to every Varnish.
 acl forwarders {
 @FORWARDERS@
 }

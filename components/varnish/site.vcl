@@ -16,6 +16,8 @@ sub find_client {
     call drop_forwarder;
     call drop_forwarder;
     call drop_forwarder;
+    call drop_forwarder;
+    call drop_forwarder;
     # a text that is no address becomes one that has no rights
     set req.http.X-Forwarded-For = std.ip(
         regsub(req.http.X-Forwarded-For, "^(.*,)?\s*(::ffff:)?", ""), "0.0.0.0", resolve = false);

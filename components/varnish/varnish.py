@@ -36,6 +36,8 @@ class VarnishArgs:
     """Address range in CIDR form of the site's machines. Varnish accepts their orders to remove pages from the cache,
     and trusts their headers for the visitor's address and scheme, except those of `web_nodes`.
     """
+    trusted_proxies: Sequence[str]
+    """Ranges in CIDR form of further machines whose headers Varnish trusts for the visitor's address."""
     web_nodes: Sequence[pulumi.Input[str]]
     """Private addresses of all machines that run the site's PHP, this node's included."""
     memory_mb: int
@@ -57,6 +59,7 @@ class Varnish(pulumi.ComponentResource):
             address=args.address,
             neighbours=dict(args.neighbours),
             network=args.network,
+            trusted_proxies=list(args.trusted_proxies),
             web_nodes=pulumi.Output.all(*args.web_nodes),
         )
         self.step = args.host.run(
@@ -78,7 +81,14 @@ class Varnish(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def nodes_vcl(node: str, address: str, neighbours: Mapping[str, str], network: str, web_nodes: Sequence[str]) -> str:
+def nodes_vcl(
+    node: str,
+    address: str,
+    neighbours: Mapping[str, str],
+    network: str,
+    trusted_proxies: Sequence[str],
+    web_nodes: Sequence[str],
+) -> str:
     """The VCL file that differs between nodes; the step fills in `@VERSION@`.
 
     `node`: its name. The other arguments are the fields of `VarnishArgs`. Each node falls back on the next one by name,
@@ -94,7 +104,9 @@ def nodes_vcl(node: str, address: str, neighbours: Mapping[str, str], network: s
         NEIGHBOURS="\n".join(f"    neighbours.add_backend(node_{other});" for other in others),
         SITE_NETWORK="\n".join(map(acl_entry, (*LOOPBACK, network))),
         # of two ranges with an address the narrower one decides
-        FORWARDERS="\n".join([acl_entry(network), *(acl_entry(node, "! ") for node in web_nodes)]),
+        FORWARDERS="\n".join(
+            [*map(acl_entry, [network, *trusted_proxies]), *(acl_entry(node, "! ") for node in web_nodes)]
+        ),
         ADDRESS=address,
         VERSION="@VERSION@",
     )

@@ -43,6 +43,8 @@ class WebArgs:
     """The GlusterFS mount point that /healthz watches."""
     balancers: pulumi.Input[str]
     """Address range in CIDR form of the proxies. nginx takes the visitor's address and scheme from their headers."""
+    trusted_proxies: Sequence[str] = ()
+    """Ranges in CIDR form of further proxies. nginx takes the visitor's address from their headers."""
     operators: Sequence[str] = ()
     """Address ranges in CIDR form whose requests are not limited, beside `balancers`. A range of all addresses is
     ignored.
@@ -92,7 +94,11 @@ class Web(pulumi.ComponentResource):
                 "PORT": str(PORT if args.behind_cache is None else PORT_BEHIND_CACHE),
                 "NGINX": pulumi.Output.all(args.balancers, args.behind_cache).apply(
                     lambda addresses: nginx(
-                        args.root, balancers=addresses[0], operators=args.operators, behind_cache=addresses[1]
+                        args.root,
+                        balancers=addresses[0],
+                        trusted_proxies=args.trusted_proxies,
+                        operators=args.operators,
+                        behind_cache=addresses[1],
                     )
                 ),
                 "SITE_POOL": (HERE / "site-pool.conf").read_text(),
@@ -114,7 +120,9 @@ class Web(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def nginx(root: str, *, balancers: str, operators: Sequence[str], behind_cache: str | None) -> str:
+def nginx(
+    root: str, *, balancers: str, trusted_proxies: Sequence[str], operators: Sequence[str], behind_cache: str | None
+) -> str:
     """nginx's configuration; the arguments are the fields of `WebArgs`."""
     if behind_cache is None:
         listening = [str(PORT)]
@@ -126,6 +134,7 @@ def nginx(root: str, *, balancers: str, operators: Sequence[str], behind_cache: 
         LISTEN="\n    ".join(f"listen {address} default_server;" for address in listening),
         ROOT=root,
         BALANCERS=balancers,
+        TRUSTED_PROXIES="\n".join(f"    set_real_ip_from {proxy};" for proxy in trusted_proxies),
         AT_ONCE=limit.at_once,
         RATE=limit.rate,
         OPERATORS="\n".join(f"    {operator} 0;" for operator in operators if operator not in (balancers, "0.0.0.0/0")),

@@ -34,7 +34,7 @@ class WordPressStack:
     the others anyway, by its brick.
 
     A ban takes effect where the attacker's packets arrive: in the packet filter of the site's own balancers; behind a
-    cloud's balancer in Varnish and nginx, which know the visitor's address.
+    cloud's balancer, or behind trusted proxies, in Varnish and nginx, which know the visitor's address.
     """
 
     user_data: Sequence[str] = ("web", "wordpress", "migrate", "varnish", "fail2ban")
@@ -52,8 +52,11 @@ class WordPressStack:
         Ports("edits", PortRange(PORT, PORT)),
     )
 
-    def __init__(self, site: Site, smtp_password: str, bans: Bans, cache: Cache) -> None:
+    def __init__(
+        self, site: Site, smtp_password: str, bans: Bans, cache: Cache, trusted_proxies: Sequence[str]
+    ) -> None:
         self._site, self._smtp_password, self._bans, self._cache = site, smtp_password, bans, cache
+        self._trusted_proxies = trusted_proxies
 
     def serve(self, context: WebContext) -> Served:
         roles, cloud = context.roles, context.cloud
@@ -72,6 +75,7 @@ class WordPressStack:
                     root=ROOT,
                     mount=ROOT,
                     balancers=cloud.cidr,
+                    trusted_proxies=self._trusted_proxies,
                     operators=cloud.operators,
                     trusted_ca=database.ca,
                     behind_cache=addresses[name],
@@ -85,6 +89,7 @@ class WordPressStack:
                     address=addresses[name],
                     neighbours={other: addresses[other] for other in neighbours if other != name},
                     network=cloud.cidr,
+                    trusted_proxies=self._trusted_proxies,
                     web_nodes=[addresses[other] for other in roles.web],
                     memory_mb=self._cache.memory_mb,
                     depends_on=[webs[name]],
@@ -100,7 +105,7 @@ class WordPressStack:
                     ban_point="nftables" if name in roles.balancers else "proxy",
                     nginx=name in webs,
                     shared=f"{ROOT}/{SHARED}",
-                    ignore=[cloud.cidr, *cloud.operators],
+                    ignore=[cloud.cidr, *cloud.operators, *self._trusted_proxies],
                     bans=self._bans,
                     depends_on=[mount, caches[name]] if name in caches else [mount],
                 ),

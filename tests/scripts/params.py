@@ -27,6 +27,7 @@ from tests.scripts.node import COMPONENTS, Node
 
 NETWORK = "10.20.0.0/16"
 OPERATORS = "203.0.113.64/26"
+PROXIES = "198.51.100.192/26"
 ROOT = "/var/www/html"
 PEERS = [host_name(name) for name in ("gfs1", "gfs2", "gfs3")]
 PORTS = Gluster().ports
@@ -36,17 +37,18 @@ BRICK_MOUNT = BRICK.rsplit("/", 1)[0]
 GLUSTERD = {"BASE_PORT": str(PORTS.first), "MAX_PORT": str(PORTS.last)}
 """Parameters of gluster/glusterd.sh."""
 
-FIREWALL = {
-    "RULES": firewall.rules(
-        [
-            Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT), root_only=True),
-            Ports("bricks", PORTS, root_only=True),
-            *(ports for ports in WordPressStack.peers if ports.range.first != cache.PORT),
-        ],
-        NETWORK,
-    ),
-    **firewall.UNITS,
-}
+
+def packet_filter(*visitors_from: str) -> dict[str, str]:
+    """Parameters of firewall/firewall.sh. `visitors_from`: the only ranges of visitors, if there are any."""
+    internal = [
+        Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT), root_only=True),
+        Ports("bricks", PORTS, root_only=True),
+        *(ports for ports in WordPressStack.peers if ports.range.first != cache.PORT),
+    ]
+    return {"RULES": firewall.rules(internal, NETWORK, visitors_from), **firewall.UNITS}
+
+
+FIREWALL = packet_filter()
 """Parameters of firewall/firewall.sh."""
 
 VOLUME = {
@@ -150,7 +152,9 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
     return {
         "MOUNT": root,
         "PORT": str(PORT_BEHIND_CACHE if behind_cache else PORT),
-        "NGINX": nginx(root, balancers=NETWORK, operators=[OPERATORS], behind_cache=behind_cache),
+        "NGINX": nginx(
+            root, balancers=NETWORK, trusted_proxies=[PROXIES], operators=[OPERATORS], behind_cache=behind_cache
+        ),
         "SITE_POOL": text("web/site-pool.conf"),
         "UPDATES_POOL": text("web/updates-pool.conf"),
         "HEALTH_POOL": text("web/health-pool.conf"),
@@ -171,7 +175,7 @@ def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict
     neighbours = {name: address for name, address in addresses.items() if name != own}
     return {
         "SITE": text("varnish/site.vcl"),
-        "NODES": cache.nodes_vcl(own, addresses[own], neighbours, NETWORK, list(addresses.values())),
+        "NODES": cache.nodes_vcl(own, addresses[own], neighbours, NETWORK, [PROXIES], list(addresses.values())),
         "BANS": text("varnish/bans.vcl"),
         "UNIT": render(cache.HERE / "varnish.conf", MEMORY_MB=memory_mb, NGINX_PORT=PORT_BEHIND_CACHE),
         "LOG_UNIT": text("varnish/varnishncsa.conf"),

@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -186,13 +186,18 @@ def healthy_webs(balancers: Mapping[str, Node], webs: Mapping[str, Web]) -> None
 
 
 def balancing(
-    own: str, balancers: Mapping[str, Node], webs: Mapping[str, Web], *names: str, https: bool = False
+    own: str,
+    balancers: Mapping[str, Node],
+    webs: Mapping[str, Web],
+    *names: str,
+    trusted_proxies: Sequence[str] = (),
+    https: bool = False,
 ) -> dict[str, str]:
     """Parameters of haproxy/haproxy.sh on the balancer `own`; `names`: the web nodes, web1 and web2 by default."""
     others = {name: node.address for name, node in balancers.items() if name != own}
     targets = {name: webs[name].address for name in names or ("web1", "web2")}
     return {
-        "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others, https=https),
+        "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others, trusted_proxies, https=https),
         "OWN_PORT": str(haproxy.OWN_PORT),
         "RESTART": RESTART.read_text(),
         "HOLD": render(haproxy.HOLD, PORTS="80, 443" if https else "80"),
@@ -231,6 +236,24 @@ def test_haproxy_replaces_the_headers_that_a_visitor_forges(haproxies: Mapping[s
     assert got["x-forwarded-for"] == "203.0.113.10"
     assert got["x-forwarded-proto"] == "http"
     assert not {"x-real-ip", "forwarded"} & set(got)
+
+
+def test_haproxy_keeps_the_visitor_that_a_trusted_proxy_names(
+    haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    node = haproxies["lb1"]
+    public = node.machine.endpoint.ports[0].address
+    try:
+        proxies = ["198.51.100.0/24", "2001:db8::/32", "203.0.113.10/32"]
+        node.step("haproxy/haproxy.sh", balancing("lb1", haproxies, webs, trusted_proxies=proxies))
+        named = json.loads(ask(public, X_Forwarded_For="1.2.3.4, 192.0.2.7")[1])["headers"]
+        assert named["x-forwarded-for"] == "1.2.3.4, 192.0.2.7,203.0.113.10"
+        assert json.loads(ask(public)[1])["headers"]["x-forwarded-for"] == "203.0.113.10"
+        node.step("haproxy/haproxy.sh", balancing("lb1", haproxies, webs, trusted_proxies=proxies[:2]))
+        forged = json.loads(ask(public, X_Forwarded_For="1.2.3.4, 192.0.2.7")[1])["headers"]
+        assert forged["x-forwarded-for"] == "203.0.113.10"
+    finally:
+        node.step("haproxy/haproxy.sh", balancing("lb1", haproxies, webs))
 
 
 def test_haproxys_own_port_is_open_on_its_machine_only(haproxies: Mapping[str, Node]) -> None:

@@ -75,6 +75,33 @@ def test_visitors_cannot_ask_for_a_nodes_health(node: Node, mounted: Mapping[str
     assert "200" in mounted["gfs2"].run(*through).splitlines()[0]
 
 
+def test_the_visitor_is_the_one_that_a_trusted_proxy_names(node: Node) -> None:
+    node.run("sh", "-c", f"echo '<?php echo $_SERVER[\"REMOTE_ADDR\"];' >{params.ROOT}/probe.php")
+
+    def visitor(forwarded: str) -> str:
+        return node.run("curl", "--silent", "--header", f"X-Forwarded-For: {forwarded}", "http://127.0.0.1/probe.php")
+
+    assert visitor("192.0.2.66, 203.0.113.7, 198.51.100.200, 10.20.9.8") == "203.0.113.7"
+    assert visitor("203.0.113.7, 198.51.100.200, 203.0.113.1") == "203.0.113.1"
+    node.run("rm", f"{params.ROOT}/probe.php")
+
+
+def test_visitors_may_be_admitted_from_proxies_only(node: Node, mounted: Mapping[str, Node]) -> None:
+    asked = ["curl", "--silent", "--fail", "--max-time", "3", "--output", "/dev/null"]
+    outside = [*asked, f"http://{node.machine.endpoint.public}/readme.html"]
+    node.run("touch", f"{params.ROOT}/readme.html")
+    try:
+        node.step("firewall/firewall.sh", params.packet_filter("198.51.100.0/24"))
+        # a timeout, as the packet filter drops what it does not admit
+        assert subprocess.run(outside, check=False).returncode == 28
+        mounted["gfs2"].run(*asked, f"http://{node.address}/readme.html")
+        node.step("firewall/firewall.sh", params.packet_filter("198.51.100.0/24", "203.0.113.0/24"))
+        subprocess.run(outside, check=True)
+    finally:
+        node.step("firewall/firewall.sh", params.FIREWALL)
+        node.run("rm", f"{params.ROOT}/readme.html")
+
+
 def test_web_takes_over_a_changed_file(node: Node) -> None:
     header = "    add_header X-Tested yes always;\n    root "
     node.step("web/web.sh", params.web() | {"NGINX": params.web()["NGINX"].replace("    root ", header)})

@@ -168,6 +168,17 @@ def test_two_failed_checks_take_an_app_droplet_out(graph: Graph) -> None:
     }
 
 
+def test_the_load_balancer_admits_visitors_from_trusted_proxies_only_if_the_settings_say_so(graph: Graph) -> None:
+    assert "firewall" not in graph["digitalocean.LoadBalancer balancer"].inputs
+    network = {
+        "ssh_from": ["203.0.113.0/24"],
+        "trusted_proxies": ["198.51.100.0/24", "2001:db8::/32"],
+        "only_trusted_proxies": True,
+    }
+    closed = build("digitalocean-wordpress", network=network)["digitalocean.LoadBalancer balancer"].inputs
+    assert closed["firewall"] == {"allows": ["cidr:198.51.100.0/24"]}
+
+
 def test_the_load_balancer_and_the_database_wait_for_no_droplet(graph: Graph) -> None:
     """Both take minutes to create, so they must start first."""
     for key in ("digitalocean.LoadBalancer balancer", "digitalocean.DatabaseFirewall database"):

@@ -91,6 +91,11 @@ def test_one_setting_changes_the_cloud_the_topology_or_the_web_stack(cloud: str,
             {"web": "apache", "site": {}},
         ),
         (
+            "network.trusted_proxies: Apache's own configuration names them; omit it with web: apache",
+            EXISTING,
+            {"web": "apache", "network": EXISTING["network"] | {"trusted_proxies": ["198.51.100.0/24"]}},
+        ),
+        (
             "web: wordpress needs a managed database, which existing machines lack; set another web or cloud",
             EXISTING,
             {"web": "wordpress", "site": {"admin_email": "editor@rehearsal.test"}},

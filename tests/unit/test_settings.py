@@ -115,6 +115,31 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         {"network": MINIMAL["network"] | {"vpc": "vpc-0123456789abcdef0"}, "nodes": NODES},
     ),
     (
+        "network.only_trusted_proxies: would close the site; add IPv4 ranges to network.trusted_proxies",
+        {"network": MINIMAL["network"] | {"only_trusted_proxies": True, "trusted_proxies": ["2001:db8::/32"]}},
+    ),
+    (
+        (
+            "network.trusted_proxies: has 31 IPv4 ranges, but a security group has room for 30; "
+            "name fewer and wider ranges, or omit only_trusted_proxies"
+        ),
+        {
+            "network": MINIMAL["network"]
+            | {"only_trusted_proxies": True, "trusted_proxies": [f"198.51.100.{at}" for at in range(31)]}
+        },
+    ),
+    (
+        (
+            "network.trusted_proxies: a range of all addresses lets visitors name any address; "
+            "name the proxies' ranges only"
+        ),
+        {"network": MINIMAL["network"] | {"trusted_proxies": ["::/0"]}},
+    ),
+    (
+        "network.trusted_proxies.0: 'cdn' is not an address range; write one such as 2001:db8::/32",
+        {"network": MINIMAL["network"] | {"trusted_proxies": ["cdn"]}},
+    ),
+    (
         "network.subnets: needs their VPC; set network.vpc too, or omit subnets",
         {"network": MINIMAL["network"] | {"subnets": {"us-east-1a": "subnet-1"}}},
     ),

@@ -71,7 +71,7 @@ class Network(pulumi.ComponentResource):
         self.node_group = self._group("node", "The nodes: web from the load balancer, storage from each other.")
         self._admit_operators_and_peers(args.network.ssh_from, args.site)
         if args.site.balanced:
-            self._admit_visitors_by_balancer(args.site.web_port)
+            self._admit_visitors_by_balancer(args.network, args.site.web_port)
         if args.site.virtual_ip_nodes:
             self._admit_visitors_to_virtual_ip()
         if args.site.database:
@@ -146,10 +146,14 @@ class Network(pulumi.ComponentResource):
         # a machine that boots before its routes and this rule exist fails to fetch its packages
         self.egress = {zone: [*routes, out] for zone, routes in self.egress.items()}
 
-    def _admit_visitors_by_balancer(self, web_port: int) -> None:
+    def _admit_visitors_by_balancer(self, network: settings.Network, web_port: int) -> None:
+        # another description would replace the group
         self.balancer_group = self._group("balancer", "The load balancer: HTTP and HTTPS from anywhere.")
         for scheme, port in (("http", 80), ("https", 443)):
-            self._ingress_rule(f"balancer-{scheme}", self.balancer_group, port, port, cidr_ipv4=ANYWHERE)
+            if not network.visitors_from:
+                self._ingress_rule(f"balancer-{scheme}", self.balancer_group, port, port, cidr_ipv4=ANYWHERE)
+            for proxy in network.visitors_from:
+                self._ingress_rule(f"balancer-{scheme}-{proxy}", self.balancer_group, port, port, cidr_ipv4=proxy)
         vpc.SecurityGroupEgressRule(
             "balancer-web",
             security_group_id=self.balancer_group.id,

@@ -59,6 +59,10 @@ BURSTABLE = ("t3.", "t3a.", "t4g.")
 """Instance types with CPU credits (Amazon EC2 user guide, "Burstable performance instances")."""
 
 
+MOST_PROXIES = 30
+"""IPv4 ranges that a security group can admit to two ports (VPC user guide, "Amazon VPC quotas": 60 rules)."""
+
+
 class Machine(Section):
     """Properties of the nodes. A node's own entry in `nodes` takes precedence."""
 
@@ -85,7 +89,7 @@ class Node(settings.Node):
     """Instance type of this node, if it differs from `machine.type`."""
 
 
-class Network(Section):
+class Network(settings.Network):
     """The VPC, and the networks that operators log in from."""
 
     cidr: Range = IPv4Network("10.20.0.0/16")
@@ -218,6 +222,13 @@ class AwsSettings(Settings):
             yield "network.cidr: conflicts with vpc; omit it to use the existing VPC"
         if subnets and not vpc:
             yield "network.subnets: needs their VPC; set network.vpc too, or omit subnets"
+
+        proxies = [each for each in raw.value(list, "network", "trusted_proxies") or [] if "." in str(each)]
+        if raw.value(bool, "network", "only_trusted_proxies") and len(proxies) > MOST_PROXIES:
+            yield (
+                f"network.trusted_proxies: has {len(proxies)} IPv4 ranges, but a security group has room for "
+                f"{MOST_PROXIES}; name fewer and wider ranges, or omit only_trusted_proxies"
+            )
 
         node_roles = cls.valid_roles(raw)
         balancers = node_roles.balancers if node_roles else []

@@ -36,6 +36,7 @@ class Balancer(pulumi.ComponentResource):
         if domain and zone and not certificate:
             certificate = digitalocean.Certificate(name, type="lets_encrypt", domains=[domain], opts=child).name
         https = certificate is not None
+        visitors_from = settings.network.visitors_from
 
         entries = [("http", 80, None), *([("https", 443, certificate)] if https else [])]
         balancer = digitalocean.LoadBalancer(
@@ -57,6 +58,9 @@ class Balancer(pulumi.ComponentResource):
                 for protocol, port, entry_certificate in entries
             ],
             redirect_http_to_https=https,
+            firewall=digitalocean.LoadBalancerFirewallArgs(allows=[f"cidr:{each}" for each in visitors_from])
+            if visitors_from
+            else None,
             # the shortest check that DigitalOcean allows (terraform-provider-digitalocean, loadbalancer): two failures
             # take a lost droplet out
             healthcheck=digitalocean.LoadBalancerHealthcheckArgs(

@@ -49,7 +49,7 @@ class Node(settings.Node):
     """Size of this droplet, if it differs from `machine.size`."""
 
 
-class Network(Section):
+class Network(settings.Network):
     """The VPC, and the networks that operators log in from."""
 
     cidr: Range = IPv4Network("10.30.0.0/16")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
 from components.config import settings
 from components.config.errors import RawSettings
-from components.config.settings import Matches, Name, Range, Section, Settings, json_form
+from components.config.settings import Matches, Name, Range, Settings, json_form
 
 
 def _address(raw: object) -> IPv4Address:
@@ -60,7 +60,7 @@ class Node(settings.Node):
     """Spare disk; required on a node that holds a brick. The disk is formatted only if it has no signature."""
 
 
-class Network(Section):
+class Network(settings.Network):
     """The networks that connect the machines."""
 
     private: Range
