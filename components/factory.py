@@ -5,10 +5,13 @@ The functions import only the chosen ones, because each provider's package takes
 
 from __future__ import annotations
 
+from components.cloud.aws import prices as aws
 from components.cloud.aws.settings import AwsSettings
+from components.cloud.digitalocean import prices as digitalocean
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.existing.settings import ExistingSettings
 from components.cloud.interface import Cloud, SiteSpec
+from components.cloud.prices import Price
 from components.config.settings import Settings
 from components.web.interface import WebStack
 
@@ -33,6 +36,17 @@ def create_cloud(settings: Settings, site: SiteSpec) -> Cloud:
             return Existing(settings, site)
         case _:
             raise TypeError(f"no cloud belongs to {type(settings).__name__}; add a case to create_cloud")
+
+
+def monthly_price(settings: Settings, site: SiteSpec) -> Price | None:
+    """What the chosen cloud asks for the site; None for existing machines."""
+    match settings:
+        case AwsSettings():
+            return aws.price(settings, site)
+        case DigitalOceanSettings():
+            return digitalocean.price(settings, site)
+        case _:
+            return None
 
 
 def create_web_stack(settings: Settings) -> WebStack:

@@ -8,7 +8,7 @@ import pulumi
 
 from components.cloud.interface import Cloud, MachineSpec, Ports, SiteSpec
 from components.config.settings import GLUSTERD_PORT, PortRange, Settings
-from components.factory import create_cloud, create_web_stack
+from components.factory import create_cloud, create_web_stack, monthly_price
 from components.firewall.firewall import Firewall, FirewallArgs
 from components.gluster.brick import Brick, BrickArgs
 from components.gluster.certificate import TLS, Authority, Certificate, CertificateArgs
@@ -32,6 +32,9 @@ def build(settings: Settings) -> None:
     roles = settings.node_roles
     web = create_web_stack(settings)
     spec = site_spec(settings, web)
+    price = monthly_price(settings, spec)
+    if price and pulumi.runtime.is_dry_run():
+        pulumi.log.info(price.text)
     cloud = create_cloud(settings, spec)
     nodes = cloud.nodes
 

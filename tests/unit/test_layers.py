@@ -25,7 +25,11 @@ LAYERS: dict[str, set[str]] = {
     "components.cloud": set(),
     "components.cloud.interface": {"components.config", "components.machine"},
     "components.cloud.operator": set(),
-    **{cloud: MACHINES | {"components.formerly", "components.cloud.operator"} for cloud in CLOUDS},
+    "components.cloud.prices": set(),
+    **{
+        cloud: MACHINES | {"components.formerly", "components.cloud.operator", "components.cloud.prices"}
+        for cloud in CLOUDS
+    },
     "components.firewall": MACHINES,
     "components.gluster": MACHINES,
     "components.migrate": {"components.formerly", "components.machine"},
@@ -40,6 +44,7 @@ LAYERS: dict[str, set[str]] = {
     "components.apache": MACHINES | {"components.gluster", "components.migrate", "components.web"},
     "components.factory": MACHINES
     | CLOUDS
+    | {"components.cloud.prices"}
     | {f"components.{name}" for name in ("apache", "sessions", "web", "wordpress")},
     "components.site": MACHINES
     | {f"components.{name}" for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "web")},
