@@ -9,6 +9,9 @@ stop() {
     exit 1
 }
 
+# to make .venv again would empty the directory that a link leads to: that of another tree
+[ ! -L .venv ] || stop ".venv is a link to $(readlink .venv): make it there, or remove the link"
+
 command -v "$python" >/dev/null ||
     stop "$python is missing: install Python 3.11 or later, or name another one: make PYTHON=python3.12 ..."
 
