@@ -1,0 +1,127 @@
+"""Write the README's figures: prices from the tables of the clouds, measurements from the last reports of the drills.
+
+Usage: python -m tools.readme
+
+A stack without a report in reports/ keeps its measurements. Run whole drills before: a report of `--only` one fault
+shows only that one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from components.config.loader import parse
+from components.factory import create_web_stack, monthly_price
+from components.site import site_spec
+from rehearsal.progress import duration
+from rehearsal.report.figures import in_seconds
+from rehearsal.report.model import FaultResult, Report
+from rehearsal.report.terminal import check_table, fault_table, section
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+REPORTS = ROOT / "reports"
+SHOWN = "aws-wordpress"
+"""The stack whose output the README shows."""
+
+ROW = re.compile(r"^\| `([\w-]+)` \| (.*) \| (.*) \| (.*) \|$", re.MULTILINE)
+"""A row of the table of stacks: the stack, what it builds, its price, and what its rehearsal measured."""
+SAMPLE = re.compile(rf"^```\n{SHOWN}: .*?\n```$", re.MULTILINE | re.DOTALL)
+
+OUTAGES = {
+    "address_outage_seconds": "without the address",
+    "write_outage_seconds": "without writes",
+    "page_outage_seconds": "without pages",
+}
+"""Figures of a fault that the table shows in any case, with what was missing for that time."""
+
+
+def main() -> None:
+    """Write README.md; exits with a message when a report has a failed check or no fault."""
+    reports = {path.parent.name: Report.model_validate_json(path.read_text()) for path in REPORTS.glob("*/report.json")}
+    for stack, report in reports.items():
+        if report.failed or not report.faults:
+            sys.exit(f"reports/{stack} is not of a drill that passed ({report.verdict}): rehearse the stack again")
+    README.write_text(page(README.read_text(), reports))
+    print(f"README.md shows the reports of: {', '.join(sorted(reports)) or 'no stack'}")
+
+
+def page(text: str, reports: Mapping[str, Report]) -> str:
+    """The README with these reports' figures, by the stack's name, and with the price of every stack."""
+
+    def row(found: re.Match[str]) -> str:
+        stack, builds, _, measured = found.groups()
+        if stack in reports:
+            measured = "; ".join(measurements(reports[stack]))
+        return f"| `{stack}` | {builds} | {price(stack)} | {measured} |"
+
+    text = ROW.sub(row, text)
+    if SHOWN in reports:
+        shown = sample(reports[SHOWN])
+        text = SAMPLE.sub(lambda _: f"```\n{shown}\n```", text)
+    return text
+
+
+def price(stack: str) -> str:
+    """What a stack costs a month, as a cell of the table."""
+    content: dict[str, object] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
+    config = {
+        key.removeprefix("ha-wordpress:"): value if isinstance(value, str) else json.dumps(value)
+        for key, value in content.items()
+    }
+    if config.get("cloud") == "existing":
+        # the key that its operator adds
+        config["ssh_private_key"] = "-----BEGIN OPENSSH PRIVATE KEY-----"
+    settings = parse(config)
+    found = monthly_price(settings, site_spec(settings, create_web_stack(settings)))
+    return f"{found.usd:.0f} USD" if found else "your machines"
+
+
+def measurements(report: Report) -> Iterator[str]:
+    """What the table shows of each fault, in the order of the drill; nothing of a fault without figures."""
+    for fault in report.faults:
+        if figures := list(fault_figures(fault)):
+            yield f"{fault.name}: {', '.join(figures)}"
+
+
+def fault_figures(fault: FaultResult) -> Iterator[str]:
+    found = fault.model_dump()
+    if "ban_seconds" in found:
+        yield f"every attacker banned in {in_seconds(found['ban_seconds'])}"
+        yield f"{found['legitimate_failures']} legitimate requests failed"
+    if "login_page_during_seconds" in found:
+        times = found["login_page_during_seconds"] / found["login_page_before_seconds"]
+        yield f"a login page takes {times:.1f} times as long"
+    if "slowest_return_seconds" in found:
+        yield f"each is back within {in_seconds(found['slowest_return_seconds'])}"
+    for name, missing in OUTAGES.items():
+        if found.get(name):
+            yield f"{in_seconds(found[name])} {missing}"
+    if "lost_sessions" in found:
+        yield f"{found['lost_sessions']} sessions and {found['lost_visits']} of {found['visits']:,} visits lost"
+
+
+def sample(report: Report) -> str:
+    """The end of a drill's output: its faults, the checks of the first fault that stopped writes, and the verdict."""
+    output = StringIO()
+    console = Console(file=output, width=80, color_system=None)
+    console.print(f"{report.stack}: up in {duration(report.up_seconds)}", highlight=False)
+    section(console, "Faults", fault_table(report.faults))
+    fault = next((fault.name for fault in report.faults if fault.write_outage_seconds), report.faults[0].name)
+    console.print("\n...")
+    section(console, "Checks", check_table({fault: report.checks_by_fault[fault]}))
+    console.print("  ...\n")
+    console.print(report.verdict, highlight=False)
+    return "\n".join(line.rstrip() for line in output.getvalue().rstrip().splitlines())
+
+
+if __name__ == "__main__":
+    main()
