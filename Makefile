@@ -1,4 +1,4 @@
-PYTHON ?= python3.11
+PYTHON ?= python3
 export PYTHON
 BASE ?= main
 ARGS ?=

@@ -2,7 +2,7 @@
 # POSIX. Makes .venv with exactly the pinned packages of requirements-dev.txt and the project itself.
 set -eu
 cd "$(dirname "$0")/.."
-python=${PYTHON:-python3.11}
+python=${PYTHON:-python3}
 
 stop() {
     echo "$1" >&2
@@ -14,6 +14,8 @@ stop() {
 
 command -v "$python" >/dev/null ||
     stop "$python is missing: install Python 3.11 or later, or name another one: make PYTHON=python3.12 ..."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    stop "$python is older than 3.11: name a newer one: make PYTHON=python3.12 ..."
 
 # venv needs ensurepip, which Debian ships in a package of its own
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then

@@ -20,3 +20,17 @@ def test_a_link_is_refused_and_the_directory_that_it_leads_to_stays(tmp_path: Pa
     assert done.returncode == 1
     assert done.stderr == f".venv is a link to {other}: make it there, or remove the link\n"
     assert [path.name for path in other.iterdir()] == ["kept"]
+
+
+def test_a_python_that_is_too_old_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools/venv.sh", tmp_path / "tools")
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / "tools/venv.sh"], check=False, capture_output=True, text=True, timeout=60, env={"PYTHON": str(old)}
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"{old} is older than 3.11: name a newer one: make PYTHON=python3.12 ...\n"
+    assert not (tmp_path / ".venv").exists()
