@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 from components.config.loader import parse
 from components.factory import create_web_stack, monthly_price
 from components.site import site_spec
+from rehearsal.deploy.stacks import stack_settings
 from rehearsal.progress import duration
 from rehearsal.report.figures import in_seconds
 from rehearsal.report.model import FaultResult, Report
@@ -72,17 +72,16 @@ def page(text: str, reports: Mapping[str, Report]) -> str:
 
 def price(stack: str) -> str:
     """What a stack costs a month, as a cell of the table."""
-    content: dict[str, object] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
     config = {
         key.removeprefix("ha-wordpress:"): value if isinstance(value, str) else json.dumps(value)
-        for key, value in content.items()
+        for key, value in stack_settings(stack).items()
     }
     if config.get("cloud") == "existing":
-        # the key that its operator adds
-        config["ssh_private_key"] = "-----BEGIN OPENSSH PRIVATE KEY-----"
+        return "your machines"
     settings = parse(config)
     found = monthly_price(settings, site_spec(settings, create_web_stack(settings)))
-    return f"{found.usd:.0f} USD" if found else "your machines"
+    assert found
+    return f"{found.usd:.0f} USD"
 
 
 def measurements(report: Report) -> Iterator[str]:

@@ -109,7 +109,7 @@ def test_no_firewall_of_another_stack_has_the_same_name(graph: Graph) -> None:
 
 def test_an_existing_vpc_is_used_and_its_other_droplets_reach_no_port() -> None:
     uuid = "5a4981aa-9653-4bd1-bef5-d6bff52042e4"
-    graph = stack(network={"ssh_from": ["203.0.113.0/24"], "vpc": uuid})
+    graph = stack(network={"ssh_from": ["198.18.0.0/24"], "vpc": uuid})
     assert not list(graph.of_type("digitalocean.Vpc"))
     for key in ("Droplet gfs1", "LoadBalancer balancer"):
         assert graph[f"digitalocean.{key}"].inputs["vpcUuid"] == uuid
@@ -171,7 +171,7 @@ def test_two_failed_checks_take_an_app_droplet_out(graph: Graph) -> None:
 def test_the_load_balancer_admits_visitors_from_trusted_proxies_only_if_the_settings_say_so(graph: Graph) -> None:
     assert "firewall" not in graph["digitalocean.LoadBalancer balancer"].inputs
     network = {
-        "ssh_from": ["203.0.113.0/24"],
+        "ssh_from": ["198.18.0.0/24"],
         "trusted_proxies": ["198.51.100.0/24", "2001:db8::/32"],
         "only_trusted_proxies": True,
     }

@@ -155,7 +155,9 @@ def test_wordpress_without_https_is_refused_unless_the_settings_accept_it() -> N
     ]
     site = MINIMAL["site"] | {"domain": "www.rehearsal.test"}
     for balancer in ({"dns_zone": "rehearsal.test"}, {"certificate_name": "www"}):
-        assert read(accept_plain_http=False, balancer=balancer, site=site).warnings == []
+        assert not [
+            line for line in read(accept_plain_http=False, balancer=balancer, site=site).warnings if "HTTP" in line
+        ]
 
 
 def test_the_placeholders_of_the_committed_stack_are_refused() -> None:
@@ -179,11 +181,11 @@ def test_one_message_lists_every_error() -> None:
     assert [line.split(":")[0] for line in lines] == [
         "nodes.gfs1.size",
         "nodes.app1.role",
+        "network.cidr",
+        "network.ssh_from",
         "region",
         "machine.size",
         "machine.image",
-        "network.cidr",
-        "network.ssh_from",
         "database.size",
         "database.engine",
         "nodes.app1.role",

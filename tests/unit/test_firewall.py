@@ -79,7 +79,7 @@ ONLY_PROXIES = {"trusted_proxies": PROXIES, "only_trusted_proxies": True}
 
 
 def test_the_balancer_admits_visitors_from_trusted_proxies_only_if_the_settings_say_so() -> None:
-    network = {"ssh_from": ["203.0.113.0/24"]}
+    network = {"ssh_from": ["198.18.0.0/24"]}
     for settings, peers in (
         ({"trusted_proxies": PROXIES}, {"0.0.0.0/0"}),
         (ONLY_PROXIES, {"198.51.100.0/24", "192.0.2.0/25"}),
@@ -102,12 +102,12 @@ def test_own_balancers_admit_visitors_from_trusted_proxies_only_if_the_settings_
 
 
 def test_every_machine_believes_the_trusted_proxies_and_never_bans_them() -> None:
-    graph = build(network={"ssh_from": ["203.0.113.0/24"], "trusted_proxies": PROXIES})
+    graph = build(network={"ssh_from": ["198.18.0.0/24"], "trusted_proxies": PROXIES})
     for node in ("gfs1", "gfs2", "gfs3"):
         assert '    "198.51.100.0"/24;\n' in graph[f"remote.Command {node}-varnish"].inputs["create"]
         assert "    set_real_ip_from 2001:db8::/32;\n" in graph[f"remote.Command {node}-web"].inputs["create"]
         bans = graph[f"remote.Command {node}-fail2ban"].inputs["create"]
-        assert f"203.0.113.0/24 {' '.join(PROXIES)}" in bans
+        assert f"198.18.0.0/24 {' '.join(PROXIES)}" in bans
     sessions = build("php-sessions", network={"private": "10.40.0.0/24", "virtual_ip": "192.0.2.10"} | ONLY_PROXIES)
     assert "    acl trusted_proxy src 192.0.2.0/25\n" in sessions["remote.Command lb2-haproxy"].inputs["create"]
     assert "    set_real_ip_from 192.0.2.0/25;\n" in sessions["remote.Command php2-web"].inputs["create"]

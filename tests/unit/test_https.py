@@ -16,9 +16,9 @@ from tests.unit.rejection import error_lines
 from tests.unit.test_roles import AWS, EXISTING
 from tests.unit.test_safety import visible_texts
 
-NAME = "www.example.com"
+NAME = "www.rehearsal.test"
 CERTIFICATE, KEY = AUTHORITY.issue(NAME)
-WILDCARD = AUTHORITY.issue("*.example.com")
+WILDCARD = AUTHORITY.issue("*.rehearsal.test")
 ADDRESS = AUTHORITY.issue(EXISTING["network"]["virtual_ip"])
 OWN_KEY = ec.generate_private_key(ec.SECP256R1())
 OWN_KEY_PEM = OWN_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -46,7 +46,7 @@ def own_certificate(begin: int, end: int, *names: x509.GeneralName) -> str:
 
 
 def https(certificate: str | None = CERTIFICATE, key: str = KEY, **tls: Any) -> dict[str, Any]:
-    """The settings of HTTPS, for www.example.com."""
+    """The settings of HTTPS, for www.rehearsal.test."""
     written = {"domain": NAME, "certificate": certificate} | tls
     return {"tls": {name: value for name, value in written.items() if value}, "tls_private_key": key}
 
@@ -109,25 +109,28 @@ def days_from_now(days: int) -> str:
             https(own_certificate(2, 9), OWN_KEY_PEM),
         ),
         (
-            "tls.certificate: names www.example.com, but visitors use example.com; use a certificate that names it",
-            EXISTING,
-            https(domain="example.com"),
-        ),
-        (
             (
-                "tls.certificate: names *.example.com, but visitors use www.shop.example.com; "
+                "tls.certificate: names www.rehearsal.test, but visitors use rehearsal.test; "
                 "use a certificate that names it"
             ),
             EXISTING,
-            https(*WILDCARD, domain="www.shop.example.com"),
+            https(domain="rehearsal.test"),
         ),
         (
-            "tls.certificate: names no host, but visitors use www.example.com; use a certificate that names it",
+            (
+                "tls.certificate: names *.rehearsal.test, but visitors use www.shop.rehearsal.test; "
+                "use a certificate that names it"
+            ),
+            EXISTING,
+            https(*WILDCARD, domain="www.shop.rehearsal.test"),
+        ),
+        (
+            "tls.certificate: names no host, but visitors use www.rehearsal.test; use a certificate that names it",
             EXISTING,
             https(own_certificate(-1, 9), OWN_KEY_PEM),
         ),
         (
-            "tls.certificate: names www.example.com, but visitors use 192.0.2.10; use a certificate that names it",
+            "tls.certificate: names www.rehearsal.test, but visitors use 192.0.2.10; use a certificate that names it",
             EXISTING,
             https(domain=None),
         ),
@@ -161,8 +164,8 @@ def test_no_error_shows_the_key() -> None:
 @pytest.mark.parametrize(
     ("settings", "url"),
     [
-        (https(CERTIFICATE + AUTHORITY.certificate), "https://www.example.com"),
-        (https(*WILDCARD), "https://www.example.com"),
+        (https(CERTIFICATE + AUTHORITY.certificate), "https://www.rehearsal.test"),
+        (https(*WILDCARD), "https://www.rehearsal.test"),
         (https(*ADDRESS, domain=None), "https://192.0.2.10"),
     ],
 )
@@ -179,9 +182,9 @@ def test_a_certificate_that_expires_soon_is_warned_of() -> None:
 
 
 def test_wordpress_behind_its_own_balancers_has_an_https_address() -> None:
-    site = {"admin_email": "a@b.example", "domain": NAME}
+    site = {"admin_email": "editor@rehearsal.test", "domain": NAME}
     graph = build("aws-wordpress", topology="balancers", nodes={}, gluster={}, site=site, **https(domain=None))
-    assert "URL=https://www.example.com" in text(graph, "php1-wordpress-site")
+    assert "URL=https://www.rehearsal.test" in text(graph, "php1-wordpress-site")
     assert "bind :443 ssl" in text(graph, "lb1-haproxy")
 
 

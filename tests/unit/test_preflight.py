@@ -91,7 +91,7 @@ def test_one_message_lists_everything_that_digitalocean_lacks() -> None:
     roles = {"gfs1": "storage", "gfs2": "storage", "gfs3": "storage", "app1": "web", "app2": "web"}
     own: dict[str, dict[str, str]] = {name: {"role": role} for name, role in roles.items()}
     own["app1"]["size"] = "gpu-h100x1-80gb"
-    network = {"ssh_from": ["203.0.113.0/24"], "vpc": "5a4981aa-9653-4bd1-bef5-d6bff52042e4"}
+    network = {"ssh_from": ["198.18.0.0/24"], "vpc": "5a4981aa-9653-4bd1-bef5-d6bff52042e4"}
     assert lines(DIGITALOCEAN, region="fra1", machine={"size": "s-9vcpu-9gb"}, nodes=own, network=network) == [
         "machine.size: fra1 has no s-9vcpu-9gb; choose another size or region (doctl compute size list)",
         "nodes.app1.size: fra1 has no gpu-h100x1-80gb; choose another size or region (doctl compute size list)",

@@ -115,7 +115,7 @@ def test_a_certificate_is_made_up_and_differs_when_the_files_do(tmp_path: Path) 
 
     old, new, renewed = written("old", "v1:one"), written("new", "v1:one"), written("renewed", "v1:other")
     chain, key = old["ha-wordpress:tls"]["certificate"], old["ha-wordpress:tls_private_key"]
-    assert not [*chain_errors(chain, "www.example.com"), *key_errors(key, chain)]
+    assert not [*chain_errors(chain, "www.rehearsal.test"), *key_errors(key, chain)]
     assert old == new != renewed
 
 

@@ -65,6 +65,7 @@ LARGER: dict[str, Any] = {
 }
 BALANCERS: dict[str, Any] = {
     "topology": "balancers",
+    "accept_plain_http": True,
     "nodes": {
         "lb1": {"role": "balancer", "zone": "us-east-1a"},
         "lb2": {"role": "balancer", "zone": "us-east-1b", "type": "t3.medium"},

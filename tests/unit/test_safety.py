@@ -35,7 +35,7 @@ def visible_texts(value: Any) -> Iterator[str]:
 def with_mail() -> Graph:
     """The stack with a mail server, and its password."""
     site = committed("aws-wordpress")["ha-wordpress:site"]
-    smtp = {"host": "smtp.example.com", "user": "site", "from": "site@example.com"}
+    smtp = {"host": "smtp.rehearsal.test", "user": "site", "from": "site@rehearsal.test"}
     return build(site=site | {"smtp": smtp}, smtp_password="SECRET-smtp-password")
 
 

@@ -121,7 +121,7 @@ def test_each_architecture_has_an_image(engine: Engine) -> None:
 
 
 def test_a_final_snapshot_s_name_can_be_used_once(engine: Engine, region: PaperRegion, tmp_path: Path) -> None:
-    region.new_snapshot = tmp_path.joinpath  # type: ignore[method-assign]
+    region.new_snapshot = tmp_path.joinpath  # type: ignore[method-assign, assignment]
     vpc = engine.create("Vpc", "site", cidrBlock="10.20.0.0/16")
     subnets = [
         engine.create("Subnet", zone, vpcId=vpc.id, cidrBlock=f"10.20.{number}.0/24", availabilityZone=zone).id

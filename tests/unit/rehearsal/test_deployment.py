@@ -27,8 +27,8 @@ def test_the_operators_own_values_replace_placeholders_and_are_named(tmp_path: P
     assert written["ha-wordpress:network"] == {"cidr": "10.20.0.0/16", "ssh_from": ["198.18.0.0/24"]}
     assert written["ha-wordpress:site"]["admin_email"] == "editor@rehearsal.test"
     assert {"network.ssh_from", "site.admin_email"} <= {*own_settings("aws-wordpress")}
-    assert own_settings("php-sessions") == []
-    assert operator_values("php-sessions") == []
+    assert own_settings("existing-apache") == []
+    assert operator_values("existing-apache") == []
     [line] = operator_values("aws-wordpress")
     assert line.startswith("the operator's own settings: network.ssh_from, ")
 
