@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused, ResourceType
 from rehearsal.region.region import Record, Region
 
 OtherT = TypeVar("OtherT", bound=InputModel)
 """The inputs of another resource type."""
+
+
+def matching(pattern: str, code: str, what: str) -> AfterValidator:
+    """A validator that accepts only texts of a pattern. `code`: the cloud's error code; `what`: their name, rules."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"{code} {value!r} is not {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def known(slugs: type[Enum], code: str, what: str) -> AfterValidator:
+    """A validator that accepts only values that the provider's SDK lists. `what`: their name in the error."""
+    values = {slug.value for slug in slugs}
+
+    def check(value: str) -> str:
+        if value not in values:
+            raise ValueError(f"{code} {value} is not {what} that the provider knows")
+        return value
+
+    return AfterValidator(check)
 
 
 class CloudResourceType(ResourceType[InputsT]):

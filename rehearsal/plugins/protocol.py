@@ -53,6 +53,8 @@ class ResourceType(Generic[InputsT]):
     """Outputs (as on the wire) that are unknown until the resource is created."""
     auto_name: ClassVar[str | None] = None
     """The input that defaults to the resource's name with a random tail."""
+    conflicts: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Pairs of inputs (as on the wire) of which only one may be set."""
 
     def __init_subclass__(cls) -> None:
         """Keep the model that the class is parametrized with, to parse inputs with it."""
@@ -241,6 +243,9 @@ class Answering:
 
 def schema_errors(resource_type: ResourceType[Any], inputs: Properties) -> Iterator[tuple[str, str]]:
     """The model's errors, as (input, what is wrong), without those of values that are unknown in a preview."""
+    for one, other in resource_type.conflicts:
+        if inputs.get(one) and inputs.get(other):
+            yield one, f"{resource_type.token}: conflicts with {other}"
     try:
         resource_type.Inputs.model_validate(inputs)
     except ValidationError as error:

@@ -5,14 +5,34 @@ What a change replaces is as in terraform-provider-aws and terraform-provider-di
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 from rehearsal.plugins.aws import compute
 from rehearsal.plugins.aws import network as aws_network
-from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Tags
+from rehearsal.plugins.aws.resource_type import (
+    ACCOUNT,
+    AwsResourceType,
+    Call,
+    InputModel,
+    Properties,
+    Refused,
+    Tags,
+    tag_list,
+)
 from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.digitalocean import network
+
+ADDRESSES = {"nano": 2, "micro": 2, "small": 4, "medium": 6, "large": 12, "xlarge": 15, "2xlarge": 15}
+"""Private addresses of the first interface of an instance type t2, t3, t3a and t4g, by its size.
+
+Source: Amazon EC2 User Guide, "IP addresses per network interface".
+"""
+ADDRESSES_OF_OTHERS = {"medium": 4, "large": 10, "xlarge": 15, "2xlarge": 15}
+"""The same of all other instance types; larger ones have 30 or more."""
 
 
 class InstanceInputs(compute.InstanceInputs):
@@ -25,6 +45,28 @@ class Instance(compute.Instance):
 
     Inputs = InstanceInputs
     in_place = compute.Instance.in_place | {"iam_instance_profile", "secondary_private_ips"}
+
+    def members(self, inputs: compute.InstanceInputs) -> Properties:
+        assert isinstance(inputs, InstanceInputs)
+        return super().members(inputs) | {"IamInstanceProfile": {"Name": inputs.iam_instance_profile}}
+
+    def interface(self, inputs: compute.InstanceInputs) -> Properties:
+        assert isinstance(inputs, InstanceInputs)
+        addresses = [{"PrivateIpAddress": address, "Primary": False} for address in inputs.secondary_private_ips]
+        return super().interface(inputs) | {"PrivateIpAddresses": addresses}
+
+    def on_create(self, resource_id: str, inputs: compute.InstanceInputs) -> Properties:
+        assert isinstance(inputs, InstanceInputs)
+        subnet = self.inputs_of(aws_network.Subnet, inputs.subnet_id).cidr_block
+        family, size = inputs.instance_type.split(".")
+        most = (ADDRESSES if re.fullmatch("t(2|3|3a|4g)", family) else ADDRESSES_OF_OTHERS).get(size, 30)
+        if 1 + len(inputs.secondary_private_ips) > most:
+            raise Refused(f"PrivateIpAddressLimitExceeded: {inputs.instance_type} has {most} private addresses at most")
+        for address in map(ipaddress.IPv4Address, inputs.secondary_private_ips):
+            # Amazon keeps the first four and the last one
+            if address not in subnet or not 4 <= int(address) - int(subnet.network_address) < subnet.num_addresses - 1:
+                raise Refused(f"InvalidParameterValue: address {address} is not one of {inputs.subnet_id}'s ({subnet})")
+        return super().on_create(resource_id, inputs)
 
 
 VRRP = "112"
@@ -52,6 +94,15 @@ class Role(AwsResourceType[RoleInputs]):
     computed = frozenset({"arn", "uniqueId"})
     auto_name = "name"
 
+    def calls(self, inputs: RoleInputs) -> Iterator[Call]:
+        yield Call(
+            "iam",
+            "CreateRole",
+            RoleName=inputs.name,
+            AssumeRolePolicyDocument=inputs.assume_role_policy,
+            Tags=tag_list(inputs.tags),
+        )
+
     def new_id(self, inputs: RoleInputs) -> str:
         return inputs.name
 
@@ -72,6 +123,9 @@ class RolePolicy(AwsResourceType[RolePolicyInputs]):
     in_place = frozenset({"policy"})
     auto_name = "name"
 
+    def calls(self, inputs: RolePolicyInputs) -> Iterator[Call]:
+        yield Call("iam", "PutRolePolicy", RoleName=inputs.role, PolicyName=inputs.name, PolicyDocument=inputs.policy)
+
     def new_id(self, inputs: RolePolicyInputs) -> str:
         return f"{inputs.role}:{inputs.name}"
 
@@ -90,6 +144,11 @@ class InstanceProfile(AwsResourceType[InstanceProfileInputs]):
     computed = frozenset({"arn", "uniqueId"})
     auto_name = "name"
 
+    def calls(self, inputs: InstanceProfileInputs) -> Iterator[Call]:
+        name = inputs.name
+        yield Call("iam", "CreateInstanceProfile", InstanceProfileName=name, Tags=tag_list(inputs.tags))
+        yield Call("iam", "AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=inputs.role)
+
     def new_id(self, inputs: InstanceProfileInputs) -> str:
         return inputs.name
 
@@ -107,6 +166,14 @@ class ReservedIp(network.ReservedIp):
 
     Inputs = ReservedIpInputs
     in_place = frozenset({"droplet_id"})
+
+    def on_create(self, resource_id: str, inputs: network.ReservedIpInputs) -> Properties:
+        assert isinstance(inputs, ReservedIpInputs)
+        others = [other for other in self.existing(ReservedIp).values() if isinstance(other, ReservedIpInputs)]
+        if inputs.droplet_id and any(other.droplet_id == inputs.droplet_id for other in others):
+            # DigitalOcean documentation, "Droplet Limits"
+            raise Refused(f"{self.token}: 422 the droplet {inputs.droplet_id} has a reserved IP already")
+        return super().on_create(resource_id, inputs)
 
 
 AWS: list[type[CloudResourceType[Any]]] = [

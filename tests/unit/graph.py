@@ -201,7 +201,7 @@ class Outputs(mocks.Mocks):
                 "zoneId": f"zone-of-{name}",
             },
             "aws:acm/certificate:Certificate": {
-                "arn": f"arn-of-{name}",
+                "arn": f"arn:aws:acm:us-east-1:123456789012:certificate/{name}",
                 "domainValidationOptions": [
                     {
                         "domainName": args.inputs.get("domainName"),

@@ -248,7 +248,7 @@ def test_a_hosted_zone_gives_the_site_a_certificate_and_a_record(domain: str) ->
         "allowOverwrite": True,
     }
     assert graph["acm.CertificateValidation site"].inputs == {
-        "certificateArn": "arn-of-site",
+        "certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/site",
         "validationRecordFqdns": ["fqdn-of-site-validation"],
     }
     assert graph["lb.Listener https"].inputs["certificateArn"] == "issued-site"

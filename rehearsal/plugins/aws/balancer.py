@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from rehearsal.plugins.aws.network import Subnet
-from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
+from rehearsal.plugins.aws.resource_type import (
+    NEW,
+    AwsResourceType,
+    Call,
+    InputModel,
+    Properties,
+    Refused,
+    SecurityGroups,
+    Tags,
+    matching,
+    tag_list,
+)
 from rehearsal.region.ca import Certificate
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
@@ -14,14 +28,28 @@ from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
 HOSTED_ZONE = "Z35SXDOTRQ7X7K"
 """Hosted zone of the load balancers' names in us-east-1 (AWS General Reference, "Elastic Load Balancing endpoints")."""
 
+NAME = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?"
+"""Names of load balancers and target groups (API reference of CreateLoadBalancer and CreateTargetGroup)."""
+RULES = "1 to 32 letters, digits and hyphens, no hyphen at either end"
+
+Name = Annotated[
+    str,
+    matching(rf"(?!internal-){NAME}", "ValidationError", f"a load balancer's name: {RULES}, no internal- in front"),
+]
+GroupName = Annotated[str, matching(NAME, "ValidationError", f"a target group's name: {RULES}")]
+IdleTimeout = Annotated[int, Field(ge=1, le=4000)]
+"""Seconds (API reference of LoadBalancerAttribute)."""
+Delay = Annotated[int, Field(ge=0, le=3600)]
+"""Seconds (API reference of TargetGroupAttribute)."""
+
 
 class LoadBalancerInputs(InputModel):
-    name: str
+    name: Name
     internal: bool = False
     load_balancer_type: Literal["application"] = "application"
-    security_groups: list[str]
+    security_groups: SecurityGroups
     subnets: list[str]
-    idle_timeout: int = 60
+    idle_timeout: IdleTimeout = 60
     drop_invalid_header_fields: bool = False
     enable_deletion_protection: bool = False
     tags: Tags = {}
@@ -33,9 +61,27 @@ class LoadBalancer(AwsResourceType[LoadBalancerInputs]):
     computed = frozenset({"arn", "arnSuffix", "dnsName", "vpcId", "zoneId"})
     auto_name = "name"
 
+    def calls(self, inputs: LoadBalancerInputs) -> Iterator[Call]:
+        yield Call(
+            "elbv2",
+            "CreateLoadBalancer",
+            Name=inputs.name,
+            Type=inputs.load_balancer_type,
+            Scheme="internal" if inputs.internal else "internet-facing",
+            SecurityGroups=inputs.security_groups,
+            Subnets=inputs.subnets,
+            Tags=tag_list(inputs.tags),
+        )
+        settings = {
+            "idle_timeout.timeout_seconds": inputs.idle_timeout,
+            "routing.http.drop_invalid_header_fields.enabled": inputs.drop_invalid_header_fields,
+            "deletion_protection.enabled": inputs.enable_deletion_protection,
+        }
+        yield Call("elbv2", "ModifyLoadBalancerAttributes", LoadBalancerArn=NEW, Attributes=attributes(settings))
+
     def new_id(self, inputs: LoadBalancerInputs) -> str:
-        if len(inputs.name) > 32:
-            raise Refused(f"ValidationError: the load balancer name {inputs.name} is longer than 32 characters")
+        if any(other.name == inputs.name for other in self.existing(LoadBalancer).values()):
+            raise Refused(f"DuplicateLoadBalancerName: the load balancer {inputs.name} exists already")
         return self.arn("elasticloadbalancing", f"loadbalancer/app/{inputs.name}/{secrets.token_hex(8)}")
 
     def on_create(self, resource_id: str, inputs: LoadBalancerInputs) -> Properties:
@@ -55,6 +101,11 @@ class LoadBalancer(AwsResourceType[LoadBalancerInputs]):
         self.region.balancers.pop(resource_id).destroy()
 
 
+def attributes(settings: Mapping[str, object]) -> list[dict[str, str]]:
+    """Attributes as the API takes them: as texts, a truth value in lower case."""
+    return [{"Key": key, "Value": str(value).lower()} for key, value in settings.items()]
+
+
 class Check(InputModel):
     enabled: bool = True
     path: str = "/"
@@ -68,12 +119,12 @@ class Check(InputModel):
 
 
 class TargetGroupInputs(InputModel):
-    name: str
+    name: GroupName
     port: int
     protocol: Literal["HTTP"] = "HTTP"
     vpc_id: str
     target_type: Literal["instance"] = "instance"
-    deregistration_delay: int = 300
+    deregistration_delay: Delay = 300
     health_check: Check = Check()
     tags: Tags = {}
 
@@ -85,9 +136,33 @@ class TargetGroupType(AwsResourceType[TargetGroupInputs]):
     computed = frozenset({"arn", "arnSuffix", "loadBalancerArns"})
     auto_name = "name"
 
+    def calls(self, inputs: TargetGroupInputs) -> Iterator[Call]:
+        check = inputs.health_check
+        yield Call(
+            "elbv2",
+            "CreateTargetGroup",
+            Name=inputs.name,
+            Protocol=inputs.protocol,
+            Port=inputs.port,
+            VpcId=inputs.vpc_id,
+            TargetType=inputs.target_type,
+            HealthCheckEnabled=check.enabled,
+            HealthCheckProtocol=check.protocol,
+            HealthCheckPath=check.path,
+            HealthCheckPort=check.port,
+            HealthCheckIntervalSeconds=check.interval,
+            HealthCheckTimeoutSeconds=check.timeout,
+            HealthyThresholdCount=check.healthy_threshold,
+            UnhealthyThresholdCount=check.unhealthy_threshold,
+            Matcher={"HttpCode": check.matcher},
+            Tags=tag_list(inputs.tags),
+        )
+        settings = {"deregistration_delay.timeout_seconds": inputs.deregistration_delay}
+        yield Call("elbv2", "ModifyTargetGroupAttributes", TargetGroupArn=NEW, Attributes=attributes(settings))
+
     def new_id(self, inputs: TargetGroupInputs) -> str:
-        if len(inputs.name) > 32:
-            raise Refused(f"ValidationError: the target group name {inputs.name} is longer than 32 characters")
+        if any(other.name == inputs.name for other in self.existing(TargetGroupType).values()):
+            raise Refused(f"DuplicateTargetGroupName: the target group {inputs.name} exists already")
         return self.arn("elasticloadbalancing", f"targetgroup/{inputs.name}/{secrets.token_hex(8)}")
 
     def on_create(self, resource_id: str, inputs: TargetGroupInputs) -> Properties:
@@ -108,13 +183,6 @@ def health_check(check: Check) -> HealthCheck:
         raise Refused(
             f"ValidationError: health check timeout {check.timeout} must be smaller than the interval {check.interval}"
         )
-    if not (
-        5 <= check.interval <= 300
-        and 2 <= check.timeout <= 120
-        and 2 <= check.unhealthy_threshold <= 10
-        and 2 <= check.healthy_threshold <= 10
-    ):
-        raise Refused("ValidationError: health check interval is 5 to 300 s, timeout 2 to 120 s, thresholds 2 to 10")
     port = None if check.port == "traffic-port" else int(check.port)
     return HealthCheck(
         check.path,
@@ -137,6 +205,10 @@ class TargetGroupAttachment(AwsResourceType[TargetGroupAttachmentInputs]):
     token = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
     prefix = "target"
     replaces = frozenset({"targetGroupArn", "targetId", "port", "availabilityZone"})
+
+    def calls(self, inputs: TargetGroupAttachmentInputs) -> Iterator[Call]:
+        target = {"Id": inputs.target_id, "Port": inputs.port}
+        yield Call("elbv2", "RegisterTargets", TargetGroupArn=inputs.target_group_arn, Targets=[target])
 
     def on_create(self, resource_id: str, inputs: TargetGroupAttachmentInputs) -> Properties:
         group = self.region.target_groups[inputs.target_group_arn]
@@ -163,6 +235,17 @@ class Action(InputModel):
     redirect: Redirect | None = None
 
 
+def action_members(action: Action) -> dict[str, Any]:
+    """An action as the API takes it."""
+    redirect = action.redirect
+    return {
+        "Type": action.type,
+        "TargetGroupArn": action.target_group_arn,
+        "RedirectConfig": redirect
+        and {"Port": redirect.port, "Protocol": redirect.protocol, "StatusCode": redirect.status_code},
+    }
+
+
 class ListenerInputs(InputModel):
     load_balancer_arn: str
     port: int
@@ -180,6 +263,19 @@ class ListenerType(AwsResourceType[ListenerInputs]):
     replaces = frozenset({"loadBalancerArn"})
     in_place = frozenset({"port", "protocol", "ssl_policy", "certificate_arn", "default_actions", "tags"})
     computed = frozenset({"arn"})
+
+    def calls(self, inputs: ListenerInputs) -> Iterator[Call]:
+        yield Call(
+            "elbv2",
+            "CreateListener",
+            LoadBalancerArn=inputs.load_balancer_arn,
+            Port=inputs.port,
+            Protocol=inputs.protocol,
+            SslPolicy=inputs.ssl_policy,
+            Certificates=[{"CertificateArn": inputs.certificate_arn}] if inputs.certificate_arn else [],
+            DefaultActions=[action_members(action) for action in inputs.default_actions],
+            Tags=tag_list(inputs.tags),
+        )
 
     def new_id(self, inputs: ListenerInputs) -> str:
         return f"{inputs.load_balancer_arn.replace(':loadbalancer/', ':listener/')}/{secrets.token_hex(8)}"

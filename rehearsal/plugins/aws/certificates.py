@@ -7,10 +7,19 @@ import hashlib
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Literal
 
 from rehearsal.plugins.aws.dns import Record
-from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
+from rehearsal.plugins.aws.resource_type import (
+    AwsResourceType,
+    Call,
+    InputModel,
+    Properties,
+    Refused,
+    Tags,
+    tag_list,
+)
 from rehearsal.region.ca import Certificate
 
 LABEL = r"(?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9]"
@@ -31,6 +40,16 @@ class AcmCertificate(AwsResourceType[AcmCertificateInputs]):
     token = "aws:acm/certificate:Certificate"
     replaces = frozenset({"domainName", "subjectAlternativeNames", "validationMethod"})
     computed = frozenset({"arn", "domainValidationOptions", "status", "type"})
+
+    def calls(self, inputs: AcmCertificateInputs) -> Iterator[Call]:
+        yield Call(
+            "acm",
+            "RequestCertificate",
+            DomainName=inputs.domain_name,
+            SubjectAlternativeNames=inputs.subject_alternative_names,
+            ValidationMethod=inputs.validation_method,
+            Tags=tag_list(inputs.tags),
+        )
 
     def new_id(self, inputs: AcmCertificateInputs) -> str:
         return self.arn("acm", f"certificate/{uuid.uuid4()}")
@@ -81,6 +100,10 @@ class CertificateValidation(AwsResourceType[CertificateValidationInputs]):
 
     token = "aws:acm/certificateValidation:CertificateValidation"
     replaces = frozenset({"certificateArn", "validationRecordFqdns"})
+    not_sent = frozenset({"validation_record_fqdns"})
+
+    def calls(self, inputs: CertificateValidationInputs) -> Iterator[Call]:
+        yield Call("acm", "DescribeCertificate", CertificateArn=inputs.certificate_arn)
 
     def new_id(self, inputs: CertificateValidationInputs) -> str:
         return f"{datetime.datetime.now(datetime.UTC).isoformat(' ')} UTC"

@@ -5,14 +5,39 @@ from __future__ import annotations
 import base64
 import fnmatch
 import hashlib
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 from rehearsal.plugins.aws import offerings
 from rehearsal.plugins.aws.network import Subnet
-from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.plugins.aws.resource_type import (
+    AwsResourceType,
+    Call,
+    InputModel,
+    Properties,
+    Refused,
+    SecurityGroups,
+    Tags,
+    Zone,
+    matching,
+    tag_specifications,
+)
 from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 16384
+"""Bytes of user data before base64 encodes them (Amazon EC2 User Guide, "Run commands at launch")."""
+
+VolumeType = Literal["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"]
+SIZES = {
+    "gp2": (1, 16384), "gp3": (1, 65536), "io1": (4, 16384), "io2": (4, 65536), "st1": (125, 16384),
+    "sc1": (125, 16384), "standard": (1, 1024),
+}  # fmt: skip
+"""Least and greatest size of a volume, in GiB (API reference of CreateVolume, as are the next two)."""
+IOPS = {"gp3": (3000, 80000), "io1": (100, 64000), "io2": (100, 256000)}
+"""Least and greatest number of operations per second, for the types that take one."""
+THROUGHPUT = {"gp3": (125, 2000)}
+"""Least and greatest throughput in MiB/s, for the type that takes one."""
+
 BURSTABLE = ("t3.", "t3a.", "t4g.")
 EIP_LIMIT = 5
 """Elastic IPs in a region (Amazon VPC user guide, "Amazon VPC quotas")."""
@@ -45,7 +70,7 @@ def get_ami(arguments: Properties) -> Properties:
 
 
 class KeyPairInputs(InputModel):
-    key_name: str
+    key_name: Annotated[str, matching(r"[ -~]{1,255}", "InvalidParameterValue", "a key's name: 1 to 255 of ASCII")]
     public_key: str
     tags: Tags = {}
 
@@ -56,6 +81,15 @@ class KeyPair(AwsResourceType[KeyPairInputs]):
     replaces = frozenset({"keyName", "publicKey"})
     computed = frozenset({"arn", "fingerprint", "keyPairId", "keyType"})
     auto_name = "keyName"
+
+    def calls(self, inputs: KeyPairInputs) -> Iterator[Call]:
+        yield Call(
+            "ec2",
+            "ImportKeyPair",
+            KeyName=inputs.key_name,
+            PublicKeyMaterial=inputs.public_key.encode(),
+            TagSpecifications=tag_specifications(inputs.tags, "key-pair"),
+        )
 
     def new_id(self, inputs: KeyPairInputs) -> str:
         return inputs.key_name
@@ -78,7 +112,7 @@ class MetadataOptions(InputModel):
 
 class RootBlockDevice(InputModel):
     encrypted: bool = False
-    volume_type: str = "gp3"
+    volume_type: VolumeType = "gp3"
     volume_size: int | None = None
     delete_on_termination: bool = True
     tags: Tags = {}
@@ -92,7 +126,7 @@ class InstanceInputs(InputModel):
     ami: str
     instance_type: str
     subnet_id: str
-    vpc_security_group_ids: list[str]
+    vpc_security_group_ids: SecurityGroups
     key_name: str | None = None
     user_data: str | None = None
     user_data_base64: str | None = None
@@ -118,6 +152,54 @@ class Instance(AwsResourceType[InstanceInputs]):
     computed = frozenset(
         {"arn", "privateIp", "publicIp", "privateDns", "publicDns", "instanceState", "primaryNetworkInterfaceId"}
     )
+    conflicts = (("userData", "userDataBase64"),)
+    not_sent = frozenset({"user_data_replace_on_change"})
+
+    def calls(self, inputs: InstanceInputs) -> Iterator[Call]:
+        yield Call("ec2", "RunInstances", **self.members(inputs))
+
+    def members(self, inputs: InstanceInputs) -> Properties:
+        """The members of the call of RunInstances."""
+        root, metadata, credit = inputs.root_block_device, inputs.metadata_options, inputs.credit_specification
+        disk = {
+            "Encrypted": root.encrypted,
+            "VolumeType": root.volume_type,
+            "VolumeSize": root.volume_size,
+            "DeleteOnTermination": root.delete_on_termination,
+        }
+        return {
+            "MinCount": 1,
+            "MaxCount": 1,
+            "ImageId": inputs.ami,
+            "InstanceType": inputs.instance_type,
+            "KeyName": inputs.key_name,
+            "UserData": base64.b64encode(user_data(inputs)).decode(),
+            "NetworkInterfaces": [self.interface(inputs)],
+            "Placement": {"AvailabilityZone": inputs.availability_zone},
+            "MetadataOptions": {
+                "HttpTokens": metadata.http_tokens,
+                "HttpEndpoint": metadata.http_endpoint,
+                "HttpPutResponseHopLimit": metadata.http_put_response_hop_limit,
+            },
+            "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": disk}],
+            "CreditSpecification": credit and {"CpuCredits": credit.cpu_credits},
+            "EbsOptimized": inputs.ebs_optimized,
+            "DisableApiTermination": inputs.disable_api_termination,
+            "Monitoring": {"Enabled": inputs.monitoring},
+            "TagSpecifications": [
+                *tag_specifications(inputs.tags, "instance"),
+                *tag_specifications(root.tags, "volume"),
+            ],
+        }
+
+    def interface(self, inputs: InstanceInputs) -> Properties:
+        """The network interface in the call of RunInstances."""
+        return {
+            "DeviceIndex": 0,
+            "SubnetId": inputs.subnet_id,
+            "Groups": inputs.vpc_security_group_ids,
+            "AssociatePublicIpAddress": inputs.associate_public_ip_address,
+        }
 
     def replacing(self, new: Properties) -> frozenset[str]:
         user_data = {"userData", "userDataBase64"} if new.get("userDataReplaceOnChange") else set()
@@ -126,7 +208,9 @@ class Instance(AwsResourceType[InstanceInputs]):
     def on_create(self, resource_id: str, inputs: InstanceInputs) -> Properties:
         if inputs.credit_specification and not inputs.instance_type.startswith(BURSTABLE):
             raise Refused(f"InvalidParameterCombination: {inputs.instance_type} has no CPU credits")
-        subnet = self.inputs_of(Subnet, inputs.subnet_id)
+        subnet, root = self.inputs_of(Subnet, inputs.subnet_id), inputs.root_block_device
+        if root.volume_size is not None:
+            refuse_volume(root.volume_type, root.volume_size)
         if inputs.availability_zone not in (None, subnet.availability_zone):
             raise Refused(
                 f"InvalidParameterValue: {inputs.subnet_id} is in {subnet.availability_zone}, "
@@ -191,7 +275,7 @@ def user_data(inputs: InstanceInputs) -> bytes:
 class VolumeInputs(InputModel):
     availability_zone: Zone
     size: int
-    type: Literal["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"] = "gp2"
+    type: VolumeType = "gp2"
     encrypted: bool = False
     iops: int | None = None
     throughput: int | None = None
@@ -204,13 +288,40 @@ class Volume(AwsResourceType[VolumeInputs]):
     prefix = "vol"
     replaces = frozenset({"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"})
     computed = frozenset({"arn", "createTime"})
+    not_sent = frozenset({"final_snapshot"})
+
+    def calls(self, inputs: VolumeInputs) -> Iterator[Call]:
+        yield Call(
+            "ec2",
+            "CreateVolume",
+            AvailabilityZone=inputs.availability_zone,
+            Size=inputs.size,
+            VolumeType=inputs.type,
+            Encrypted=inputs.encrypted,
+            Iops=inputs.iops,
+            Throughput=inputs.throughput,
+            TagSpecifications=tag_specifications(inputs.tags, "volume"),
+        )
 
     def on_create(self, resource_id: str, inputs: VolumeInputs) -> Properties:
+        refuse_volume(inputs.type, inputs.size, inputs.iops, inputs.throughput)
         self.region.new_disk(resource_id, inputs.size)
         return {"arn": self.arn("ec2", f"volume/{resource_id}"), "createTime": ""}
 
     def on_delete(self, resource_id: str, inputs: VolumeInputs) -> None:
         self.region.disks.pop(resource_id).close()
+
+
+def refuse_volume(type_: VolumeType, size: int, iops: int | None = None, throughput: int | None = None) -> None:
+    """Raise EC2's error for a volume whose type does not allow its figures."""
+    for what, figure, ranges in (("size", size, SIZES), ("iops", iops, IOPS), ("throughput", throughput, THROUGHPUT)):
+        if figure is None:
+            continue
+        if type_ not in ranges:
+            raise Refused(f"InvalidParameterCombination: a volume of type {type_} takes no {what}")
+        least, greatest = ranges[type_]
+        if not least <= figure <= greatest:
+            raise Refused(f"InvalidParameterValue: {what} {figure} of a {type_} volume is not {least} to {greatest}")
 
 
 class VolumeAttachmentInputs(InputModel):
@@ -226,6 +337,16 @@ class VolumeAttachment(AwsResourceType[VolumeAttachmentInputs]):
     token = "aws:ec2/volumeAttachment:VolumeAttachment"
     prefix = "vai"
     replaces = frozenset({"deviceName", "instanceId", "volumeId"})
+    not_sent = frozenset({"force_detach", "skip_destroy", "stop_instance_before_detaching"})
+
+    def calls(self, inputs: VolumeAttachmentInputs) -> Iterator[Call]:
+        yield Call(
+            "ec2",
+            "AttachVolume",
+            Device=inputs.device_name,
+            InstanceId=inputs.instance_id,
+            VolumeId=inputs.volume_id,
+        )
 
     def on_create(self, resource_id: str, inputs: VolumeAttachmentInputs) -> Properties:
         for other, attached in self.existing(VolumeAttachment).items():
@@ -268,6 +389,10 @@ class Eip(AwsResourceType[EipInputs]):
     replaces = frozenset({"domain"})
     computed = frozenset({"allocationId", "arn", "publicIp"})
 
+    def calls(self, inputs: EipInputs) -> Iterator[Call]:
+        tags = tag_specifications(inputs.tags, "elastic-ip")
+        yield Call("ec2", "AllocateAddress", Domain=inputs.domain, TagSpecifications=tags)
+
     def on_create(self, resource_id: str, inputs: EipInputs) -> Properties:
         if len(self.existing(Eip)) >= EIP_LIMIT:
             raise Refused("AddressLimitExceeded: The maximum number of addresses has been reached.")
@@ -292,6 +417,9 @@ class EipAssociation(AwsResourceType[EipAssociationInputs]):
     prefix = "eipassoc"
     replaces = frozenset({"allocationId", "instanceId"})
     computed = frozenset({"networkInterfaceId", "privateIpAddress", "publicIp"})
+
+    def calls(self, inputs: EipAssociationInputs) -> Iterator[Call]:
+        yield Call("ec2", "AssociateAddress", AllocationId=inputs.allocation_id, InstanceId=inputs.instance_id)
 
     def on_create(self, resource_id: str, inputs: EipAssociationInputs) -> Properties:
         for other, associated in self.existing(EipAssociation).items():

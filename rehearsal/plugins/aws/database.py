@@ -2,19 +2,65 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from rehearsal.plugins.aws.network import Subnet
-from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused, Tags
+from rehearsal.plugins.aws.resource_type import (
+    AwsResourceType,
+    Call,
+    InputModel,
+    Properties,
+    Refused,
+    SecurityGroups,
+    Tags,
+    matching,
+    tag_list,
+)
 from rehearsal.region.database import Account, DatabaseSpec
 from rehearsal.region.endpoint import Endpoint
 
 PORT = 3306
 
+CODE = "InvalidParameterValue"
+RULES = "letters, digits and hyphens, a letter first, no hyphen last and no two together"
+HYPHENATED = r"(?!.*--)(?!.*-$)[a-zA-Z][a-zA-Z0-9-]"
+TIME = r"([01]\d|2[0-3]):[0-5]\d"
+DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+
+# The rules of names, the password, windows and sizes are those of the API reference of CreateDBInstance,
+# CreateDBSubnetGroup, CreateDBParameterGroup and DeleteDBInstance, in botocore's documentation of each member.
+Identifier = Annotated[str, matching(rf"{HYPHENATED}{{0,62}}", CODE, f"an instance's identifier: 1 to 63 {RULES}")]
+GroupName = Annotated[str, matching(rf"{HYPHENATED}{{0,254}}", CODE, f"a parameter group's name: 1 to 255 {RULES}")]
+Snapshot = Annotated[str, matching(rf"{HYPHENATED}{{0,254}}", CODE, f"a snapshot's identifier: 1 to 255 {RULES}")]
+SubnetGroupName = Annotated[
+    str,
+    matching(
+        r"(?!default$)[a-zA-Z][a-zA-Z0-9._ -]{0,254}",
+        CODE,
+        "a subnet group's name: 1 to 255 letters, digits, periods, underscores, spaces and hyphens, not default",
+    ),
+]
+Class = Annotated[str, matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", CODE, "an instance class")]
+DatabaseName = Annotated[
+    str, matching(r"[a-zA-Z][a-zA-Z0-9_]{0,63}", CODE, "a database's name: 1 to 64 letters, digits and _")
+]
+User = Annotated[str, matching(r"[a-zA-Z][a-zA-Z0-9_]{0,15}", CODE, "a user's name: 1 to 16 letters, digits and _")]
+BackupWindow = Annotated[str, matching(rf"{TIME}-{TIME}", CODE, "a time range such as 03:00-04:00")]
+MaintenanceWindow = Annotated[
+    str, matching(rf"{DAY}:{TIME}-{DAY}:{TIME}", CODE, "a time range such as sun:05:00-sun:06:00")
+]
+
+STORAGE = {"gp2": (20, 65536), "gp3": (20, 65536), "io1": (100, 65536), "io2": (100, 65536), "standard": (5, 3072)}
+"""Least and greatest size of the storage of MySQL and MariaDB, in GiB."""
+
 
 class SubnetGroupInputs(InputModel):
-    name: str
+    name: SubnetGroupName
     description: str = "Managed by Pulumi"
     subnet_ids: list[str]
     tags: Tags = {}
@@ -26,6 +72,16 @@ class SubnetGroup(AwsResourceType[SubnetGroupInputs]):
     replaces = frozenset({"name"})
     computed = frozenset({"arn", "vpcId", "supportedNetworkTypes"})
     auto_name = "name"
+
+    def calls(self, inputs: SubnetGroupInputs) -> Iterator[Call]:
+        yield Call(
+            "rds",
+            "CreateDBSubnetGroup",
+            DBSubnetGroupName=inputs.name,
+            DBSubnetGroupDescription=inputs.description,
+            SubnetIds=inputs.subnet_ids,
+            Tags=tag_list(inputs.tags),
+        )
 
     def new_id(self, inputs: SubnetGroupInputs) -> str:
         return inputs.name
@@ -46,7 +102,7 @@ class Parameter(InputModel):
 
 
 class ParameterGroupInputs(InputModel):
-    name: str
+    name: GroupName
     description: str = "Managed by Pulumi"
     family: str
     parameters: list[Parameter] = []
@@ -60,6 +116,26 @@ class ParameterGroup(AwsResourceType[ParameterGroupInputs]):
     computed = frozenset({"arn"})
     auto_name = "name"
 
+    def calls(self, inputs: ParameterGroupInputs) -> Iterator[Call]:
+        yield Call(
+            "rds",
+            "CreateDBParameterGroup",
+            DBParameterGroupName=inputs.name,
+            DBParameterGroupFamily=inputs.family,
+            Description=inputs.description,
+            Tags=tag_list(inputs.tags),
+        )
+        parameters = [
+            {
+                "ParameterName": parameter.name,
+                "ParameterValue": parameter.value,
+                "ApplyMethod": parameter.apply_method,
+            }
+            for parameter in inputs.parameters
+        ]
+        if parameters:
+            yield Call("rds", "ModifyDBParameterGroup", DBParameterGroupName=inputs.name, Parameters=parameters)
+
     def new_id(self, inputs: ParameterGroupInputs) -> str:
         return inputs.name
 
@@ -71,30 +147,30 @@ class ParameterGroup(AwsResourceType[ParameterGroupInputs]):
 
 
 class InstanceInputs(InputModel):
-    identifier: str
+    identifier: Identifier
     engine: Literal["mysql", "mariadb"]
     engine_version: str | None = None
-    instance_class: str
+    instance_class: Class
     allocated_storage: int
     max_allocated_storage: int | None = None
     engine_lifecycle_support: (
         Literal["open-source-rds-extended-support", "open-source-rds-extended-support-disabled"] | None
     ) = None
-    storage_type: str | None = None
+    storage_type: Literal["gp2", "gp3", "io1", "io2", "standard"] | None = None
     storage_encrypted: bool = False
-    db_name: str
-    username: str
+    db_name: DatabaseName
+    username: User
     password: str
     db_subnet_group_name: str
-    vpc_security_group_ids: list[str]
+    vpc_security_group_ids: SecurityGroups
     parameter_group_name: str
     multi_az: bool = False
-    backup_retention_period: int = 0
-    backup_window: str | None = None
-    maintenance_window: str | None = None
+    backup_retention_period: Annotated[int, Field(ge=0, le=35)] = 0
+    backup_window: BackupWindow | None = None
+    maintenance_window: MaintenanceWindow | None = None
     deletion_protection: bool = False
     skip_final_snapshot: bool = False
-    final_snapshot_identifier: str | None = None
+    final_snapshot_identifier: Snapshot | None = None
     publicly_accessible: bool = False
     apply_immediately: bool = False
     auto_minor_version_upgrade: bool = True
@@ -119,13 +195,44 @@ class Instance(AwsResourceType[InstanceInputs]):
     )  # fmt: skip
     computed = frozenset({"address", "endpoint", "port", "arn", "resourceId", "status", "hostedZoneId"})
     auto_name = "identifier"
+    not_sent = frozenset({"skip_final_snapshot", "final_snapshot_identifier", "apply_immediately"})
+
+    def calls(self, inputs: InstanceInputs) -> Iterator[Call]:
+        yield Call(
+            "rds",
+            "CreateDBInstance",
+            DBInstanceIdentifier=inputs.identifier,
+            DBInstanceClass=inputs.instance_class,
+            Engine=inputs.engine,
+            EngineVersion=inputs.engine_version,
+            AllocatedStorage=inputs.allocated_storage,
+            MaxAllocatedStorage=inputs.max_allocated_storage,
+            EngineLifecycleSupport=inputs.engine_lifecycle_support,
+            StorageType=inputs.storage_type,
+            StorageEncrypted=inputs.storage_encrypted,
+            DBName=inputs.db_name,
+            MasterUsername=inputs.username,
+            MasterUserPassword=inputs.password,
+            DBSubnetGroupName=inputs.db_subnet_group_name,
+            VpcSecurityGroupIds=inputs.vpc_security_group_ids,
+            DBParameterGroupName=inputs.parameter_group_name,
+            MultiAZ=inputs.multi_az,
+            BackupRetentionPeriod=inputs.backup_retention_period,
+            PreferredBackupWindow=inputs.backup_window,
+            PreferredMaintenanceWindow=inputs.maintenance_window,
+            DeletionProtection=inputs.deletion_protection,
+            PubliclyAccessible=inputs.publicly_accessible,
+            AutoMinorVersionUpgrade=inputs.auto_minor_version_upgrade,
+            CopyTagsToSnapshot=inputs.copy_tags_to_snapshot,
+            CACertificateIdentifier=inputs.ca_cert_identifier,
+            Tags=tag_list(inputs.tags),
+        )
 
     def new_id(self, inputs: InstanceInputs) -> str:
         return f"db-{secrets.token_hex(8).upper()}"
 
     def on_create(self, resource_id: str, inputs: InstanceInputs) -> Properties:
-        if inputs.max_allocated_storage and inputs.max_allocated_storage < inputs.allocated_storage * 1.1:
-            raise Refused("InvalidParameterCombination: maxAllocatedStorage is less than 10 % above allocatedStorage")
+        refuse(inputs)
         if inputs.engine_lifecycle_support and inputs.engine == "mariadb":
             raise Refused("InvalidParameterCombination: engineLifecycleSupport applies to MySQL and PostgreSQL only")
         group = self.inputs_of(SubnetGroup, inputs.db_subnet_group_name)
@@ -176,6 +283,22 @@ class Instance(AwsResourceType[InstanceInputs]):
                 raise Refused(f"DBSnapshotAlreadyExists: {inputs.final_snapshot_identifier} exists already")
             self.region.databases[resource_id].dump(snapshot)
         self.region.databases.pop(resource_id).destroy()
+
+
+def refuse(inputs: InstanceInputs) -> None:
+    """Raise RDS's error for a storage or a password that it refuses.
+
+    Source of the 10 %: Amazon RDS User Guide, "Managing capacity automatically with storage autoscaling".
+    """
+    least, greatest = STORAGE[inputs.storage_type or "gp2"]
+    if not least <= inputs.allocated_storage <= greatest:
+        raise Refused(f"{CODE}: an allocated storage of {inputs.allocated_storage} GiB is not {least} to {greatest}")
+    if inputs.max_allocated_storage and inputs.max_allocated_storage < inputs.allocated_storage * 1.1:
+        raise Refused("InvalidParameterCombination: maxAllocatedStorage is less than 10 % above allocatedStorage")
+    if not re.fullmatch(r"[!-~]{8,41}", inputs.password) or set('/"@') & set(inputs.password):
+        raise Refused(
+            f'{CODE}: MasterUserPassword must be 8 to 41 printable ASCII characters other than / " @ and space'
+        )
 
 
 RESOURCE_TYPES = [SubnetGroup, ParameterGroup, Instance]

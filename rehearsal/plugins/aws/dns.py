@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from rehearsal.plugins.aws.balancer import HOSTED_ZONE
-from rehearsal.plugins.aws.resource_type import AwsResourceType, InputModel, Properties, Refused
+from rehearsal.plugins.aws.resource_type import AwsResourceType, Call, InputModel, Properties, Refused
 
 
 class Alias(InputModel):
@@ -35,6 +36,28 @@ class Record(AwsResourceType[RecordInputs]):
     replaces = frozenset({"zoneId", "name"})
     in_place = frozenset({"ttl", "records", "aliases", "allow_overwrite"})
     computed = frozenset({"fqdn"})
+    conflicts = (("aliases", "records"), ("aliases", "ttl"))
+
+    def calls(self, inputs: RecordInputs) -> Iterator[Call]:
+        targets = [
+            {
+                "HostedZoneId": alias.zone_id,
+                "DNSName": alias.name,
+                "EvaluateTargetHealth": alias.evaluate_target_health,
+            }
+            for alias in inputs.aliases
+        ]
+        record = {
+            "Name": inputs.name,
+            "Type": inputs.type,
+            "TTL": inputs.ttl,
+            "ResourceRecords": [{"Value": value} for value in inputs.records],
+            "AliasTarget": targets[0] if targets else None,
+        }
+        change = {"Action": "UPSERT" if inputs.allow_overwrite else "CREATE", "ResourceRecordSet": record}
+        yield Call(
+            "route53", "ChangeResourceRecordSets", HostedZoneId=inputs.zone_id, ChangeBatch={"Changes": [change]}
+        )
 
     def new_id(self, inputs: RecordInputs) -> str:
         resource_id = f"{inputs.zone_id}_{inputs.fqdn}_{inputs.type}"

@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar
 
-from rehearsal.plugins.aws.resource_type import ACCOUNT, AwsResourceType, InputModel, Properties, Refused, Tags, Zone
+from rehearsal.plugins.aws.resource_type import (
+    ACCOUNT,
+    NEW,
+    AwsResourceType,
+    Call,
+    InputModel,
+    Properties,
+    Refused,
+    Tags,
+    Zone,
+    matching,
+    tag_specifications,
+)
 from rehearsal.region.firewall import Group, Rule
+
+RULES = 60
+"""Number of rules of a security group in each direction, unless Amazon raises it (Amazon VPC User Guide, "Quotas")."""
+
+CHARACTERS = r"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]"
+"""Characters of a security group's name and of descriptions (API reference of CreateSecurityGroup)."""
+
+GroupName = Annotated[
+    str, matching(rf"(?!sg-){CHARACTERS}{{1,255}}", "InvalidParameterValue", "a security group's name")
+]
+Description = Annotated[
+    str, matching(rf"{CHARACTERS}{{0,255}}", "InvalidParameterValue", "a security group's or a rule's description")
+]
 
 
 class VpcInputs(InputModel):
@@ -21,6 +47,16 @@ class Vpc(AwsResourceType[VpcInputs]):
     prefix = "vpc"
     replaces = frozenset({"cidrBlock", "instanceTenancy"})
     computed = frozenset({"arn", "mainRouteTableId", "defaultSecurityGroupId", "ownerId"})
+
+    def calls(self, inputs: VpcInputs) -> Iterator[Call]:
+        yield Call(
+            "ec2",
+            "CreateVpc",
+            CidrBlock=str(inputs.cidr_block),
+            TagSpecifications=tag_specifications(inputs.tags, "vpc"),
+        )
+        yield Call("ec2", "ModifyVpcAttribute", VpcId=NEW, EnableDnsHostnames={"Value": inputs.enable_dns_hostnames})
+        yield Call("ec2", "ModifyVpcAttribute", VpcId=NEW, EnableDnsSupport={"Value": inputs.enable_dns_support})
 
     def on_create(self, resource_id: str, inputs: VpcInputs) -> Properties:
         if not 16 <= inputs.cidr_block.prefixlen <= 28:
@@ -45,6 +81,11 @@ class InternetGateway(AwsResourceType[InternetGatewayInputs]):
     prefix = "igw"
     computed = frozenset({"arn", "ownerId"})
 
+    def calls(self, inputs: InternetGatewayInputs) -> Iterator[Call]:
+        tags = tag_specifications(inputs.tags, "internet-gateway")
+        yield Call("ec2", "CreateInternetGateway", TagSpecifications=tags)
+        yield Call("ec2", "AttachInternetGateway", InternetGatewayId=NEW, VpcId=inputs.vpc_id)
+
     def on_create(self, resource_id: str, inputs: InternetGatewayInputs) -> Properties:
         return {"arn": self.arn("ec2", f"internet-gateway/{resource_id}"), "ownerId": ACCOUNT}
 
@@ -63,8 +104,22 @@ class Subnet(AwsResourceType[SubnetInputs]):
     replaces = frozenset({"vpcId", "cidrBlock", "availabilityZone"})
     computed = frozenset({"arn", "ownerId"})
 
+    def calls(self, inputs: SubnetInputs) -> Iterator[Call]:
+        yield Call(
+            "ec2",
+            "CreateSubnet",
+            VpcId=inputs.vpc_id,
+            CidrBlock=str(inputs.cidr_block),
+            AvailabilityZone=inputs.availability_zone,
+            TagSpecifications=tag_specifications(inputs.tags, "subnet"),
+        )
+        public = {"Value": inputs.map_public_ip_on_launch}
+        yield Call("ec2", "ModifySubnetAttribute", SubnetId=NEW, MapPublicIpOnLaunch=public)
+
     def on_create(self, resource_id: str, inputs: SubnetInputs) -> Properties:
         vpc = self.inputs_of(Vpc, inputs.vpc_id)
+        if not 16 <= inputs.cidr_block.prefixlen <= 28:
+            raise Refused(f"InvalidSubnet.Range: {inputs.cidr_block} is not between /16 and /28")
         if not inputs.cidr_block.subnet_of(vpc.cidr_block):
             raise Refused(f"InvalidSubnet.Range: {inputs.cidr_block} is not within {vpc.cidr_block}")
         for other, subnet in self.existing(Subnet).items():
@@ -90,6 +145,12 @@ class RouteTable(AwsResourceType[RouteTableInputs]):
     replaces = frozenset({"vpcId"})
     computed = frozenset({"arn", "ownerId"})
 
+    def calls(self, inputs: RouteTableInputs) -> Iterator[Call]:
+        tags = tag_specifications(inputs.tags, "route-table")
+        yield Call("ec2", "CreateRouteTable", VpcId=inputs.vpc_id, TagSpecifications=tags)
+        for route in inputs.routes:
+            yield create_route(NEW, route.cidr_block, route.gateway_id)
+
     def on_create(self, resource_id: str, inputs: RouteTableInputs) -> Properties:
         return {"arn": self.arn("ec2", f"route-table/{resource_id}"), "ownerId": ACCOUNT}
 
@@ -106,8 +167,15 @@ class RouteOfTable(AwsResourceType[RouteOfTableInputs]):
     replaces = frozenset({"routeTableId", "destinationCidrBlock"})
     computed = frozenset({"origin", "state"})
 
+    def calls(self, inputs: RouteOfTableInputs) -> Iterator[Call]:
+        yield create_route(inputs.route_table_id, inputs.destination_cidr_block, inputs.gateway_id)
+
     def on_create(self, resource_id: str, inputs: RouteOfTableInputs) -> Properties:
         return {"origin": "CreateRoute", "state": "active"}
+
+
+def create_route(table: str, destination: ipaddress.IPv4Network, gateway: str) -> Call:
+    return Call("ec2", "CreateRoute", RouteTableId=table, DestinationCidrBlock=str(destination), GatewayId=gateway)
 
 
 class RouteTableAssociationInputs(InputModel):
@@ -120,10 +188,13 @@ class RouteTableAssociation(AwsResourceType[RouteTableAssociationInputs]):
     prefix = "rtbassoc"
     replaces = frozenset({"subnetId"})
 
+    def calls(self, inputs: RouteTableAssociationInputs) -> Iterator[Call]:
+        yield Call("ec2", "AssociateRouteTable", RouteTableId=inputs.route_table_id, SubnetId=inputs.subnet_id)
+
 
 class SecurityGroupInputs(InputModel):
-    name: str
-    description: str = "Managed by Pulumi"
+    name: GroupName
+    description: Description = "Managed by Pulumi"
     vpc_id: str
     revoke_rules_on_delete: bool = False
     tags: Tags = {}
@@ -142,8 +213,21 @@ class SecurityGroup(AwsResourceType[SecurityGroupInputs]):
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     })  # fmt: skip
+    not_sent = frozenset({"revoke_rules_on_delete"})
+
+    def calls(self, inputs: SecurityGroupInputs) -> Iterator[Call]:
+        yield Call(
+            "ec2",
+            "CreateSecurityGroup",
+            GroupName=inputs.name,
+            Description=inputs.description,
+            VpcId=inputs.vpc_id,
+            TagSpecifications=tag_specifications(inputs.tags, "security-group"),
+        )
 
     def on_create(self, resource_id: str, inputs: SecurityGroupInputs) -> Properties:
+        if any(group.name.lower() == inputs.name.lower() for group in self.existing(SecurityGroup).values()):
+            raise Refused(f"InvalidGroup.Duplicate: the security group {inputs.name} exists already")
         self.region.network.groups[resource_id] = Group()
         return {"arn": self.arn("ec2", f"security-group/{resource_id}"), "ownerId": ACCOUNT}
 
@@ -159,7 +243,7 @@ class SecurityGroupRuleInputs(InputModel):
     to_port: int | None = None
     cidr_ipv4: ipaddress.IPv4Network | None = None
     referenced_security_group_id: str | None = None
-    description: str | None = None
+    description: Description | None = None
     tags: Tags = {}
 
 
@@ -175,6 +259,28 @@ class SecurityGroupRule(AwsResourceType[SecurityGroupRuleInputs]):
     })  # fmt: skip
     computed = frozenset({"arn", "securityGroupRuleId"})
 
+    operation: ClassVar[str]
+    """The API's call for one direction."""
+
+    def calls(self, inputs: SecurityGroupRuleInputs) -> Iterator[Call]:
+        permission: dict[str, Any] = {
+            "IpProtocol": inputs.ip_protocol,
+            "FromPort": inputs.from_port,
+            "ToPort": inputs.to_port,
+        }
+        if inputs.cidr_ipv4:
+            permission["IpRanges"] = [{"CidrIp": str(inputs.cidr_ipv4), "Description": inputs.description}]
+        if inputs.referenced_security_group_id:
+            pair = {"GroupId": inputs.referenced_security_group_id, "Description": inputs.description}
+            permission["UserIdGroupPairs"] = [pair]
+        yield Call(
+            "ec2",
+            self.operation,
+            GroupId=inputs.security_group_id,
+            IpPermissions=[permission],
+            TagSpecifications=tag_specifications(inputs.tags, "security-group-rule"),
+        )
+
     def rules(self, group: Group) -> dict[str, Rule]:
         raise NotImplementedError
 
@@ -187,7 +293,15 @@ class SecurityGroupRule(AwsResourceType[SecurityGroupRuleInputs]):
         if inputs.ip_protocol in ("tcp", "udp") and (inputs.from_port is None or inputs.to_port is None):
             raise Refused(f"{self.token}: InvalidParameterValue: {inputs.ip_protocol} needs fromPort and toPort")
         rule = Rule(inputs.ip_protocol, inputs.from_port or 0, inputs.to_port or 0, peers[0])
-        self.rules(self.region.network.groups[inputs.security_group_id])[resource_id] = rule
+        rules = self.rules(self.region.network.groups[inputs.security_group_id])
+        others = [other for key, other in list(rules.items()) if key != resource_id]
+        if rule in others:
+            raise Refused(f"InvalidPermission.Duplicate: {inputs.security_group_id} has this rule already")
+        if len(others) >= RULES:
+            raise Refused(
+                f"RulesPerSecurityGroupLimitExceeded: {inputs.security_group_id} has {RULES} rules in this direction"
+            )
+        rules[resource_id] = rule
         self.region.network.apply()
         return {"arn": self.arn("ec2", f"security-group-rule/{resource_id}"), "securityGroupRuleId": resource_id}
 
@@ -203,6 +317,7 @@ class SecurityGroupRule(AwsResourceType[SecurityGroupRuleInputs]):
 
 class SecurityGroupIngressRule(SecurityGroupRule):
     token = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    operation = "AuthorizeSecurityGroupIngress"
 
     def rules(self, group: Group) -> dict[str, Rule]:
         return group.ingress
@@ -210,6 +325,7 @@ class SecurityGroupIngressRule(SecurityGroupRule):
 
 class SecurityGroupEgressRule(SecurityGroupRule):
     token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    operation = "AuthorizeSecurityGroupEgress"
 
     def rules(self, group: Group) -> dict[str, Rule]:
         return group.egress

@@ -5,40 +5,23 @@ from __future__ import annotations
 import datetime
 import re
 import uuid
-from enum import Enum
 from typing import Annotated, ClassVar
 
 from pulumi_digitalocean import DatabaseSlug, DropletSlug, Region
 from pydantic import AfterValidator
 
+from rehearsal.plugins import cloud
 from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused
 
 
-def known(slugs: type[Enum], what: str) -> AfterValidator:
-    """A validator that accepts only slugs that the provider's SDK lists. `what`: their name in the error."""
-    values = {slug.value for slug in slugs}
-
-    def check(value: str) -> str:
-        if value not in values:
-            raise ValueError(f"422 {value} is not {what} that the provider knows")
-        return value
-
-    return AfterValidator(check)
-
-
 def matching(pattern: str, what: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"422 {value!r} is not {what}")
-        return value
-
-    return AfterValidator(check)
+    return cloud.matching(pattern, "422", what)
 
 
-RegionSlug = Annotated[str, known(Region, "a region")]
-DropletSize = Annotated[str, known(DropletSlug, "a droplet size")]
-DatabaseSize = Annotated[str, known(DatabaseSlug, "a database size")]
+RegionSlug = Annotated[str, cloud.known(Region, "422", "a region")]
+DropletSize = Annotated[str, cloud.known(DropletSlug, "422", "a droplet size")]
+DatabaseSize = Annotated[str, cloud.known(DatabaseSlug, "422", "a database size")]
 Tag = Annotated[str, matching(r"[a-zA-Z0-9:_-]{1,255}", "a tag: letters, digits, : _ and - only")]
 Name = Annotated[str, matching(r"[a-zA-Z0-9][a-zA-Z0-9.-]*", "a name: letters, digits, . and - only")]
 

@@ -1,4 +1,4 @@
-"""The stand-ins accept every input of the stacks: no rehearsal ends at an unsupported input."""
+"""The stand-ins accept every input of the stacks: no rehearsal ends at an unsupported or a refused input."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from rehearsal.plugins import aws, digitalocean
+from rehearsal.plugins.aws.resource_type import AwsResourceType
 from rehearsal.plugins.protocol import schema_errors
 from rehearsal.region.region import Region
 from tests.unit.graph import Secret, build
@@ -44,4 +45,7 @@ def test_every_input_of_the_stack_is_accepted(stack: str) -> None:
             inputs.setdefault(resource_type.auto_name, "named-by-the-provider")
         found = [*schema_errors(resource_type, inputs), *resource_type.check(inputs)]
         errors += [f"{resource.name}: {where}: {what}" for where, what in found]
+        if isinstance(resource_type, AwsResourceType):
+            calls = resource_type.calls(resource_type.Inputs.model_validate(inputs))
+            errors += [f"{resource.name}: {fault}" for call in calls for fault in call.faults()]
     assert errors == []

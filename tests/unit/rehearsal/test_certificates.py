@@ -169,7 +169,7 @@ def test_a_record_that_exists_is_not_overwritten(amazon: Engine) -> None:
         ({"aliases": [ALIAS[0] | {"zoneId": ZONE}]}, "does not lie within the target zone"),
         ({"aliases": [ALIAS[0] | {"name": "other.elb.amazonaws.com"}]}, "does not lie within the target zone"),
         ({"aliases": []}, "exactly one of records and aliases"),
-        ({"records": [ADDRESS], "ttl": 60}, "exactly one of records and aliases"),
+        ({"records": [ADDRESS], "ttl": 60}, "conflicts with records"),
         ({"aliases": [], "records": [ADDRESS]}, "needs a ttl"),
         ({"aliases": [], "records": [NAME], "ttl": 60, "type": "CNAME", "name": "taken.test"}, "conflicts with other"),
     ],
