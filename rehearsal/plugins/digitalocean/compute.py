@@ -28,6 +28,9 @@ from rehearsal.plugins.digitalocean.resource_type import (
 from rehearsal.region.machine import Attachment
 
 USER_DATA_LIMIT = 64 << 10
+"""Bytes of user data (API reference, "Create a New Droplet")."""
+VOLUMES = 15
+"""Number of volumes of one droplet (API reference, "Initiate A Block Storage Action")."""
 ROOT_LOGS_IN = b"#cloud-config\ndisable_root: false\n"
 """DigitalOcean's vendor data for Debian's image: root logs in with the SSH keys."""
 
@@ -67,7 +70,7 @@ def fingerprint(public_key: str) -> str:
 
 
 class DropletInputs(InputModel):
-    name: Annotated[Name, matching(r".*[a-zA-Z0-9]", "a host name")]
+    name: Annotated[Name, matching(r".{,254}[a-zA-Z0-9]", "a host name: 1 to 255 characters")]
     image: Literal["debian-13-x64"]
     region: RegionSlug
     size: DropletSize
@@ -199,9 +202,12 @@ class VolumeAttachment(DigitalOceanResourceType[VolumeAttachmentInputs]):
         return f"{inputs.droplet_id}-{inputs.volume_id}-{secrets.token_hex(13)}"
 
     def on_create(self, resource_id: str, inputs: VolumeAttachmentInputs) -> Properties:
-        for other in self.existing(VolumeAttachment).values():
+        others = list(self.existing(VolumeAttachment).values())
+        for other in others:
             if other.volume_id == inputs.volume_id:
                 raise Refused(f"{self.token}: 422 {inputs.volume_id} is already attached to {other.droplet_id}")
+        if sum(other.droplet_id == inputs.droplet_id for other in others) >= VOLUMES:
+            raise Refused(f"{self.token}: 422 {inputs.droplet_id} has {VOLUMES} volumes, the most that it may have")
         volume = self.inputs_of(Volume, inputs.volume_id)
         droplet = self.inputs_of(Droplet, str(inputs.droplet_id))
         if volume.region != droplet.region:

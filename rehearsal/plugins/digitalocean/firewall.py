@@ -31,8 +31,8 @@ ANYONE = Rule("-1", 0, 0, ipaddress.IPv4Network("0.0.0.0/0"))
 OPEN = "open"
 """The security group of a host without a firewall."""
 
-RULES, TAGS, DROPLETS = 50, 5, 10
-"""Limits per firewall (DigitalOcean documentation, "Cloud Firewall Limits")."""
+RULES, TAGS, DROPLETS, PEERS = 50, 5, 10, 1000
+"""Limits per firewall, and of sources or destinations per rule (DigitalOcean documentation, "Firewalls Limits")."""
 
 _one_at_a_time = threading.Lock()
 
@@ -146,6 +146,8 @@ class Firewall(DigitalOceanResourceType[FirewallInputs]):
         ):
             if count > limit:
                 raise Refused(f"{self.token}: 422 {inputs.name} has {count} {what}; {limit} are allowed")
+        if any(len(list(rule.side.peers())) > PEERS for rule in rules):
+            raise Refused(f"{self.token}: 422 a rule of {inputs.name} has over {PEERS} sources or destinations")
         if not all(rule.side for rule in rules):
             raise Refused(f"{self.token}: 422 a rule of {inputs.name} has no source or destination")
         require_tags(self.region, self.token, [*inputs.tags, *(tag for rule in rules for tag in rule.side.tags)])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Annotated
+
+from pydantic import Field
 
 from rehearsal.plugins.digitalocean.firewall import ANYONE, OPEN
 from rehearsal.plugins.digitalocean.resource_type import (
@@ -25,7 +28,7 @@ class VpcInputs(InputModel):
     name: Name
     region: RegionSlug
     ip_range: ipaddress.IPv4Network
-    description: str | None = None
+    description: Annotated[str, Field(max_length=255)] | None = None
 
 
 class Vpc(DigitalOceanResourceType[VpcInputs]):

@@ -15,7 +15,7 @@ from tests.stand_in import Engine, Rejected, Resource
 
 DATABASE: dict[str, Any] = {
     "engine": "mysql", "instanceClass": "db.t4g.small", "allocatedStorage": 20, "dbName": "wordpress",
-    "username": "wordpress", "password": "secret", "dbSubnetGroupName": "database", "vpcSecurityGroupIds": [],
+    "username": "wordpress", "password": "secret-secret", "dbSubnetGroupName": "database", "vpcSecurityGroupIds": [],
     "parameterGroupName": "database",
 }  # fmt: skip
 

@@ -15,6 +15,8 @@ import pytest
 
 from rehearsal.plugins import digitalocean
 from rehearsal.plugins.protocol import UNKNOWN
+from rehearsal.preview import paper
+from rehearsal.preview.paper import PaperRegion
 from rehearsal.region.database import DatabaseSpec
 from rehearsal.region.endpoint import Endpoint, Port
 from rehearsal.region.firewall import Rule
@@ -167,6 +169,8 @@ def test_a_droplet_is_replaced_where_digitalocean_cannot_change_it(
         ({"image": "debian-99-x64"}, "debian-13-x64"),
         ({"name": "gfs_1"}, "'gfs_1' is not a name"),
         ({"name": "gfs1-"}, "'gfs1-' is not a host name"),
+        ({"name": "g" * 256}, "is not a host name: 1 to 255 characters"),
+        ({"tags": ["t" * 256]}, "is not a tag"),
         ({"tags": ["a b"]}, "'a b' is not a tag"),
         ({"userData": "x" * 65537}, "user data is 65537 bytes; the limit is 65536"),
         ({"region": "ams3"}, "the VPC prod is in nyc3, gfs1 in ams3"),
@@ -191,6 +195,34 @@ def test_a_volume_goes_to_a_droplet_of_its_region_and_to_one_at_a_time(engine: E
         engine.create("VolumeAttachment", "data", dropletId=int(second.id), volumeId=volume.id)
     with pytest.raises(Rejected, match="is in ams3, the droplet gfs1 in nyc3"):
         engine.create("VolumeAttachment", "far", dropletId=int(first.id), volumeId=far.id)
+
+
+def test_a_droplet_has_15_volumes_at_most(engine: Engine, vpc: Resource) -> None:
+    made = droplet(engine, vpc)
+    volumes = [engine.create("Volume", f"data{number}", region="nyc3", size=10) for number in range(16)]
+    for volume in volumes[:15]:
+        engine.create("VolumeAttachment", "data", dropletId=int(made.id), volumeId=volume.id)
+    with pytest.raises(Rejected, match=f"422 {made.id} has 15 volumes"):
+        engine.create("VolumeAttachment", "data", dropletId=int(made.id), volumeId=volumes[15].id)
+    other = droplet(engine, vpc, "gfs2")
+    engine.create("VolumeAttachment", "data", dropletId=int(other.id), volumeId=volumes[15].id)
+
+
+@pytest.mark.parametrize(("size", "words"), [(0, "greater than or equal to 1"), (16385, "less than or equal to 16384")])
+def test_a_volume_has_1_to_16384_gib(engine: Engine, size: int, words: str) -> None:
+    with pytest.raises(Rejected, match=words):
+        engine.create("Volume", "data", region="nyc3", size=size)
+
+
+def test_a_droplet_has_one_reserved_ip_at_most() -> None:
+    _, ocean, *_ = paper.providers(PaperRegion("nyc3"))
+    engine = Engine(ocean)
+    vpc = engine.create("Vpc", "network", name="prod", region="nyc3", ipRange="10.30.0.0/16")
+    made = droplet(engine, vpc)
+    engine.create("ReservedIp", "entrance", region="nyc3", dropletId=int(made.id))
+    engine.create("ReservedIp", "spare", region="nyc3")
+    with pytest.raises(Rejected, match=f"422 the droplet {made.id} has a reserved IP already"):
+        engine.create("ReservedIp", "second", region="nyc3", dropletId=int(made.id))
 
 
 @pytest.mark.parametrize("name", ["Data", "1data", "data_1", "d" * 65])
@@ -247,6 +279,11 @@ def test_an_existing_vpc_is_found_by_its_id(engine: Engine, vpc: Resource) -> No
     assert (found["name"], found["region"], found["ipRange"]) == ("prod", "nyc3", "10.30.0.0/16")
     with pytest.raises(Rejected, match="404 there is no VPC"):
         engine.invoke("digitalocean:index/getVpc:getVpc", id="5a4981aa-9653-4bd1-bef5-d6bff52042e4")
+
+
+def test_a_vpc_s_description_has_255_characters_at_most(engine: Engine) -> None:
+    with pytest.raises(Rejected, match="at most 255 characters"):
+        engine.create("Vpc", "network", region="nyc3", ipRange="10.30.0.0/16", description="d" * 256)
 
 
 def test_a_name_exists_once_per_resource_type(engine: Engine) -> None:
@@ -333,6 +370,19 @@ def test_a_firewall_s_rules_are_in_force_as_they_are_written(engine: Engine, vpc
         ({"inboundRules": [let_in("22", sourceTags=["absent"])]}, "the tag absent does not exist"),
         ({"tags": ["absent"], "inboundRules": [let_in("22", sourceAddresses=["::/0"])]}, "the tag absent does not"),
         ({"inboundRules": [let_in("22", sourceAddresses=["::/0"])] * 51}, "has 51 rules; 50 are allowed"),
+        (
+            {
+                "inboundRules": [let_in("22", sourceAddresses=["::/0"])] * 25,
+                "outboundRules": [{"protocol": "icmp", "destinationAddresses": ["::/0"]}] * 26,
+            },
+            "has 51 rules; 50 are allowed",
+        ),
+        ({"tags": list("abcdef"), "inboundRules": [let_in("22", sourceAddresses=["::/0"])]}, "has 6 tags; 5 are"),
+        (
+            {"dropletIds": list(range(11)), "inboundRules": [let_in("22", sourceAddresses=["::/0"])]},
+            "has 11 droplets; 10 are allowed",
+        ),
+        ({"inboundRules": [let_in("22", sourceAddresses=["10.0.0.1"] * 1001)]}, "over 1000 sources or destinations"),
         ({"inboundRules": [let_in("22", sourceAddresses=["::/0"], action="deny")]}, "this input is not supported"),
     ],
 )
