@@ -73,11 +73,8 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
         "name", "size_unit", "droplet_ids", "droplet_tag", "forwarding_rules", "healthcheck", "redirect_http_to_https",
     })  # fmt: skip
     computed = frozenset({"ip", "ipv6", "loadBalancerUrn", "status"})
+    conflicts = (("dropletIds", "dropletTag"),)
     may_outlive = frozenset({firewall.Firewall.token})
-
-    def check(self, inputs: Properties) -> Iterator[tuple[str, str]]:
-        if inputs.get("dropletIds") and inputs.get("dropletTag"):
-            yield "dropletIds", f"{self.token}: conflicts with dropletTag"
 
     def on_create(self, resource_id: str, inputs: LoadBalancerInputs) -> Properties:
         self.refuse(inputs)

@@ -3,6 +3,9 @@
 The tests compare the inputs with the `…Args` classes of the installed SDKs (pulumi_aws, pulumi_digitalocean), and the
 outputs with their resource classes.
 
+An input for which an SDK lists values takes no other text. Two inputs that conflict according to an SDK's text are
+refused together. Every registered type is compared; a new one needs no entry here.
+
 Limits: the Python SDKs lack the schema's flag for inputs whose change replaces the resource. Only the text of some
 properties mentions it, DigitalOcean's more often than Amazon's (whose "Forces new resource" is stripped). Where it
 does, the stand-in must replace. The tests cannot check that every property in `replaces` does replace at the provider,
@@ -30,11 +33,14 @@ from pulumi_aws.iam import PolicyDocumentArgs
 from pydantic import BaseModel
 
 from rehearsal.plugins import aws, digitalocean
-from rehearsal.plugins.protocol import InputModel, ResourceType
+from rehearsal.plugins.aws.resource_type import AwsResourceType
+from rehearsal.plugins.protocol import InputModel, ResourceType, schema_errors
 from rehearsal.preview import paper_types
 from rehearsal.region.region import Region
+from tests.unit.rehearsal.test_api_model import inputs_of
 
 MENTIONS_REPLACEMENT = re.compile(r"forces (a )?(new|replacement)|recreate", re.IGNORECASE)
+MENTIONS_CONFLICT = re.compile(r"(?:conflicts with|can be used instead of|only one of)[^.]*", re.IGNORECASE)
 OF_ANOTHER = {"userDataReplaceOnChange"}
 """Inputs whose text mentions the replacement by another input's change."""
 
@@ -171,6 +177,53 @@ def test_inputs_that_replace_at_the_provider_replace_here(resource_type: Resourc
     assert silent_replacements(resource_type, arguments(resource_class(resource_type.token))) == []
 
 
+def enumerated(annotation: Any) -> bool:
+    """Whether an SDK lists values of an input."""
+    is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
+    return is_enum or any(enumerated(part) for part in typing.get_args(annotation))
+
+
+def refuses(resource_type: ResourceType[Any], name: str, value: str) -> bool:
+    """Whether a stand-in's model of the inputs, or the service's own of its calls, refuses a value of an input."""
+    if any(where == name for where, _ in schema_errors(resource_type, {name: value})):
+        return True
+    if not isinstance(resource_type, AwsResourceType):
+        return False
+    [field] = [field for field, info in resource_type.Inputs.model_fields.items() if info.alias == name]
+    calls = resource_type.calls(inputs_of(resource_type.Inputs, set()).model_copy(update={field: value}))
+    return any(repr(value) in fault for call in calls for fault in call.faults())
+
+
+@each_resource_type
+def test_an_input_takes_only_values_that_the_provider_lists(resource_type: ResourceType[Any]) -> None:
+    theirs = input_type_types(arguments(resource_class(resource_type.token)))
+    listed = [name for name in resource_type.names() if enumerated(theirs[name])]
+    assert [name for name in listed if not refuses(resource_type, name, "no such value")] == []
+
+
+def silent_conflicts(resource_type: ResourceType[Any], sdk: type) -> list[tuple[str, str]]:
+    """Inputs that conflict according to the SDK's text, but not in the stand-in."""
+    inputs, wire = resource_type.names(), {name: getter._pulumi_name for name, getter in getters(sdk).items()}
+    pairs = {
+        (name, wire.get(other, other))
+        for name, text in properties(sdk).items()
+        for sentence in MENTIONS_CONFLICT.findall(text)
+        for other in re.findall(r"`(\w+)`", sentence)
+    }
+    declared = {frozenset(pair) for pair in resource_type.conflicts}
+    return sorted((a, b) for a, b in pairs if a != b and {a, b} <= inputs and frozenset((a, b)) not in declared)
+
+
+@each_resource_type
+def test_inputs_that_conflict_at_the_provider_conflict_here(resource_type: ResourceType[Any]) -> None:
+    assert silent_conflicts(resource_type, arguments(resource_class(resource_type.token))) == []
+
+
+@each_resource_type
+def test_inputs_that_conflict_are_inputs(resource_type: ResourceType[Any]) -> None:
+    assert {name for pair in resource_type.conflicts for name in pair} <= resource_type.names()
+
+
 class Rule(InputModel):
     value: int
     colour: str = ""
@@ -217,3 +270,24 @@ class Forgetful(ResourceType[ForgetfulInputs]):
 def test_a_missing_replacement_is_found() -> None:
     droplet = arguments(resource_class(Forgetful.token))
     assert silent_replacements(Forgetful(), droplet) == ["sshKeys", "userData"]
+
+
+class UndecidedInputs(InputModel):
+    instance_type: str
+    user_data: str | None = None
+    user_data_base64: str | None = None
+
+
+class Undecided(ResourceType[UndecidedInputs]):
+    """A stand-in that wrongly takes both forms of user data, and any type."""
+
+    token = "aws:ec2/instance:Instance"
+
+
+def test_a_missing_conflict_is_found() -> None:
+    instance = arguments(resource_class(Undecided.token))
+    assert silent_conflicts(Undecided(), instance) == [("userDataBase64", "userData")]
+
+
+def test_an_input_that_takes_any_text_is_found() -> None:
+    assert not refuses(Undecided(), "instanceType", "no such value")
