@@ -45,6 +45,14 @@ def edit_settings(tree: Path, stack: str, edit: Edit) -> None:
     file.write_text(yaml.safe_dump(content))
 
 
+def plain_http(config: dict[str, Any]) -> None:
+    """Settings of a site of WordPress without HTTPS, as an edit of a stack's own."""
+    if "ha-wordpress:site" in config:
+        config["ha-wordpress:accept_plain_http"] = True
+        config["ha-wordpress:site"].pop("domain", None)
+    config.pop("ha-wordpress:balancer", None)
+
+
 @pytest.fixture
 def compared(pulumi: Path, tmp_path: Path) -> Compare:
     """Preview an edit of a stack's settings, against the stack as its file has it."""

@@ -18,7 +18,7 @@ from rehearsal.plugins.aws import compute
 from rehearsal.preview import trees
 from rehearsal.preview.comparison import Preview, compare
 from rehearsal.project import REPOSITORY
-from tests.preview.conftest import copy_program, edit_settings
+from tests.preview.conftest import copy_program, edit_settings, plain_http
 
 EARLIER = "329301f"
 COMMAND = "command:remote:Command"
@@ -74,14 +74,6 @@ RENAMED = {
 """The component types of each case that have another token than before."""
 
 
-def plain_http(config: dict[str, Any]) -> None:
-    """Accept WordPress without HTTPS, which the earlier version could not have with certificate and record."""
-    if "ha-wordpress:site" in config:
-        config["ha-wordpress:accept_plain_http"] = True
-        config["ha-wordpress:site"].pop("domain", None)
-    config.pop("ha-wordpress:balancer", None)
-
-
 IMAGES = {"aws": compute.AMI, "digitalocean": "debian-13-x64"}
 
 
@@ -110,6 +102,7 @@ def test_nothing_is_replaced_and_only_these_inputs_change(case: str, pulumi: Pat
     for tree in (old, new):
         edit_settings(tree, stack, edit)
         edit_settings(tree, stack, name_image)
+    # the earlier version made no certificate and no DNS record
     edit_settings(new, stack, plain_http)
     preview = compare(stack, EARLIER, old, new, pulumi, tmp_path)
     renamed = {step["type"].removeprefix("ha-wordpress:") for step in preview.steps}

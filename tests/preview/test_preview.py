@@ -19,7 +19,7 @@ from rehearsal.deploy.stacks import UnknownStackError
 from rehearsal.preview import text
 from rehearsal.preview.comparison import Preview, PreviewFailed, called_out, compare
 from rehearsal.project import REPOSITORY
-from tests.preview.conftest import Compare, copy_program
+from tests.preview.conftest import Compare, copy_program, edit_settings, plain_http
 
 REHEARSE = str(Path(sys.executable).with_name("rehearse"))
 INSTANCE, EBS = "aws:ec2/instance:Instance", "aws:ebs/volume:Volume"
@@ -73,6 +73,22 @@ def test_a_new_node_is_created_and_no_machine_is_replaced(compared: Compare) -> 
     assert "digitalocean:index/droplet:Droplet app3" in steps(preview, "create")
     assert steps(preview, "replace") == set()
     assert "Node app3" in text.markdown(preview)
+
+
+@pytest.mark.parametrize(
+    ("stack", "changed"),
+    [
+        ("aws-wordpress", "aws:lb/listener:Listener http"),
+        ("digitalocean-wordpress", "digitalocean:index/loadBalancer:LoadBalancer balancer"),
+    ],
+)
+def test_a_site_gets_https_in_place(stack: str, changed: str, pulumi: Path, tmp_path: Path) -> None:
+    old, new = copy_program(tmp_path / "old"), copy_program(tmp_path / "new")
+    edit_settings(old, stack, plain_http)
+    preview = compare(stack, "main", old, new, pulumi, tmp_path)
+    assert steps(preview, "replace") | steps(preview, "delete") == set()
+    assert {step for step in steps(preview, "update") if not step.startswith("command:")} == {changed}
+    assert any("/record:Record site" in step or "DnsRecord" in step for step in steps(preview, "create"))
 
 
 def test_without_a_change_nothing_changes(compared: Compare) -> None:

@@ -75,6 +75,12 @@ def assert_that_a_brick_was_lost(fault: FaultResult) -> None:
     assert fault["heal_seconds"] > 0
 
 
+def assert_that_https_was_checked(report: dict[str, Any]) -> None:
+    names = {check["name"] for check in report["checks"]}
+    assert {"HTTPS required of browsers", "HTTP redirects to HTTPS"} <= names
+    assert "certificate checked: a wrong name is refused" in names
+
+
 def assert_that_a_flood_was_survived(fault: FaultResult) -> None:
     # a ban takes time; none would mean that the address was banned before the flood
     assert 0.01 < fault["ban_seconds"] <= TOLERANCE * 5

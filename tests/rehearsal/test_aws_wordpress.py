@@ -9,6 +9,7 @@ from tests.rehearsal.drill import (
     PING_TIMEOUT,
     assert_that_a_brick_was_lost,
     assert_that_a_flood_was_survived,
+    assert_that_https_was_checked,
     assert_that_the_attacks_were_made,
     drilled,
 )
@@ -22,6 +23,7 @@ def test_aws_wordpress(tmp_path: Path) -> None:
     }  # fmt: skip
     assert "aws:ec2/instance:Instance" in report["stand_ins"]
     assert_that_a_flood_was_survived(faults["flood"])
+    assert_that_https_was_checked(report)
     assert_that_the_attacks_were_made(faults)
     assert_that_a_brick_was_lost(faults["gfs1 loses power"])
     assert faults["the database fails over"]["write_outage_seconds"] < PING_TIMEOUT

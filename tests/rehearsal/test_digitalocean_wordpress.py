@@ -9,6 +9,7 @@ from tests.rehearsal.drill import (
     PING_TIMEOUT,
     assert_that_a_brick_was_lost,
     assert_that_a_flood_was_survived,
+    assert_that_https_was_checked,
     assert_that_the_attacks_were_made,
     drilled,
 )
@@ -24,6 +25,7 @@ def test_digitalocean_wordpress(tmp_path: Path) -> None:
     }  # fmt: skip
     assert "digitalocean:index/droplet:Droplet" in report["stand_ins"]
     assert_that_a_flood_was_survived(faults["flood"])
+    assert_that_https_was_checked(report)
     assert_that_the_attacks_were_made(faults)
     for node in STORAGE:
         assert_that_a_brick_was_lost(faults[f"{node} loses power"])
