@@ -63,7 +63,7 @@ def test_two_copies_without_an_arbiter_are_allowed_if_the_settings_accept_the_ri
 
 @pytest.mark.parametrize(("port", "blocked"), [(587, True), (465, True), (2525, False)])
 def test_a_mail_port_that_droplets_cannot_reach_is_allowed_with_a_warning(port: int, blocked: bool) -> None:
-    smtp = {"host": "smtp.example.com", "port": port, "user": "site", "from": "site@example.com"}
+    smtp = {"host": "smtp.rehearsal.test", "port": port, "user": "site", "from": "site@rehearsal.test"}
     settings = read(site=MINIMAL["site"] | {"smtp": smtp}, smtp_password="hunter2")
     assert any(f"DigitalOcean blocks port {port}" in warning for warning in settings.warnings) == blocked
 
