@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import ValidationError
+from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from components.cloud.aws.settings import AwsSettings
@@ -30,6 +30,13 @@ DEFAULTS: dict[str, object] = {
 }
 """Defaults used by the cross-section checks."""
 
+SECRETS = frozenset(
+    name for cloud in CLOUDS.values() for name, field in cloud.model_fields.items() if field.annotation is SecretStr
+)
+"""Names of the settings that a stack's file may hold encrypted only. `secret: true` in Pulumi.yaml cannot say so: the
+engine then refuses also the default of a secret that the stack does not need.
+"""
+
 
 def load() -> Settings:
     """The validated settings of the running stack. Their warnings go to the engine's log.
@@ -39,29 +46,37 @@ def load() -> Settings:
     prefix = f"{pulumi.get_project()}:"
     # the CLI's language host passes all keys in PULUMI_CONFIG, the Automation API in CONFIG
     config = get_config_env() | CONFIG.get()
+    encrypted = get_config_secret_keys_env()
     settings = parse(
         {
             name.removeprefix(prefix): value
             for name, value in config.items()
             if name.startswith(prefix) or name == "aws:region"
-        }
+        },
+        plain={name.removeprefix(prefix) for name in config if not (is_config_secret(name) or name in encrypted)},
     )
     for warning in settings.warnings:
         pulumi.log.warn(warning)
     return settings
 
 
-def parse(config: Mapping[str, str]) -> Settings:
-    """Validate settings in the form that the engine passes: objects and lists as JSON, everything else as plain text.
+def parse(config: Mapping[str, str], plain: Collection[str] = ()) -> Settings:
+    """Validate settings in the form that the engine passes: objects and lists as JSON, everything else as text.
 
-    `config`: values by key, without the project's prefix. Raises SettingsError if the settings have errors.
+    `config`: values by key, without the project's prefix. `plain`: the keys that the stack's file holds unencrypted.
+    Raises SettingsError if the settings have errors.
     """
     raw = {name: _decoded(text) for name, text in config.items()}
     cloud = CLOUDS.get(RawSettings(raw, DEFAULTS).value(str, "cloud") or "aws", AwsSettings)
     fields = {field.alias or name: field for name, field in cloud.model_fields.items()}
     raw = {name: value for name, value in raw.items() if not _is_ignored(name, value, fields)}
     raw = _with_defaults(raw, cloud)
-    lines = list(cloud.cross_checks(RawSettings(raw, DEFAULTS)))
+    lines = [
+        f"{name}: is not encrypted in the stack's file; make a new one, and set it with: "
+        f"pulumi config set --secret {name}"
+        for name in sorted(SECRETS & raw.keys() & set(plain))
+    ]
+    lines += cloud.cross_checks(RawSettings(raw, DEFAULTS))
     try:
         settings = cloud.model_validate(raw)
     except ValidationError as invalid:

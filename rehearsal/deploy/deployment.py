@@ -25,7 +25,7 @@ from pulumi.automation import EngineEvent
 from components.config import loader
 from components.config.settings import Settings
 from rehearsal import progress
-from rehearsal.deploy.stacks import with_own_values, without_secrets
+from rehearsal.deploy.stacks import SECRETS, with_own_values, without_secrets
 from rehearsal.project import PROJECT, REPOSITORY
 
 STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
@@ -80,7 +80,8 @@ class EngineSetup:
 class Deployment:
     """One stack in the engine; construction copies its project files and creates or selects the stack.
 
-    A secret of the stack's file becomes a placeholder: the operator's passphrase is not known here.
+    A secret of the stack's file becomes a placeholder, which is encrypted too: the operator's passphrase is not known
+    here.
     """
 
     def __init__(self, stack: str, setup: EngineSetup) -> None:
@@ -116,6 +117,10 @@ class Deployment:
                 },
             ),
         )
+
+        for name, item in self.stack.get_all_config().items():
+            if name in SECRETS and not item.secret:
+                self.set(name, item.value, secret=True)
 
     def up(self, shown: progress.Step) -> OperationResult:
         """Deploy; `shown` displays the resources in progress. Raises `DeploymentFailed`."""

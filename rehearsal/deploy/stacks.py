@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 
+from components.config import loader
 from rehearsal.project import PROJECT, REPOSITORY
 
 ENCRYPTION = ("encryptionsalt", "secretsprovider", "encryptedkey")
 """Keys of a stack's file that say how its secrets are encrypted. Nothing here has a key to them."""
-
+SECRETS = tuple(f"{PROJECT}:{name}" for name in sorted(loader.SECRETS))
+"""Full keys of the settings that the program accepts encrypted only."""
 
 OWN_VALUES = {
     "203.0.113.0/24": "198.18.0.0/24",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from rehearsal import progress
-from rehearsal.deploy.stacks import UnknownStackError
+from rehearsal.deploy.stacks import SECRETS, UnknownStackError
 from rehearsal.preview import paper, trees
 from rehearsal.preview.program import Request, Result, Step
 from rehearsal.project import PROJECT, REPOSITORY
@@ -134,7 +134,7 @@ class Place:
         request: Request = {
             "operation": operation, "project": PROJECT, "stack": self.stack, "tree": str(tree), "work": str(work),
             "home": str(self.directory / "pulumi"), "plan": str(work / "plan.json"),
-            "result": str(work / "result.json"),
+            "result": str(work / "result.json"), "secrets": [*SECRETS],
             "environment": {
                 "PULUMI_BACKEND_URL": state.as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE": "preview",

@@ -34,6 +34,8 @@ class Request(TypedDict):
     home: str
     """PULUMI_HOME."""
     environment: dict[str, str]
+    secrets: list[str]
+    """Full keys of the settings to encrypt: the file has placeholders for them in plain text."""
     plan: str
     """The file that a preview writes its plan to; the plan holds the resources' dependencies."""
     result: str
@@ -96,6 +98,9 @@ def run(request: Request) -> Result:
             work_dir=request["work"], pulumi_home=request["home"], env_vars=request["environment"]
         ),
     )
+    for key, value in stack.get_all_config().items():
+        if key in request["secrets"] and not value.secret:
+            stack.set_config(key, automation.ConfigValue(value.value, secret=True))
     try:
         if request["operation"] == "up":
             stack.up(on_event=on_event, color="never")

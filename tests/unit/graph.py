@@ -19,6 +19,7 @@ from pulumi.runtime import mocks, set_all_config
 from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from components.config.loader import SECRETS
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.plugins.aws import offerings
 from rehearsal.plugins.digitalocean import regions
@@ -147,7 +148,7 @@ def run(config: Mapping[str, str], stack: str) -> Graph:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     async def engine() -> None:
-        set_all_config(dict(config))
+        set_all_config(dict(config), [f"{PROJECT}:{name}" for name in SECRETS])
         recorder = Recorder(Outputs(), graph)
         mocks.set_mocks(Outputs(), project=PROJECT, stack=stack, preview=False, monitor=recorder, logger=graph.log)
         await run_pulumi_func(program)

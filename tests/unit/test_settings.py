@@ -55,6 +55,15 @@ def test_the_defaults_are_three_nodes_in_three_zones_and_mysql() -> None:
     assert settings.protect_data
 
 
+def test_a_secret_in_plain_text_is_refused() -> None:
+    config = {name: text(value) for name, value in (MINIMAL | MAIL).items()}
+    with pytest.raises(SettingsError) as refused:
+        parse(config, plain=config.keys())
+    (line,) = str(refused.value).splitlines()[1:]
+    assert line.startswith("  smtp_password: is not encrypted in the stack's file; make a new one")
+    parse(config, plain=config.keys() - {"smtp_password"})
+
+
 def test_an_empty_section_has_its_defaults() -> None:
     assert read(nodes={}, machine={}, gluster={}, database={}, balancer={}) == read()
 
