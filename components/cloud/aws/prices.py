@@ -8,7 +8,7 @@ from components.cloud.aws.settings import AwsSettings
 from components.cloud.interface import SiteSpec
 from components.cloud.prices import HOURS, Part, Price, machines
 
-SOURCE = "List prices of us-east-1 on demand, June 2026 (aws.amazon.com/ec2/pricing, /rds/pricing)"
+SOURCE = "Prices of us-east-1 on demand, as published by others in June 2026; compare aws.amazon.com/pricing"
 
 INSTANCES = {
     "t3.micro": 0.0104,

@@ -8,7 +8,7 @@ from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.interface import SiteSpec
 from components.cloud.prices import Part, Price, machines
 
-SOURCE = "List prices of 2025 (digitalocean.com/pricing)"
+SOURCE = "Prices as known in 2025; compare digitalocean.com/pricing"
 
 DROPLETS = {
     "s-1vcpu-512mb-10gb": 4,
