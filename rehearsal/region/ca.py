@@ -55,7 +55,7 @@ class CertificateAuthority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
-    def sign(self, names: Sequence[str], directory: Path) -> None:
+    def sign(self, directory: Path, *names: str) -> None:
         """Issue a certificate and its key into the files `certificate.pem` and `key.pem` of `directory`."""
         issued = self.issue(*names)
         (directory / "certificate.pem").write_text(issued.certificate)

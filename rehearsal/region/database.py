@@ -58,7 +58,7 @@ class Database:
         self._directory = self._root.path / self._home[1:]
         self._next_endpoint = itertools.cycle(spec.endpoints)
         self._directory.mkdir(parents=True)
-        context.ca.sign([spec.name], self._directory)
+        context.ca.sign(self._directory, spec.name)
         self._root.run(
             "mariadb-install-db", "--no-defaults", f"--datadir={self._home}/data", "--skip-test-db",
             "--auth-root-authentication-method=socket", "--skip-name-resolve", "--force", timeout=120,

@@ -123,7 +123,7 @@ class LoadBalancer:
         """Sign the certificates of the listeners, except those whose names have not changed."""
         for listener in self.listeners.values():
             if listener.certificate and self._signed.get(listener.port) != listener.certificate.domains:
-                self._ca.sign(listener.certificate.domains, self._directory)
+                self._ca.sign(self._directory, *listener.certificate.domains)
                 pair = [(self._directory / part).read_text() for part in ("certificate.pem", "key.pem")]
                 (self._directory / f"port{listener.port}.pem").write_text("".join(pair))
                 self._signed[listener.port] = listener.certificate.domains

@@ -274,13 +274,13 @@ def test_no_child_of_the_step_gets_a_secret_in_its_environment(site: Node, datab
         assert secret not in watched
 
 
-MAIL_SERVER = "smtp.example.com"
+MAIL_SERVER = "smtp.rehearsal.test"
 
 
 @contextmanager
 def mail_server(region: Region, node: Node, directory: Path, encryption: str, certified: str) -> Iterator[None]:
     """A mail server at MAIL_SERVER (mail_server.py), with a certificate of the region's authority for `certified`."""
-    region.ca.sign(certified, directory)
+    region.ca.sign(directory, certified)
     port = region.network.new_port("eth0", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
     endpoint = Endpoint("mail", (port,))
     region.network.plug(endpoint, configured=True)
@@ -302,7 +302,7 @@ def mail_server(region: Region, node: Node, directory: Path, encryption: str, ce
 def mailing(site: Node, databases: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
     """The encryption of the mail server's port that the site is set to."""
     smtp = Smtp.model_validate(
-        {"host": MAIL_SERVER, "port": request.param, "user": params.SMTP_USER, "from": "site@example.com"}
+        {"host": MAIL_SERVER, "port": request.param, "user": params.SMTP_USER, "from": "site@rehearsal.test"}
     )
     settings, secrets = params.site(databases[NAME]), params.site_secrets(PASSWORD)
     site.step("wordpress/site.sh", settings | smtp_params(smtp), secrets)
@@ -329,13 +329,13 @@ def test_mail_goes_to_the_server_of_the_settings(site: Node, region: Region, tmp
         assert reset_password(site) == ("302", "")
     (mail,) = (tmp_path / "mail/new").iterdir()
     text = mail.read_text()
-    assert "From: WordPress <site@example.com>\n" in text
+    assert "From: WordPress <site@rehearsal.test>\n" in text
     assert "To: admin@example.com\n" in text
     assert "action=3Drp" in text or "action=rp" in text
 
 
 def test_no_mail_goes_to_a_server_with_another_name(site: Node, region: Region, tmp_path: Path, mailing: str) -> None:
-    with mail_server(region, site, tmp_path, mailing, "other.example.com"):
+    with mail_server(region, site, tmp_path, mailing, "other.rehearsal.test"):
         status, log = reset_password(site)
     assert status == "200"
     assert "Mail: not sent: SMTP Error: Could not connect to SMTP host." in log

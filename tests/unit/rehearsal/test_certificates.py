@@ -208,7 +208,7 @@ def test_a_record_at_digitalocean_needs_an_address(ocean: Engine) -> None:
 
 def test_the_authority_signs_each_name_of_a_certificate(tmp_path: Path) -> None:
     authority = CertificateAuthority()
-    authority.sign([DOMAIN, "rehearsal.test"], tmp_path)
+    authority.sign(tmp_path, DOMAIN, "rehearsal.test")
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cadata=authority.certificate)
     server.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
     for name, passes in ((DOMAIN, True), ("rehearsal.test", True), ("other.test", False)):

@@ -99,7 +99,7 @@ def test_each_fault_fails_its_check(answers: type[Answers], failed: list[str], m
 def server(tmp_path: Path) -> Iterator[int]:
     """The port of an HTTPS server on this host whose certificate is for `localhost`."""
     authority = ca.CertificateAuthority()
-    authority.sign(["localhost"], tmp_path)
+    authority.sign(tmp_path, "localhost")
     (tmp_path / ca.FILE).write_text(authority.certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")

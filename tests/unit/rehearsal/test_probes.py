@@ -135,7 +135,7 @@ def test_an_error_status_is_not_a_lost_session(shop: Shop, visitor: SessionProbe
 
 def test_a_visitor_checks_the_certificate(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ca, other = CertificateAuthority(), CertificateAuthority()
-    ca.sign(["127.0.0.1"], tmp_path)
+    ca.sign(tmp_path, "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
     shop.server.socket = context.wrap_socket(shop.server.socket, server_side=True)
