@@ -41,7 +41,7 @@ def build(settings: Settings) -> None:
     addresses = {host_name(name): nodes[name].private_address for name in roles.bricks}
     etc_hosts = {name: EtcHosts(name, EtcHostsArgs(node.host, addresses)) for name, node in nodes.items()}
     # behind a cloud's load balancer, that one admits visitors
-    entrances = roles.balancers or ([] if cloud.balancer else roles.web)
+    visited = roles.balancers or ([] if cloud.balancer else roles.web)
     firewalls = {
         name: Firewall(
             name,
@@ -49,7 +49,7 @@ def build(settings: Settings) -> None:
                 host=node.host,
                 internal=spec.internal_ports(name),
                 network=cloud.cidr,
-                visitors_from=settings.network.visitors_from if name in entrances else [],
+                visitors_from=settings.network.visitors_from if name in visited else [],
                 virtual_ip=cloud.virtual_ip if name in roles.balancers else None,
                 balancers={other: nodes[other].private_address for other in roles.balancers if other != name},
             ),

@@ -384,7 +384,7 @@ class Network(Section):
     def visitors_from(self) -> list[str]:
         """Ranges that HTTP and HTTPS are admitted from, in CIDR notation; empty if from anywhere.
 
-        IPv4 only, as no entrance of a site has an IPv6 address.
+        IPv4 only, as no site has an IPv6 address for visitors.
         """
         ranges = self.trusted_proxies if self.only_trusted_proxies else []
         return [str(each) for each in ranges if each.version == 4]
