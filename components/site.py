@@ -15,6 +15,7 @@ from components.gluster.certificate import TLS, Authority, Certificate, Certific
 from components.gluster.flush import Flush, FlushArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.peers import Peers, PeersArgs
+from components.gluster.rejoin import Rejoin, RejoinArgs
 from components.gluster.volume import Volume, VolumeArgs
 from components.haproxy.haproxy import Haproxy, HaproxyArgs
 from components.keepalived.keepalived import Keepalived, KeepalivedArgs
@@ -71,11 +72,26 @@ def build(settings: Settings) -> None:
         for name in roles.bricks
         if (disk := nodes[name].disk)
     }
+    members = [
+        Rejoin(
+            name,
+            RejoinArgs(
+                host=nodes[name].host,
+                host_name=host_name(name),
+                others=[host_name(other) for other in roles.bricks if other != name],
+                volume=settings.gluster.volume,
+                brick=brick_paths[name],
+                disk=disk.path if (disk := nodes[name].disk) else "",
+                depends_on=[daemons[name].step, etc_hosts[name].step, *([bricks[name].step] if name in bricks else [])],
+            ),
+        )
+        for name in roles.bricks
+    ]
     pool = Peers(
         "peers",
         PeersArgs(
             hosts={host_name(name): nodes[name].host for name in roles.bricks},
-            depends_on=[daemon.step for daemon in daemons.values()] + [etc_hosts[name].step for name in roles.bricks],
+            depends_on=[member.step for member in members],
         ),
     )
     volume = Volume(
@@ -88,7 +104,7 @@ def build(settings: Settings) -> None:
             clients=cloud.cidr,
             options=web.volume_options,
             tls=TLS if settings.gluster.tls else {},
-            depends_on=[pool.step, *(brick.step for brick in bricks.values())],
+            depends_on=[pool.step],
         ),
     )
     certificate: pulumi.Output[str] | None = None

@@ -28,8 +28,9 @@ class BrickArgs:
 
 
 class Brick(pulumi.ComponentResource):
-    """A directory on an XFS file system for a volume's files (one step).
+    """An XFS file system for a volume's files (one step). glusterd makes the brick's directory on it.
 
+    No directory means that the brick is new or was lost with its disk, so the step never makes one.
     The step formats a disk only when wipefs(8) finds no signature on it, and fails on a disk that holds anything but a
     brick. A disk that has grown gets a larger file system.
     """
@@ -44,7 +45,6 @@ class Brick(pulumi.ComponentResource):
                 # the script does not read the size; a new size runs the step again, which grows the file system
                 "DISK_GB": str(args.disk.size_gb),
                 "BRICK_MOUNT": str(PurePosixPath(args.path).parent),
-                "BRICK": args.path,
             },
             timeout=180,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.disk.attached),

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the brick BRICK, a directory below BRICK_MOUNT, where the disk DISK is mounted with XFS.
+# Mounts the disk DISK with XFS at BRICK_MOUNT, where glusterd makes the brick, a directory.
 # A disk is formatted only if it has no signature; one with the label of a brick is used as it is.
 set -euo pipefail
 
@@ -32,7 +32,6 @@ systemctl daemon-reload
 # not by mount(8): if glusterd starts at this moment, systemd mounts it too
 systemctl start "$unit"
 xfs_growfs "$BRICK_MOUNT" >/dev/null
-mkdir -p "$BRICK"
 
 mounted=$(findmnt --noheadings --output UUID,FSTYPE --mountpoint "$BRICK_MOUNT")
 [ "$mounted" = "$uuid xfs" ] || fail "$BRICK_MOUNT holds $mounted, not $uuid xfs." \

@@ -131,7 +131,18 @@ def new_key() -> str:
 
 
 def brick(disk: str) -> dict[str, str]:
-    return {"DISK": disk, "DISK_GB": "4", "BRICK_MOUNT": BRICK_MOUNT, "BRICK": BRICK}
+    return {"DISK": disk, "DISK_GB": "4", "BRICK_MOUNT": BRICK_MOUNT}
+
+
+def rejoin(own: str) -> dict[str, str]:
+    """`own`: the node's host name."""
+    return {
+        "HOST": own,
+        "OTHERS": " ".join(peer for peer in PEERS if peer != own),
+        "VOLUME": VOLUME["VOLUME"],
+        "BRICK": BRICK,
+        "DISK": "",
+    }
 
 
 def peers(*names: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -33,6 +33,13 @@ def disk_that_never_comes(spare: Node) -> Iterator[Future[str]]:
         yield executor.submit(spare.refuses, "gluster/brick.sh", params.brick("/dev/disk/by-id/nvme-none"))
 
 
+@pytest.fixture(scope="module")
+def pool_that_never_answers(spare: Node) -> Iterator[Future[str]]:
+    """The output of rejoin.sh where no other node answers. The step waits for 120 s; other tests run meanwhile."""
+    with ThreadPoolExecutor() as executor:
+        yield executor.submit(spare.refuses, "gluster/rejoin.sh", params.rejoin("node-gfs1"))
+
+
 @pytest.fixture
 def site(mounted: dict[str, Node]) -> Iterator[dict[str, Node]]:
     """The nodes with the volume mounted; after the test every peer, brick and mount must come back."""
@@ -44,7 +51,7 @@ def site(mounted: dict[str, Node]) -> Iterator[dict[str, Node]]:
         node.eventually("timeout", "5", "stat", params.ROOT, within=120)
 
 
-@pytest.mark.usefixtures("disk_that_never_comes")
+@pytest.mark.usefixtures("disk_that_never_comes", "pool_that_never_answers")
 def test_glusterd_runs_with_narrowed_ports(glusterd: Mapping[str, Node]) -> None:
     node = glusterd["gfs1"]
     volfile = node.run("cat", "/etc/glusterfs/glusterd.vol")
@@ -86,7 +93,7 @@ def test_brick_mountpoint_takes_nothing_while_the_disk_is_away(spare_brick: Node
     spare_brick.run("umount", MOUNT)
     assert "Operation not permitted" in spare_brick.run("sh", "-c", f"touch {MOUNT}/file 2>&1 || true")
     spare_brick.step("gluster/brick.sh", params.brick(spare_brick.disk))
-    spare_brick.run("test", "-d", PATH)
+    spare_brick.run("touch", f"{MOUNT}/file")
 
 
 @pytest.mark.parametrize(
@@ -444,6 +451,66 @@ def test_a_lock_of_a_node_that_lost_power_is_free_when_the_node_is_given_up(site
     first.run("rm", file)
 
 
+def lose_machine(node: Node) -> None:
+    """Take from a node what a new machine does not have: its place in the pool."""
+    node.run("systemctl", "stop", "glusterd")
+    node.run("find", "/var/lib/glusterd", "-mindepth", "1", "!", "-name", "secure-access", "-delete")
+
+
+def lose_disk(node: Node) -> None:
+    """Replace a node's disk by an empty one; its glusterd may run."""
+    node.run("bash", "-c", f"! pkill -KILL -x glusterfsd; umount {MOUNT}; wipefs --quiet --all {node.disk}")
+
+
+def rejoin(node: Node) -> None:
+    """Run the steps of a node's storage, as for a new machine."""
+    node.step("gluster/brick.sh", params.brick(node.disk))
+    node.step("gluster/glusterd.sh", params.GLUSTERD)
+    node.step("gluster/rejoin.sh", params.rejoin(f"node-{node.name}"))
+
+
+LOSSES: dict[str, tuple[str, Sequence[Callable[[Node], None]]]] = {
+    "the first node's machine": ("gfs1", [lose_machine]),
+    "a machine and its disk": ("gfs3", [lose_machine, lose_disk]),
+    "a disk": ("gfs2", [lose_disk]),
+}
+
+
+@pytest.mark.parametrize(("name", "losses"), LOSSES.values(), ids=LOSSES.keys())
+def test_a_lost_node_takes_its_place_again(
+    site: Mapping[str, Node], name: str, losses: Sequence[Callable[[Node], None]]
+) -> None:
+    node, other = site[name], site["gfs2" if name == "gfs1" else "gfs1"]
+    identity = other.run("gluster", "--mode=script", "pool", "list")
+    directory = f"{params.ROOT}/kept"
+    other.run("sh", "-ec", f"mkdir {directory}; for n in $(seq 50); do echo before $n >{directory}/$n; done")
+    for lose in losses:
+        lose(node)
+    other.run("sh", "-ec", f"for n in $(seq 25 75); do echo after $n >{directory}/$n; done")
+    rejoin(node)
+    assert other.run("gluster", "--mode=script", "pool", "list") == identity
+    listed = "cd $1; find . -path ./.glusterfs -prune -o -type f -print0 | sort -z | xargs -0 sha256sum"
+    whole = other.run("sh", "-c", listed, "sh", params.BRICK).strip()
+    assert "./kept/75" in whole
+    equal = f'[ "$({listed})" = "$2" ]'
+    node.eventually("sh", "-c", equal, "sh", params.BRICK, whole, within=120)
+    node.again("gluster/rejoin.sh", params.rejoin(f"node-{name}"))
+    other.run("rm", "-r", directory)
+
+
+def test_a_node_that_the_pool_does_not_know_stays_as_it_is(volume: Mapping[str, Node]) -> None:
+    volume["gfs1"].again("gluster/rejoin.sh", params.rejoin("node-gfs1") | {"HOST": "node-new"})
+
+
+def test_a_node_of_another_pool_is_left_alone(volume: Mapping[str, Node]) -> None:
+    node = volume["gfs1"]
+    before = node.state()
+    # as if another machine were this node for the pool
+    taken = params.rejoin("node-gfs1") | {"HOST": "node-gfs2"}
+    assert "a node of another pool" in node.refuses("gluster/rejoin.sh", taken)
+    assert node.state() == before
+
+
 def test_mount_reports_that_no_brick_answers_and_goes_on_trying(site: Mapping[str, Node]) -> None:
     node = site["gfs3"]
     # glusterd may restart bricks that were killed, but not those of a stopped volume
@@ -466,3 +533,7 @@ def test_mount_reports_that_no_brick_answers_and_goes_on_trying(site: Mapping[st
 def test_brick_reports_a_disk_that_does_not_appear(disk_that_never_comes: Future[str], spare: Node) -> None:
     assert "/dev/disk/by-id/nvme-none did not appear" in disk_that_never_comes.result()
     assert MOUNT not in spare.run("cat", "/etc/fstab")
+
+
+def test_rejoin_reports_that_no_other_node_answers(pool_that_never_answers: Future[str]) -> None:
+    assert "No other node's glusterd answers" in pool_that_never_answers.result()

@@ -80,11 +80,18 @@ def test_glusterd_and_the_mount_wait_for_the_firewall_and_for_tls(aws_wordpress:
     assert guards <= aws_wordpress[f"remote.Command {node}-mount"].waits_for
 
 
-def test_peers_wait_for_every_glusterd_and_every_name_but_for_no_brick(aws_wordpress: Graph) -> None:
-    assert aws_wordpress.waits("remote.Command gfs1-peers") == {
-        f"remote.Command {node}-{step}" for node in NODES for step in ("glusterd", "hosts")
-    }
-    assert not [need for need in aws_wordpress.after("remote.Command gfs1-peers") if "brick" in need.split("-")]
+def test_a_node_takes_its_place_again_without_waiting_for_another_node(aws_wordpress: Graph) -> None:
+    for node in NODES:
+        rejoin = f"remote.Command {node}-rejoin"
+        assert aws_wordpress.waits(rejoin) == {
+            f"remote.Command {node}-{step}" for step in ("glusterd", "hosts", "brick")
+        }
+        steps = {need for need in aws_wordpress.after(rejoin) if need.startswith("remote.Command ")}
+        assert all(need.startswith(f"remote.Command {node}-") for need in steps), steps
+
+
+def test_peers_wait_until_every_node_has_its_place(aws_wordpress: Graph) -> None:
+    assert aws_wordpress.waits("remote.Command gfs1-peers") == {f"remote.Command {node}-rejoin" for node in NODES}
 
 
 def test_the_first_node_is_probed_back_by_name(aws_wordpress: Graph) -> None:
@@ -92,11 +99,8 @@ def test_the_first_node_is_probed_back_by_name(aws_wordpress: Graph) -> None:
     assert "PEERS=node-gfs1" in command(aws_wordpress, "gfs2-peers")
 
 
-def test_the_volume_waits_for_the_peers_and_every_brick(aws_wordpress: Graph) -> None:
-    assert aws_wordpress.waits("remote.Command gfs1-volume-wp") == {
-        "remote.Command gfs2-peers",
-        *(f"remote.Command {node}-brick" for node in NODES),
-    }
+def test_the_volume_waits_for_the_peers(aws_wordpress: Graph) -> None:
+    assert aws_wordpress.waits("remote.Command gfs1-volume-wp") == {"remote.Command gfs2-peers"}
 
 
 @pytest.mark.parametrize(
@@ -226,6 +230,7 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
         "lb.LoadBalancer balancer",
         # the new node's name and address
         *(f"remote.Command {node}-hosts" for node in NODES),
+        *(f"remote.Command {node}-rejoin" for node in NODES),
         "remote.Command gfs1-peers",
         "remote.Command gfs2-peers",
         "remote.Command gfs1-volume-wp",
