@@ -81,6 +81,10 @@ class Engine:
         )
         self._provider.Delete(request, self._context)
 
+    def exists(self, resource: Resource) -> bool:
+        """Whether a refresh finds the resource."""
+        return bool(self._provider.Read(provider_pb2.ReadRequest(id=resource.id, urn=resource.urn), self._context).id)
+
     def invoke(self, token: str, **arguments: Any) -> Properties:
         answer = self._provider.Invoke(provider_pb2.InvokeRequest(tok=token, args=to_wire(arguments)), self._context)
         return from_wire(getattr(answer, "return"))

@@ -40,7 +40,7 @@ class DeploymentFailed(RuntimeError):
 
 @dataclass
 class Step:
-    """The engine's operation on one resource; times in seconds since the start of `up` or `destroy`."""
+    """The engine's operation on one resource; times in seconds since the start of `up`, `refresh` or `destroy`."""
 
     urn: str
     type: str
@@ -51,16 +51,17 @@ class Step:
 
 @dataclass
 class OperationResult:
-    """The result of an `up` or `destroy`: its duration, its steps by URN, and the stack's outputs after an `up`."""
+    """The result of an operation: its duration, its steps by URN, and the stack's outputs after an `up`."""
 
     seconds: float
     steps: dict[str, Step] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def changes(self) -> int:
-        """The number of resources that the operation created, changed or deleted."""
-        return sum(step.operation not in UNCHANGED for step in self.steps.values())
+    def changes(self) -> list[str]:
+        """The resources that the operation created, changed or deleted, for example `Instance gfs1 (update)`."""
+        changed = (step for step in self.steps.values() if step.operation not in UNCHANGED)
+        return [f"{short_name(step.urn)} ({step.operation})" for step in changed]
 
 
 @dataclass(frozen=True)
@@ -126,13 +127,17 @@ class Deployment:
         """Deploy; `shown` displays the resources in progress. Raises `DeploymentFailed`."""
         return self._run(self.stack.up, shown)
 
-    def rerun(self, names: Collection[str], shown: progress.Step) -> OperationResult:
-        """Deploy with new resources in the place of those with these names, as `pulumi up --replace` does.
+    def replace(self, names: Collection[str], shown: progress.Step) -> OperationResult:
+        """Deploy with new resources in the place of those with these short names, as `pulumi up --replace` does.
 
         A remote step runs again then. Names that the stack does not have are left out. Raises `DeploymentFailed`.
         """
-        urns = [resource["urn"] for resource in self.resources() if resource["urn"].split("::")[-1] in names]
+        urns = [resource["urn"] for resource in self.resources() if short_name(resource["urn"]) in names]
         return self._run(partial(self.stack.up, replace=urns), shown)
+
+    def refresh(self, shown: progress.Step) -> OperationResult:
+        """Ask the providers for every resource; the state forgets those that are gone. Raises `DeploymentFailed`."""
+        return self._run(self.stack.refresh, shown)
 
     def destroy(self, shown: progress.Step) -> OperationResult:
         """Destroy as the CLI does: preview first, so that a refusal precedes any change. Raises `DeploymentFailed`."""
@@ -178,10 +183,12 @@ class Deployment:
             now = time.time() - begun
             if event.resource_pre_event:
                 data = event.resource_pre_event.metadata
-                steps[data.urn] = Step(data.urn, data.type, str(getattr(data.op, "value", data.op)), now)
+                steps[data.urn] = Step(data.urn, data.type, data.op.value, now)
                 show()
             elif event.res_outputs_event and event.res_outputs_event.metadata.urn in steps:
-                steps[event.res_outputs_event.metadata.urn].end = now
+                done = event.res_outputs_event.metadata
+                # what a refresh found out is only known at its end
+                steps[done.urn].operation, steps[done.urn].end = done.op.value, now
                 show()
             elif event.diagnostic_event and event.diagnostic_event.severity == "error":
                 where = (event.diagnostic_event.urn or "").split("::")[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel
@@ -48,6 +49,10 @@ class CloudResourceType(ResourceType[InputsT]):
     """Fields of the inputs that can change without a new resource."""
     may_outlive: ClassVar[frozenset[str]] = frozenset()
     """Tokens of resource types that may still refer to a resource when it is deleted."""
+    ends_with_it: ClassVar[frozenset[str]] = frozenset()
+    """Tokens of resource types that end with a resource that they refer to, as an attachment with its machine."""
+    error_if_gone: ClassVar[str | None] = None
+    """The error when the provider deletes a resource that is gone already; None: it takes it for deleted."""
 
     def __init__(self, region: Region) -> None:
         self.region = region
@@ -60,18 +65,20 @@ class CloudResourceType(ResourceType[InputsT]):
         if resource_id in self.region.records:
             raise Refused(f"{self.token}: {resource_id} exists already")
         outputs = self.on_create(resource_id, inputs)
-        self.region.records[resource_id] = Record(self.token, inputs)
+        self._record(resource_id, inputs)
         self.after_change()
         return resource_id, outputs
 
     def update(self, resource_id: str, old: Properties, inputs: InputsT) -> Properties:
+        if resource_id not in self.region.records:
+            raise Refused(f"{self.token}: {resource_id} does not exist")
         before = self.region.records[resource_id].inputs
         changed = [name for name in type(inputs).model_fields if getattr(before, name) != getattr(inputs, name)]
         fixed = sorted(set(changed) - self.in_place)
         if fixed:
             raise Refused(f"{self.token}: a change of {', '.join(fixed)} in place is not supported by the rehearsal")
         outputs = self.on_update(resource_id, before, inputs)
-        self.region.records[resource_id] = Record(self.token, inputs)
+        self._record(resource_id, inputs)
         self.after_change()
         return outputs
 
@@ -79,12 +86,25 @@ class CloudResourceType(ResourceType[InputsT]):
         return resource_id in self.region.records
 
     def delete(self, resource_id: str, state: Properties, inputs: InputsT) -> None:
-        for other, record in list(self.region.records.items()):
-            if record.token not in self.may_outlive and resource_id in self.references(record.inputs):
+        if resource_id not in self.region.records:
+            if self.error_if_gone:
+                raise Refused(f"{self.token}: {self.error_if_gone}: {resource_id}")
+            return
+        for other, record in self.referring(resource_id):
+            if record.token not in self.may_outlive:
                 raise Refused(f"{self.token}: {resource_id} is in use by {other} ({record.token})")
         self.on_delete(resource_id, inputs)
-        self.region.records.pop(resource_id, None)
-        self.after_change()
+        self._end(resource_id)
+
+    def lose(self, resource_id: str) -> None:
+        """Remove a resource without a request, and those that end with it."""
+        self.on_loss(resource_id, self.region.records[resource_id].inputs)
+        self._end(resource_id)
+
+    def referring(self, resource_id: str) -> list[tuple[str, Record]]:
+        """The resources whose inputs refer to a resource, by id."""
+        records = list(self.region.records.items())
+        return [(key, record) for key, record in records if resource_id in self.references(record.inputs)]
 
     def existing(self, resource_type: type[CloudResourceType[OtherT]]) -> dict[str, OtherT]:
         """The inputs of all resources of a type that exist, by id."""
@@ -129,5 +149,19 @@ class CloudResourceType(ResourceType[InputsT]):
     def on_delete(self, resource_id: str, inputs: InputsT) -> None:
         """Delete what the cloud would delete."""
 
+    def on_loss(self, resource_id: str, inputs: InputsT) -> None:
+        """Remove what is gone when the resource fails for good: as in a deletion, unless a type overrides this."""
+        self.on_delete(resource_id, inputs)
+
     def after_change(self) -> None:
         """Bring other resources in line with the records, after each change of them."""
+
+    def _record(self, resource_id: str, inputs: InputsT) -> None:
+        self.region.records[resource_id] = Record(self.token, inputs, partial(self.lose, resource_id))
+
+    def _end(self, resource_id: str) -> None:
+        del self.region.records[resource_id]
+        for _, record in self.referring(resource_id):
+            if record.token in self.ends_with_it:
+                record.lose()
+        self.after_change()

@@ -44,6 +44,8 @@ class PaperNetwork(Network):
     def new_public_address(self) -> str:
         return self._next(PUBLIC)
 
+    def cut(self, *ports: Port) -> None: ...
+
     def apply(self) -> None: ...
 
     def _next(self, subnet: ipaddress.IPv4Network) -> str:
@@ -61,17 +63,29 @@ class PaperMachine(Machine):
     def __init__(self, name: str, endpoint: Endpoint) -> None:
         self.name, self.endpoint = name, endpoint
         self.attachments = []
+        self._process = None
 
     def write_seed(self, seed: dict[str, bytes]) -> None: ...
 
     def power_on(self) -> None: ...
 
+    def power_off(self) -> None: ...
+
+    def shut_down(self) -> None: ...
+
+    def destroy(self) -> None: ...
+
     def attach(self, attachment: Attachment) -> None:
         self.attachments.append(attachment)
+
+    def detach(self, disk: Disk) -> None:
+        self.attachments = [attachment for attachment in self.attachments if attachment.disk is not disk]
 
 
 class PaperDisk(Disk):
     def __init__(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class PaperDatabase(Database):
@@ -92,7 +106,7 @@ class PaperBalancer(LoadBalancer):
 class PaperRegion(Region):
     """A region that keeps records only. `name`: the cloud's region, which ARNs and host names contain.
 
-    It supports an `up` and no deletion, because a preview deletes nothing.
+    It supports no deletion of a load balancer or a database, because a preview deletes nothing.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,9 +1,10 @@
-"""Faults: power loss, reboot, cut links and a database failover, on a running region."""
+"""Faults: power loss, loss for good, reboot, cut links and a database failover, on a running region."""
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from operator import methodcaller
 
 from rehearsal.region.machine import Machine
 from rehearsal.region.region import Region
@@ -27,12 +28,24 @@ class FaultInjector:
         moment = time.time()
         self._region.network.cut(*(port for machine in machines if machine.running for port in machine.endpoint.ports))
         with ThreadPoolExecutor() as pool:
-            list(pool.map(Machine.power_off, machines))
+            list(pool.map(methodcaller("power_off"), machines))
         return moment
 
     def power_on(self, name: str) -> None:
         """Boot a machine that is off."""
         self._machine(name).power_on()
+
+    def lose_machine(self, name: str) -> None:
+        """Lose a machine of a cloud for good: its power goes, then the machine itself; its data disks stay."""
+        self.power_off(name)
+        machine = self._machine(name)
+        self._region.records[next(key for key, other in self._region.machines.items() if other is machine)].lose()
+
+    def lose_disks(self, name: str) -> None:
+        """Lose the data disks of a cloud's machine for good; when it runs, a file system on them fails."""
+        lost = [attachment.disk for attachment in self._machine(name).attachments]
+        for key in [key for key, disk in self._region.disks.items() if disk in lost]:
+            self._region.records[key].lose()
 
     def reboot(self, name: str) -> None:
         """Ask a machine's init for an orderly reboot."""

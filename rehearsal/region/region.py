@@ -6,7 +6,7 @@ import base64
 import json
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,12 @@ from rehearsal.system.cgroups import Cgroup
 
 @dataclass(frozen=True)
 class Record:
-    """A resource that exists in the cloud: its type token and its inputs."""
+    """A resource that exists in the cloud."""
 
     token: str
     inputs: Any
+    lose: Callable[[], None]
+    """Removes the resource, and all that ends with it, without a request: as when it fails for good."""
 
 
 class Region:
@@ -103,6 +105,14 @@ class Region:
     def new_disk(self, key: str, size_gb: int) -> None:
         """Make an empty disk of `size_gb` GiB."""
         self.disks[key] = Disk(self._directory / "disks" / key, size_gb)
+
+    def remove_disk(self, key: str) -> None:
+        """Delete a disk and its data; a file system that is mounted from it fails."""
+        disk = self.disks.pop(key)
+        for machine in list(self.machines.values()):
+            if any(attachment.disk is disk for attachment in machine.attachments):
+                machine.detach(disk)
+        disk.close()
 
     def new_database(self, key: str, spec: DatabaseSpec) -> None:
         """Make a database server and wait until it answers."""

@@ -164,10 +164,12 @@ def test_a_new_image_or_new_user_data_changes_no_existing_machine(aws_wordpress:
     assert aws_wordpress["ec2.Instance gfs1"].ignore_changes == ("ami", "userDataBase64")
 
 
-def test_a_replaced_machine_releases_its_disk_first(aws_wordpress: Graph) -> None:
+def test_a_replaced_machine_releases_its_disk_by_its_own_shutdown(aws_wordpress: Graph) -> None:
     assert aws_wordpress["ec2.Instance gfs1"].delete_before_replace
-    assert aws_wordpress["ec2.VolumeAttachment gfs1-data"].delete_before_replace
-    assert aws_wordpress["ec2.VolumeAttachment gfs1-data"].inputs["stopInstanceBeforeDetaching"] is True
+    attachment = aws_wordpress["ec2.VolumeAttachment gfs1-data"]
+    assert attachment.delete_before_replace
+    assert attachment.retain_on_delete
+    assert not attachment.inputs.get("stopInstanceBeforeDetaching")
     assert "ec2.Instance gfs1" not in aws_wordpress.after("ebs.Volume gfs1-data")
 
 

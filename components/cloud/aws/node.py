@@ -134,9 +134,9 @@ class Node(pulumi.ComponentResource):
             device_name="/dev/xvdf",
             instance_id=self.instance.id,
             volume_id=volume.id,
-            # detaching a disk from a running machine would lose unwritten data
-            stop_instance_before_detaching=True,
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            # A terminated instance shuts down, which writes its data, before EC2 detaches its disk. The engine would
+            # detach the disk while the instance runs.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, retain_on_delete=True),
         )
         # Nitro's device names end in the volume's id without its hyphen
         path = volume.id.apply(lambda id_: f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{id_.replace('-', '')}")

@@ -36,6 +36,7 @@ class Node(pulumi.ComponentResource):
         super().__init__("ha-wordpress:digitalocean:Node", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         settings, network = args.settings, args.network
+        volume = self._volume(f"{name}-data", args, args.machine.disk_gb) if args.machine.disk_gb else None
 
         key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=self._child)
         public_key = key.public_key_openssh.apply(str.strip)
@@ -59,8 +60,9 @@ class Node(pulumi.ComponentResource):
             tags=network.tags_for(args.machine),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # the firewalls exist before the droplet, so that it is never unprotected
-                depends_on=network.firewalls,
+                # The firewalls exist before the droplet, so that it is never unprotected. The volume is deleted after
+                # it, because DigitalOcean refuses to delete one that is attached.
+                depends_on=[*network.firewalls, *([volume] if volume else [])],
                 # a data disk can be attached to one machine only, so the old machine has to release it first
                 delete_before_replace=True,
                 # A new image or new user data would replace all nodes at once. Both matter only at first boot;
@@ -70,7 +72,6 @@ class Node(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(delete="10m"),
             ),
         )
-        disk = self._disk(f"{name}-data", args, args.machine.disk_gb) if args.machine.disk_gb else None
         host = RemoteHost(
             name,
             address=self.droplet.ipv4_address,
@@ -88,15 +89,15 @@ class Node(pulumi.ComponentResource):
             host=host,
             private_address=self.droplet.ipv4_address_private,
             public_address=self.droplet.ipv4_address,
-            disk=disk,
+            disk=self._disk(f"{name}-data", volume, args.machine.disk_gb) if volume and args.machine.disk_gb else None,
         )
         self.register_outputs(
             {"private_address": self.droplet.ipv4_address_private, "public_address": self.droplet.ipv4_address}
         )
 
-    def _disk(self, name: str, args: NodeArgs, size_gb: int) -> interface.Disk:
+    def _volume(self, name: str, args: NodeArgs, size_gb: int) -> digitalocean.Volume:
         protect = args.settings.protect_data
-        volume = digitalocean.Volume(
+        return digitalocean.Volume(
             # The provider generates the volume's name. A fixed name could clash with a disk that an earlier stack of
             # this name left behind, because names are unique in a region. The tag shows which stack owns the disk.
             name,
@@ -105,11 +106,15 @@ class Node(pulumi.ComponentResource):
             tags=[args.network.tags["site"]],
             opts=pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect),
         )
+
+    def _disk(self, name: str, volume: digitalocean.Volume, size_gb: int) -> interface.Disk:
         attachment = digitalocean.VolumeAttachment(
             name,
             droplet_id=self.droplet.id.apply(int),
             volume_id=volume.id,
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            # A deleted droplet shuts down, which writes its data, before the provider detaches its disk. The engine
+            # would detach the disk while the droplet runs.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, retain_on_delete=True),
         )
         path = volume.name.apply(lambda generated: f"/dev/disk/by-id/scsi-0DO_Volume_{generated}")
         return interface.Disk(path=path, size_gb=size_gb, attached=[attachment])

@@ -200,7 +200,7 @@ class CompromisedPhp(Attack):
     def _run_steps_again(self) -> str:
         """Run the node's steps again by the engine; returns the result, as a mark. A step may refuse PHP's links."""
         try:
-            self.site.deployment.rerun([f"{self.node}-{step}" for step in NODE_STEPS], self.step)
+            self.site.deployment.replace([f"Command {self.node}-{step}" for step in NODE_STEPS], self.step)
         except DeploymentFailed as error:
             return f"a step fails: {str(error).splitlines()[0]}"
         return "the steps have run"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import fnmatch
 import hashlib
+import time
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -39,6 +40,8 @@ THROUGHPUT = {"gp3": (125, 2000)}
 """Least and greatest throughput in MiB/s, for the type that takes one."""
 
 BURSTABLE = ("t3.", "t3a.", "t4g.")
+IN_USE_LIMIT = 60
+"""Seconds that a deletion waits for a volume in use; the provider waits ten minutes."""
 EIP_LIMIT = 5
 """Elastic IPs in a region (Amazon VPC user guide, "Amazon VPC quotas")."""
 IMAGES = {"x86_64": "debian-13-amd64-20261103-2288", "arm64": "debian-13-arm64-20261103-2288"}
@@ -153,6 +156,12 @@ class Instance(AwsResourceType[InstanceInputs]):
         {"arn", "privateIp", "publicIp", "privateDns", "publicDns", "instanceState", "primaryNetworkInterfaceId"}
     )
     conflicts = (("userData", "userDataBase64"),)
+    # a terminated instance gives its volumes, its elastic IP and its place in target groups up
+    ends_with_it = frozenset({
+        "aws:ec2/volumeAttachment:VolumeAttachment", "aws:ec2/eipAssociation:EipAssociation",
+        "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+    })  # fmt: skip
+    may_outlive = ends_with_it
     not_sent = frozenset({"user_data_replace_on_change"})
 
     def calls(self, inputs: InstanceInputs) -> Iterator[Call]:
@@ -262,6 +271,11 @@ class Instance(AwsResourceType[InstanceInputs]):
     def on_delete(self, resource_id: str, inputs: InstanceInputs) -> None:
         if inputs.disable_api_termination:
             raise Refused(f"OperationNotPermitted: {resource_id} may not be terminated: disableApiTermination is set")
+        # EC2 shuts the operating system down before it cuts the power (User Guide, "Terminate Amazon EC2 instances")
+        self.region.machines[resource_id].shut_down()
+        self.region.machines.pop(resource_id).destroy()
+
+    def on_loss(self, resource_id: str, inputs: InstanceInputs) -> None:
         self.region.machines.pop(resource_id).destroy()
 
 
@@ -289,6 +303,7 @@ class Volume(AwsResourceType[VolumeInputs]):
     replaces = frozenset({"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"})
     computed = frozenset({"arn", "createTime"})
     not_sent = frozenset({"final_snapshot"})
+    ends_with_it = frozenset({"aws:ec2/volumeAttachment:VolumeAttachment"})
 
     def calls(self, inputs: VolumeInputs) -> Iterator[Call]:
         yield Call(
@@ -308,8 +323,15 @@ class Volume(AwsResourceType[VolumeInputs]):
         self.region.new_disk(resource_id, inputs.size)
         return {"arn": self.arn("ec2", f"volume/{resource_id}"), "createTime": ""}
 
+    def delete(self, resource_id: str, state: Properties, inputs: VolumeInputs) -> None:
+        """Delete the volume; the provider tries again while it is in use (terraform-provider-aws, ebs_volume.go)."""
+        end = time.monotonic() + IN_USE_LIMIT
+        while self.referring(resource_id) and time.monotonic() < end:
+            time.sleep(0.1)
+        super().delete(resource_id, state, inputs)
+
     def on_delete(self, resource_id: str, inputs: VolumeInputs) -> None:
-        self.region.disks.pop(resource_id).close()
+        self.region.remove_disk(resource_id)
 
 
 def refuse_volume(type_: VolumeType, size: int, iops: int | None = None, throughput: int | None = None) -> None:
@@ -337,7 +359,8 @@ class VolumeAttachment(AwsResourceType[VolumeAttachmentInputs]):
     token = "aws:ec2/volumeAttachment:VolumeAttachment"
     prefix = "vai"
     replaces = frozenset({"deviceName", "instanceId", "volumeId"})
-    not_sent = frozenset({"force_detach", "skip_destroy", "stop_instance_before_detaching"})
+    in_place = frozenset({"force_detach", "skip_destroy", "stop_instance_before_detaching"})
+    not_sent = in_place
 
     def calls(self, inputs: VolumeAttachmentInputs) -> Iterator[Call]:
         yield Call(
@@ -368,12 +391,23 @@ class VolumeAttachment(AwsResourceType[VolumeAttachmentInputs]):
         machine.attach(Attachment(self.region.disks[inputs.volume_id], device, by_id))
         return {}
 
+    def delete(self, resource_id: str, state: Properties, inputs: VolumeAttachmentInputs) -> None:
+        """Detach the volume; the provider forgives one that is detached, and no other (ebs_volume_attachment.go)."""
+        if inputs.stop_instance_before_detaching and inputs.instance_id not in self.region.records:
+            raise Refused(f"IncorrectInstanceState: {inputs.instance_id} is in no state from which it can be stopped")
+        if inputs.volume_id not in self.region.records:
+            raise Refused(f"InvalidVolume.NotFound: The volume '{inputs.volume_id}' does not exist.")
+        super().delete(resource_id, state, inputs)
+
     def on_delete(self, resource_id: str, inputs: VolumeAttachmentInputs) -> None:
         machine = self.region.machines[inputs.instance_id]
         if inputs.stop_instance_before_detaching:
             machine.shut_down()
         if not inputs.skip_destroy:
             machine.detach(self.region.disks[inputs.volume_id])
+
+    def on_loss(self, resource_id: str, inputs: VolumeAttachmentInputs) -> None:
+        """The machine or the disk is gone, and with it what to detach."""
 
 
 class EipInputs(InputModel):

@@ -31,6 +31,7 @@ USER_DATA_LIMIT = 64 << 10
 """Bytes of user data (API reference, "Create a New Droplet")."""
 VOLUMES = 15
 """Number of volumes of one droplet (API reference, "Initiate A Block Storage Action")."""
+GONE = "404 The resource you were accessing could not be found."
 ROOT_LOGS_IN = b"#cloud-config\ndisable_root: false\n"
 """DigitalOcean's vendor data for Debian's image: root logs in with the SSH keys."""
 
@@ -97,11 +98,14 @@ class Droplet(DigitalOceanResourceType[DropletInputs]):
             "publicNetworking", "status", "volumeIds",
         }
     )  # fmt: skip
+    ends_with_it = frozenset({"digitalocean:index/volumeAttachment:VolumeAttachment"})
     # deleting a droplet detaches its volumes and removes it from these lists
-    may_outlive = frozenset({
-        "digitalocean:index/volumeAttachment:VolumeAttachment", "digitalocean:index/firewall:Firewall",
-        "digitalocean:index/databaseFirewall:DatabaseFirewall", "digitalocean:index/loadBalancer:LoadBalancer",
-    })  # fmt: skip
+    may_outlive = ends_with_it | {
+        "digitalocean:index/firewall:Firewall", "digitalocean:index/databaseFirewall:DatabaseFirewall",
+        "digitalocean:index/loadBalancer:LoadBalancer",
+    }  # fmt: skip
+    # the provider asks for the droplet before it deletes it (resource_droplet.go)
+    error_if_gone = GONE
     numbers = itertools.count(464329211)
 
     def new_id(self, inputs: DropletInputs) -> str:
@@ -148,13 +152,12 @@ class Droplet(DigitalOceanResourceType[DropletInputs]):
         return {}
 
     def on_delete(self, resource_id: str, inputs: DropletInputs) -> None:
-        machine = self.region.machines.pop(resource_id)
         if inputs.graceful_shutdown:
-            machine.shut_down()
-        machine.destroy()
-        for key, attachment in self.existing(VolumeAttachment).items():
-            if str(attachment.droplet_id) == resource_id:
-                del self.region.records[key]
+            self.region.machines[resource_id].shut_down()
+        self.region.machines.pop(resource_id).destroy()
+
+    def on_loss(self, resource_id: str, inputs: DropletInputs) -> None:
+        self.region.machines.pop(resource_id).destroy()
 
     def after_change(self) -> None:
         firewall.enforce(self.region)
@@ -176,6 +179,8 @@ class Volume(DigitalOceanResourceType[VolumeInputs]):
     replaces = frozenset({"name", "region", "description"})
     in_place = frozenset({"tags"})
     computed = frozenset({"dropletIds", "filesystemLabel", "filesystemType", "volumeUrn"})
+    ends_with_it = Droplet.ends_with_it
+    error_if_gone = GONE
 
     def on_create(self, resource_id: str, inputs: VolumeInputs) -> Properties:
         self.region.new_disk(resource_id, inputs.size)
@@ -184,7 +189,7 @@ class Volume(DigitalOceanResourceType[VolumeInputs]):
         }  # fmt: skip
 
     def on_delete(self, resource_id: str, inputs: VolumeInputs) -> None:
-        self.region.disks.pop(resource_id).close()
+        self.region.remove_disk(resource_id)
 
 
 class VolumeAttachmentInputs(InputModel):
@@ -197,6 +202,7 @@ class VolumeAttachment(DigitalOceanResourceType[VolumeAttachmentInputs]):
     auto_name = None
     unique = False
     replaces = frozenset({"dropletId", "volumeId"})
+    error_if_gone = GONE
 
     def new_id(self, inputs: VolumeAttachmentInputs) -> str:
         return f"{inputs.droplet_id}-{inputs.volume_id}-{secrets.token_hex(13)}"
@@ -222,9 +228,10 @@ class VolumeAttachment(DigitalOceanResourceType[VolumeAttachmentInputs]):
         return {}
 
     def on_delete(self, resource_id: str, inputs: VolumeAttachmentInputs) -> None:
-        machine = self.region.machines.get(str(inputs.droplet_id))
-        if machine:
-            machine.detach(self.region.disks[inputs.volume_id])
+        self.region.machines[str(inputs.droplet_id)].detach(self.region.disks[inputs.volume_id])
+
+    def on_loss(self, resource_id: str, inputs: VolumeAttachmentInputs) -> None:
+        """The droplet or the volume is gone, and with it what to detach."""
 
 
 RESOURCE_TYPES = [SshKey, Droplet, Volume, VolumeAttachment]

@@ -38,7 +38,7 @@ def region() -> Mock:
     balancer.name = NAME
     region.balancers[BALANCER] = balancer
     region.target_groups = {TARGETS: Mock(spec=TargetGroup)}
-    region.records |= {arn: Record("aws:lb/loadBalancer:LoadBalancer", None) for arn in (BALANCER, TARGETS)}
+    region.records |= {arn: Record("aws:lb/loadBalancer:LoadBalancer", None, Mock()) for arn in (BALANCER, TARGETS)}
     return region
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 from unittest.mock import Mock
@@ -64,7 +65,7 @@ def test_a_port_is_filtered_and_translated_as_its_groups_and_addresses_ask() -> 
     assert "map to_private { type ipv4_addr : ipv4_addr; elements = { 198.51.100.4 : 10.20.1.4 } }" in rules
 
 
-def test_machines_that_lose_power_together_lose_their_links_in_one_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_that_lose_power_together_lose_their_links_in_one_operation() -> None:
     events: list[object] = []
     ports = {name: Port(name, "eth0", "10.20.1.4", SUBNET, ()) for name in ("port1", "port2", "port3")}
     machines = {
@@ -73,9 +74,9 @@ def test_machines_that_lose_power_together_lose_their_links_in_one_operation(mon
     }
     for name, machine in machines.items():
         machine.name = name
+        machine.power_off.side_effect = partial(events.append, name)
     region = Mock(spec=Region, machines=machines, network=Mock())
     region.network.cut.side_effect = lambda *cut: events.append([port.name for port in cut])
-    monkeypatch.setattr(Machine, "power_off", lambda machine: events.append(machine.name))
     FaultInjector(region).power_off("port1", "port2", "port3")
     assert events[0] == ["port1", "port2"]
     assert sorted(map(str, events[1:])) == ["port1", "port2", "port3"]
