@@ -22,9 +22,10 @@ PUBLIC, PRIVATE = "eth0", "eth1"
 
 
 class ApacheDrill(ExistingDrill):
-    """Faults: loss of a server, a reboot of all servers. A page written on one server must be served by all.
+    """Faults: loss of a server, loss of each machine for good, a reboot of all servers.
 
-    Until the reboot, a packet capture checks that storage traffic stays on the private network.
+    A page written on one server must be served by all. While a server's power is off, a packet capture checks that
+    storage traffic stays on the private network.
     """
 
     @classmethod
@@ -37,6 +38,7 @@ class ApacheDrill(ExistingDrill):
             POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "ports": self.check_site_ports,
             node_loss_name(self.site.nodes[0]): self.captured_node_loss,
+            **self.machine_losses_of(*self.site.nodes),
             REBOOT_OF_ALL: self.reboot_all,
         }
 

@@ -12,7 +12,7 @@ from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed
 from rehearsal.drills import reachability
 from rehearsal.drills.attacks.base import Attack
-from rehearsal.drills.fault_window import HEAL_LIMIT, RETURN_LIMIT, FaultWindow
+from rehearsal.drills.fault_window import RETURN_LIMIT, FaultWindow
 from rehearsal.drills.reachability import PortCheck
 from rehearsal.drills.site import Site
 from rehearsal.probes.base import Probe
@@ -24,7 +24,8 @@ WRITE_OUTAGE = 8.0
 """Seconds that the loss of one node may stop reads and writes."""
 PAGE_OUTAGE = 12.0
 """Seconds that the loss of one node may stop pages."""
-
+REPLACEMENT_LIMIT = 600.0
+"""Seconds until a new machine serves, and then until its brick is healed."""
 
 REBOOT_OF_ALL = "all nodes reboot at once"
 POWER_LOSS_OF_ALL = "all nodes lose power at once"
@@ -33,6 +34,11 @@ POWER_LOSS_OF_ALL = "all nodes lose power at once"
 def node_loss_name(node: str) -> str:
     """The name of the fault that cuts one node's power."""
     return f"{node} loses power"
+
+
+def machine_loss_name(node: str, *, with_disk: bool) -> str:
+    """The name of the fault that loses one node's machine for good, and its data disk if `with_disk`."""
+    return f"{node} and its disk are gone" if with_disk else f"{node} is gone"
 
 
 class UnknownPartError(ValueError):
@@ -103,11 +109,7 @@ class Drill:
         """
         with self.fault_window(node_loss_name(node)) as window:
             window.begin(self.control.power_off(node), f"{node} loses power")
-            survivors = [probe for probe in window.probes if probe.name != node]
-            window.wait(
-                "all other clients are served again",
-                lambda: all(probe.succeeded_since(window.since + PAGE_OUTAGE) for probe in survivors),
-            )
+            survivors = self.survivors(window, node)
             window.end(survivors)
             while_off()
             self.control.power_on(node)
@@ -119,10 +121,84 @@ class Drill:
             window.measure_heal()
             result = self.conclude(window)
         self.check("serves again after power-on", serves, "yes" if serves else "no", "yes", fault=result.name)
+        self.check_outages(result)
+        return result
+
+    def machine_losses_of(self, *nodes: str) -> Mapping[str, Callable[[], object]]:
+        """The losses of single nodes for good, as parts of a drill; of a node with a brick also without its disk."""
+        return {
+            machine_loss_name(node, with_disk=with_disk): partial(self.machine_loss, node, with_disk=with_disk)
+            for node in nodes
+            for with_disk in ([False, True] if node in self.site.roles.bricks else [False])
+        }
+
+    def machine_loss(self, node: str, *, with_disk: bool) -> None:
+        """Lose one node's machine for good, and its data disk if `with_disk`; `pulumi refresh` and `up` replace it."""
+        with self.fault_window(machine_loss_name(node, with_disk=with_disk)) as window:
+            window.begin(self.control.power_off(node), f"{node} is gone")
+            if with_disk:
+                self.control.lose_disks(node)
+            self.control.lose_machine(node)
+            survivors = self.survivors(window, node)
+            self.deployment.refresh(window.step)
+            self.replacement(window, node, survivors)
+
+    def replacement(self, window: FaultWindow, node: str, survivors: Sequence[Probe]) -> None:
+        """Replace a lost node by `pulumi up`, wait until all bricks are healed, and check the site.
+
+        `survivors`: the clients whose outages count.
+        """
+        begun = time.time()
+        window.mark("pulumi up begins")
+        window.up_seconds = self.deployment.up(window.step).seconds
+        self.site.read_outputs()
+        window.mark("pulumi up has ended")
+        window.wait(f"{node} serves again", lambda: self.site.healthy(node), REPLACEMENT_LIMIT)
+        serves = self.site.healthy(node)
+        window.mark(f"{node} serves again" if serves else f"{node} does not serve")
+        window.end(survivors)
+        window.stop()
+        window.heal_limit = REPLACEMENT_LIMIT
+        window.measure_heal()
+        window.full_redundancy_seconds = time.time() - begun
+        changes = self.deployment.up(window.step).changes
+        result = self.conclude(window)
+        self.check("serves again on a new machine", serves, "yes" if serves else "no", "yes", fault=result.name)
+        self.check_outages(result)
+        self.check("resources changed by a second up", not changes, ", ".join(changes) or "0", "0", fault=result.name)
+        if node in self.site.roles.bricks:
+            self.check_brick(node, result)
+
+    def survivors(self, window: FaultWindow, node: str) -> Sequence[Probe]:
+        """Wait until all clients except those on a lost node are served again, and return them."""
+        survivors = [probe for probe in window.probes if probe.name != node]
+        window.wait(
+            "all other clients are served again",
+            lambda: all(probe.succeeded_since(window.since + PAGE_OUTAGE) for probe in survivors),
+        )
+        return survivors
+
+    def check_outages(self, result: FaultResult) -> None:
+        """Check the outages of a fault that takes one node away."""
         self.check_outage(result, "write outage", result.write_outage_seconds, WRITE_OUTAGE)
         self.check_outage(result, "read outage", result.read_outage_seconds, WRITE_OUTAGE)
         self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
-        return result
+
+    def check_brick(self, node: str, result: FaultResult) -> None:
+        """Check that a node's brick holds the files of another brick; the files of an arbiter have no contents."""
+        first, second, *_ = self.site.roles.bricks
+        other = second if node == first else first
+        expected, found = (self.site.checksums(brick, self.directory).splitlines() for brick in (other, node))
+        if node in self.site.arbiters:
+            expected, found = ([line.split(maxsplit=1)[1] for line in lines] for lines in (expected, found))
+        different = {*expected} ^ {*found}
+        self.check(
+            "files that differ between its brick and another",
+            not different and bool(expected),
+            f"{len(different):,} of {len(expected):,}",
+            "0",
+            fault=result.name,
+        )
 
     def reboot_all(self) -> FaultResult:
         """Reboot all nodes at once; the site must return without an operator."""
@@ -231,6 +307,6 @@ class Drill:
                 "heal of all bricks",
                 window.pending == 0,
                 f"{window.heal_seconds:.1f} s" if window.pending == 0 else unhealed,
-                f"<= {HEAL_LIMIT:.0f} s",
+                f"<= {window.heal_limit:.0f} s",
                 fault=result.name,
             )

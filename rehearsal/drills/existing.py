@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from components.config.settings import GLUSTERD_PORT
 from rehearsal import progress
-from rehearsal.drills.base import Drill
+from rehearsal.drills.base import Drill, machine_loss_name
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
+from rehearsal.project import PROJECT
 
 
 class ExistingDrill(Drill):
@@ -25,6 +29,23 @@ class ExistingDrill(Drill):
                 *(PortCheck(source, *target, False) for source in (OPERATOR, STRANGER) for target in closed),
             ],
         )
+
+    def machine_losses_of(self, *nodes: str) -> Mapping[str, Callable[[], object]]:
+        """The losses of single machines for good, as parts of a drill; a lost machine's disk is lost too."""
+        return {
+            machine_loss_name(node, with_disk=with_disk): partial(self.machine_loss, node, with_disk=with_disk)
+            for node in nodes
+            for with_disk in [node in self.site.roles.bricks]
+        }
+
+    def machine_loss(self, node: str, *, with_disk: bool) -> None:
+        """Lose one machine for good; a new one under its name has another host key, which the settings get."""
+        with self.fault_window(machine_loss_name(node, with_disk=with_disk)) as window:
+            window.begin(self.control.power_off(node), f"{node} is gone")
+            survivors = self.survivors(window, node)
+            self.deployment.set(f"{PROJECT}:nodes.{node}.host_key", self.control.replace_existing(node))
+            window.mark("a new machine has booted under its name")
+            self.replacement(window, node, survivors)
 
     def destroy(self) -> None:
         """Destroy the stack; its state must be empty, and the machines and the site must run on."""

@@ -40,8 +40,10 @@ class FaultWindow:
     """
 
     def __init__(self, name: str, site: Site, visitors: Sequence[Probe], directory: str, step: progress.Step) -> None:
-        self.name, self.site = name, site
-        self._step, self._directory = step, directory
+        self.name, self.site, self.step = name, site, step
+        self._directory = directory
+        self.heal_limit = HEAL_LIMIT
+        """Seconds that a heal may take."""
         self.wait_until_healed()
         self.probes = list(visitors)
         for node in site.roles.web:
@@ -54,6 +56,8 @@ class FaultWindow:
         self.heal_seconds: float | None = None
         self.pending: int | None = None
         """Entries that were not healed within the limit; None when a brick did not answer. See `measure_heal`."""
+        self.up_seconds: float | None = None
+        self.full_redundancy_seconds: float | None = None
         self._counted: Sequence[Probe] = []
         self.wait("every client is served", lambda: all(probe.succeeded_since(0) for probe in self.probes))
 
@@ -72,11 +76,11 @@ class FaultWindow:
 
     def wait(self, what: str, happened: Callable[[], bool], limit: float = RETURN_LIMIT, every: float = 0.2) -> bool:
         """Wait up to `limit` seconds for a condition; returns whether it came true. `what`: for the progress line."""
-        self._step.detail(f"until {what}")
+        self.step.detail(f"until {what}")
         return until(happened, limit, every)
 
     def wait_until_healed(self) -> int | None:
-        """Wait up to `HEAL_LIMIT` seconds until no entry is pending.
+        """Wait up to `heal_limit` seconds until no entry is pending.
 
         Returns the number of entries that are still pending; None when a brick does not answer.
         """
@@ -89,7 +93,7 @@ class FaultWindow:
                 pending = self.site.pending_heals()
             return pending == 0
 
-        self.wait("all bricks are healed", healed, HEAL_LIMIT, every=0.5)
+        self.wait("all bricks are healed", healed, self.heal_limit, every=0.5)
         return pending
 
     def measure_heal(self) -> None:
@@ -125,6 +129,8 @@ class FaultWindow:
             acknowledged_writes=sum(map(len, written.values())),
             lost_acknowledged_writes=self.lost_writes(written),
             heal_seconds=self.heal_seconds,
+            up_seconds=self.up_seconds,
+            full_redundancy_seconds=self.full_redundancy_seconds,
             marks=[Mark(at=at - self.since, text=text) for at, text in self.marks],
             timeline=[probe.lane(self.since) for probe in self.probes],
         )

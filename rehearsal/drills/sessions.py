@@ -39,7 +39,7 @@ class SessionsResult(FaultResult):
 
 
 class SessionsDrill(ExistingDrill):
-    """Faults: loss of the active balancer, loss of a PHP server, a flapping private link, a reboot of all nodes.
+    """Faults: loss of the active balancer, of a PHP server and of each machine, a flapping private link, a reboot.
 
     Not a loss of all nodes' power at once: PHP does not sync its sessions to the disk, so some would be lost.
     """
@@ -52,6 +52,7 @@ class SessionsDrill(ExistingDrill):
             **self.losses_of(self.site.roles.web[0]),
             KilledServices.name: self.kill_services,
             "link flaps": lambda: self.link_flaps(self.active_balancer()),
+            **self.machine_losses_of(*self.site.nodes),
             REBOOT_OF_ALL: self.reboot_all,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 
 from components.config.settings import Settings
 from components.haproxy.haproxy import OWN_PORT
@@ -26,16 +27,21 @@ class Site:
     """A deployed site: its nodes, its volume and its settings. Raises `ToolError` when no volume is mounted."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
-        self.deployment, self.outputs = deployment, deployment.outputs()
+        self.deployment = deployment
         self.settings: Settings = deployment.settings()
         self.control, self.roles = control, self.settings.node_roles
+        self.read_outputs()
         self.url: str = self.outputs["url"]
         self.nodes = sorted(self.outputs["nodes"])
-        self.addresses = {name: node["public"] for name, node in self.outputs["nodes"].items()}
         mounted = self.on(
             self.roles.web[0], "findmnt", "--noheadings", "--types=fuse.glusterfs", "--output=TARGET,SOURCE"
         ).split()
         self.mount, self.volume = mounted[0], mounted[1].split(":")[1].strip("/")
+
+    def read_outputs(self) -> None:
+        """Read the stack's outputs and the nodes' addresses, which change with a new machine."""
+        self.outputs = self.deployment.outputs()
+        self.addresses = {name: node["public"] for name, node in self.outputs["nodes"].items()}
 
     def on(self, node: str, *command: str, stdin: str | None = None, timeout: float = 60) -> str:
         """Run a command on a node as root, without using its network; returns its standard output.
@@ -117,6 +123,11 @@ class Site:
     def brick(self, node: str) -> str:
         """The path of a node's brick directory."""
         return self.settings.nodes[node].brick or self.settings.gluster.brick
+
+    @property
+    def arbiters(self) -> Sequence[str]:
+        """The nodes whose bricks are arbiters."""
+        return self.roles.bricks[len(self.roles.bricks) - self.settings.gluster.arbiter :]
 
     def _brick_status(self, node: str, field: str) -> str:
         """A field of the status of a node's brick; empty when its glusterd does not answer."""

@@ -20,6 +20,9 @@ class StorageDrill(WordPressDrill):
             **self.losses_of(*others, self.site.roles.web[0]),
         }
 
+    def machine_losses(self) -> Mapping[str, Callable[[], object]]:
+        return self.machine_losses_of(*self.site.roles.bricks, self.site.roles.web[0])
+
     def check_site_ports(self) -> None:
         storage, other, *_ = self.site.roles.bricks
         web = self.site.roles.web[0]

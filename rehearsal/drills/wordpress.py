@@ -43,7 +43,7 @@ SERVICES = ("php*-fpm.service", "nginx.service", "varnish.service", "rsyslog.ser
 
 
 class WordPressDrill(Drill):
-    """Faults: attacks, loss of a node, a database failover, a reboot and a power loss of all nodes."""
+    """Faults: attacks, loss of a node and of a machine, a database failover, a reboot and a power loss of all nodes."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         super().__init__(deployment, control)
@@ -60,6 +60,7 @@ class WordPressDrill(Drill):
             "flood": self.flood,
             **self.attacks(),
             **self.node_losses(),
+            **self.machine_losses(),
             "the database fails over": self.database_failover,
             REBOOT_OF_ALL: self.reboot_all,
             "refused destroy": self.refused_destroy,
@@ -79,6 +80,10 @@ class WordPressDrill(Drill):
     def node_losses(self) -> Mapping[str, Callable[[], object]]:
         """The losses of single nodes by name."""
         return self.losses_of(self.site.nodes[0])
+
+    def machine_losses(self) -> Mapping[str, Callable[[], object]]:
+        """The losses of single nodes for good by name."""
+        return self.machine_losses_of(*self.site.nodes)
 
     def visitors(self) -> Sequence[Probe]:
         return [

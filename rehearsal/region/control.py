@@ -9,7 +9,7 @@ from rehearsal.region.ca import Certificate, Issued
 from rehearsal.region.capture import Capture, Flow
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.faults import FaultInjector
-from rehearsal.region.preexisting import SshKeys, boot_existing
+from rehearsal.region.preexisting import ExistingMachines, SshKeys
 from rehearsal.region.region import Region
 
 
@@ -25,7 +25,12 @@ class RegionControl(FaultInjector):
 
     def boot_existing(self, settings: dict[str, Any]) -> SshKeys:
         """Boot the machines that a stack of `cloud: existing` expects; `settings`: those of its file."""
-        return boot_existing(self._region, settings)
+        self._existing = ExistingMachines(self._region, settings)
+        return self._existing.boot()
+
+    def replace_existing(self, name: str) -> str:
+        """Boot a new machine in the place of an existing one, after `boot_existing`; returns its public host key."""
+        return self._existing.replace(name)
 
     def machines(self) -> dict[str, bool]:
         """Every machine and whether it runs."""

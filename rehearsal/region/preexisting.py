@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,7 +22,7 @@ from pydantic import BaseModel
 
 from rehearsal.project import PROJECT, REPOSITORY
 from rehearsal.region.endpoint import Lan, gateway
-from rehearsal.region.machine import Attachment, Machine
+from rehearsal.region.machine import Attachment
 from rehearsal.region.region import Region
 from rehearsal.region.sample_site import write_site
 
@@ -68,47 +69,69 @@ class SshKeys:
     """Public host key of each node."""
 
 
-def boot_existing(region: Region, settings: Mapping[str, Any]) -> SshKeys:
-    """Boot the machines of a stack's settings, as its file holds them, and wait until each accepts SSH.
+class ExistingMachines:
+    """The machines of a stack's settings, as its file holds them; construction makes their LANs.
 
-    Raises `ValueError` when the addresses in the settings do not fit two LANs, and `ToolError` when a machine does not
-    accept SSH within `BOOT_LIMIT`.
+    Raises `ValueError` when the addresses in the settings do not fit two LANs.
     """
-    nodes = {name: Node.model_validate(node) for name, node in settings[f"{PROJECT}:nodes"].items()}
-    networks = Networks.model_validate(settings[f"{PROJECT}:network"])
-    web = settings[f"{PROJECT}:web"]
-    public, private = public_and_private_lan(nodes, networks, region.network.outside)
-    for lan in (public, private):
-        region.network.new_lan(lan)
-    login_private, login_public = new_key()
-    host_keys = {}
-    machines = []
-    for number, (name, node) in enumerate(nodes.items(), 1):
-        host_private, host_keys[name] = new_key()
-        packages = ["apache2"] if node.serves and web == "apache" else []
-        machine = region.new_machine(
-            f"existing{number}",
+
+    def __init__(self, region: Region, settings: Mapping[str, Any]) -> None:
+        self._region = region
+        self._nodes = {name: Node.model_validate(node) for name, node in settings[f"{PROJECT}:nodes"].items()}
+        self._web = settings[f"{PROJECT}:web"]
+        networks = Networks.model_validate(settings[f"{PROJECT}:network"])
+        self._lans = public_and_private_lan(self._nodes, networks, region.network.outside)
+        for lan in self._lans:
+            region.network.new_lan(lan)
+        self._login_private, self._login_public = new_key()
+
+    def boot(self) -> SshKeys:
+        """Boot all machines. Raises `ToolError` when one does not accept SSH within `BOOT_LIMIT`."""
+        with ThreadPoolExecutor() as pool:
+            keys = pool.map(partial(self._boot, with_site=True), self._nodes)
+            host_keys = dict(zip(self._nodes, keys, strict=True))
+        return SshKeys(self._login_private, host_keys)
+
+    def replace(self, name: str) -> str:
+        """Boot a new machine in the place of one, under its name and addresses, with an empty disk and no site.
+
+        Returns its public host key. Raises `ToolError` when it does not accept SSH within `BOOT_LIMIT`.
+        """
+        self._region.machines.pop(f"existing{self._number(name)}").destroy()
+        if self._nodes[name].disk:
+            self._region.remove_disk(f"spare{self._number(name)}")
+        return self._boot(name, with_site=False)
+
+    def _number(self, name: str) -> int:
+        return [*self._nodes].index(name) + 1
+
+    def _boot(self, name: str, *, with_site: bool) -> str:
+        """Boot one machine and wait until it accepts SSH; returns its public host key. `with_site`: in Apache's."""
+        node, (public, private), network = self._nodes[name], self._lans, self._region.network
+        host_private, host_public = new_key()
+        packages = ["apache2"] if node.serves and self._web == "apache" else []
+        machine = self._region.new_machine(
+            f"existing{self._number(name)}",
             name=name,
             hostname=name,
             ports=[
-                region.network.new_lan_port("eth0", public, str(node.public)),
-                region.network.new_lan_port("eth1", private, str(node.private)),
+                network.new_lan_port("eth0", public, str(node.public)),
+                network.new_lan_port("eth1", private, str(node.private)),
             ],
-            user_data=user_data(node.user, login_public, host_private, host_keys[name], packages),
+            user_data=user_data(node.user, self._login_public, host_private, host_public, packages),
             public_keys=[],
         )
         if node.disk:
-            region.new_disk(f"spare{number}", SPARE_GB)
-            machine.attach(Attachment(region.disks[f"spare{number}"], node.disk.removeprefix("/dev/")))
-        if node.serves and web == "apache":
+            spare = f"spare{self._number(name)}"
+            self._region.new_disk(spare, SPARE_GB)
+            machine.attach(Attachment(self._region.disks[spare], node.disk.removeprefix("/dev/")))
+        if node.serves and self._web == "apache" and with_site:
             write_site(machine.root / "var/www")
-        if node.serves and web == "sessions":
+        if node.serves and self._web == "sessions":
             shutil.copytree(SESSIONS_APP, machine.root / "var/www/html", dirs_exist_ok=True)
         machine.power_on()
-        machines.append(machine)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(wait_for_ssh, machines))
-    return SshKeys(login_private, host_keys)
+        machine.enter("sh", "-c", WAIT_FOR_SSH, timeout=BOOT_LIMIT)
+        return host_public
 
 
 def public_and_private_lan(
@@ -171,7 +194,3 @@ def user_data(user: str, login_key: str, host_private: str, host_public: str, pa
     if packages:
         content["packages"] = packages
     return f"#cloud-config\n{json.dumps(content)}".encode()
-
-
-def wait_for_ssh(machine: Machine) -> None:
-    machine.enter("sh", "-c", WAIT_FOR_SSH, timeout=BOOT_LIMIT)

@@ -98,6 +98,10 @@ class FaultResult(BaseModel):
     acknowledged_writes: int | None = None
     lost_acknowledged_writes: int | None = None
     heal_seconds: Seconds | None = None
+    up_seconds: Seconds | None = None
+    """Duration of the `up` that replaced a machine."""
+    full_redundancy_seconds: Seconds | None = None
+    """Time from the start of that `up` until the last entry was healed."""
     marks: list[Mark] = []
     timeline: list[Lane] = []
 

@@ -16,7 +16,7 @@ from rehearsal.region.capture import Flow
 from rehearsal.region.control import RegionControl
 from rehearsal.region.endpoint import Endpoint, Lan
 from rehearsal.region.firewall import Group, Rule
-from rehearsal.region.preexisting import Networks, SshKeys, boot_existing, public_and_private_lan
+from rehearsal.region.preexisting import ExistingMachines, Networks, SshKeys, public_and_private_lan
 from rehearsal.region.preexisting import Node as NodeSettings
 from rehearsal.region.region import Region
 from tests.scripts.node import Node
@@ -141,7 +141,7 @@ def test_a_group_lets_in_its_members_on_both_networks(region: Region, droplet: N
 
 @pytest.fixture(scope="module")
 def keys(region: Region) -> SshKeys:
-    return boot_existing(region, EXISTING)
+    return ExistingMachines(region, EXISTING).boot()
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_a_refused_destroy_that_stops_a_node_fails_the_check(drill: Drill) -> No
 def test_the_result_of_a_fault_is_returned_reported_and_checked(
     drill: Drill, acknowledged: int, lost: int, pending: int | None, expected: list[tuple[bool, str]]
 ) -> None:
-    window = Mock(spec=FaultWindow, heal_seconds=3.2, pending=pending)
+    window = Mock(spec=FaultWindow, heal_seconds=3.2, heal_limit=180.0, pending=pending)
     window.result.return_value = FaultResult(
         name="a fault", acknowledged_writes=acknowledged, lost_acknowledged_writes=lost
     )

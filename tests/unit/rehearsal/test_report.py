@@ -108,6 +108,8 @@ def test_report_json_has_the_fields_that_its_readers_use(report: Report, tmp_pat
         "acknowledged_writes": 1284,
         "lost_acknowledged_writes": 0,
         "heal_seconds": None,
+        "up_seconds": None,
+        "full_redundancy_seconds": None,
     }
     assert written["faults"][1]["ban_seconds"] == 3.25
     assert written["faults"][0]["timeline"][0]["attempts"] == [
