@@ -1,4 +1,4 @@
-"""The whole drill of the stack aws-wordpress."""
+"""The drill of the stack aws-wordpress, with the loss of one machine and its disk for good."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from tests.rehearsal.drill import (
     ATTACKS,
     PING_TIMEOUT,
+    WORDPRESS,
     assert_that_a_brick_was_lost,
     assert_that_a_flood_was_survived,
+    assert_that_a_machine_was_replaced,
     assert_that_https_was_checked,
     assert_that_the_attacks_were_made,
     drilled,
@@ -16,9 +18,10 @@ from tests.rehearsal.drill import (
 
 
 def test_aws_wordpress(tmp_path: Path) -> None:
-    report, faults = drilled("aws-wordpress", tmp_path)
+    gone = "gfs1 and its disk are gone"
+    report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, "gfs1 loses power", gone)
     assert faults.keys() == {
-        *ATTACKS, "gfs1 loses power", "the database fails over", "all nodes reboot at once",
+        *ATTACKS, "gfs1 loses power", gone, "the database fails over", "all nodes reboot at once",
         "all nodes lose power at once",
     }  # fmt: skip
     assert "aws:ec2/instance:Instance" in report["stand_ins"]
@@ -26,6 +29,7 @@ def test_aws_wordpress(tmp_path: Path) -> None:
     assert_that_https_was_checked(report)
     assert_that_the_attacks_were_made(faults)
     assert_that_a_brick_was_lost(faults["gfs1 loses power"])
+    assert_that_a_machine_was_replaced(faults[gone])
     assert faults["the database fails over"]["write_outage_seconds"] < PING_TIMEOUT
     for fault in ("all nodes reboot at once", "all nodes lose power at once"):
         assert faults[fault]["page_outage_seconds"] > 1

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from rehearsal.drills.reachability import OPERATOR, STRANGER, reaches
 from rehearsal.plugins import digitalocean
+from rehearsal.region.faults import FaultInjector
 from rehearsal.region.machine import Machine
 from rehearsal.region.region import Region
 from rehearsal.system.shell import ToolError
@@ -227,6 +228,33 @@ def test_a_volume_shows_under_its_name_while_the_droplet_runs_and_goes_by_itself
     with pytest.raises(ToolError):
         site.machine("app1").enter("test", "-e", by_id)
     site.engine.delete(volume)
+
+
+@pytest.mark.parametrize(("deleted", "kept"), [(True, "written\n"), (False, "")])
+def test_a_deleted_droplet_writes_its_data_before_it_gives_its_disk_up(site: Site, deleted: bool, kept: str) -> None:
+    old = site.engine.create(
+        "Droplet", "old", name="old", image="debian-13-x64", region="nyc3", size="s-1vcpu-2gb",
+        vpcUuid=site.made["network"].id, gracefulShutdown=True,
+    )  # fmt: skip
+    machine, faults = site.region.machines[old.id], FaultInjector(site.region)
+    volume = site.engine.create("Volume", "data", region="nyc3", size=1)
+    disk = f"/dev/disk/by-id/scsi-0DO_Volume_{volume.outputs['name']}"
+    site.engine.create("VolumeAttachment", "data", dropletId=int(old.id), volumeId=volume.id)
+    machine.enter("sh", "-c", f"mkfs.xfs -q -L data {disk}; mount {disk} /mnt; sync; echo written >/mnt/file")
+    if deleted:
+        site.engine.delete(old)
+    else:
+        faults.lose_machine("old")
+    lone = site.machine("lone")
+    site.engine.create("VolumeAttachment", "data", dropletId=int(site.made["lone"].id), volumeId=volume.id)
+    lone.enter("mount", disk, "/mnt")
+    assert lone.enter("sh", "-c", "cat /mnt/file 2>/dev/null || true") == kept
+    # a lost disk is away from a machine that runs on
+    faults.lose_disks("lone")
+    lone.enter("systemctl", "is-active", "--quiet", "ssh")
+    with pytest.raises(ToolError):
+        lone.enter("mountpoint", "/mnt")
+    assert volume.id not in site.region.records
 
 
 def test_visitors_go_to_healthy_droplets_only(site: Site) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from components.config.settings import Settings
-from rehearsal.deploy.deployment import Deployment, DeploymentFailed
+from rehearsal.deploy.deployment import Deployment, DeploymentFailed, OperationResult, Step
 from rehearsal.deploy.stacks import stack_settings, stacks
 from rehearsal.drills.base import Drill, UnknownPartError
+from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.factory import DRILLS
 from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.drills.site import Site
@@ -126,3 +129,118 @@ def test_the_result_of_a_fault_is_returned_reported_and_checked(
     assert [name for name, *_ in window.method_calls] == ["stop", "result"]
     assert measured(drill) == expected
     assert {check.fault for check in drill.checks} == {"a fault"}
+
+
+BRICKS = ("gfs1", "gfs2", "gfs3")
+FILES = "\n".join(f"{digit * 64}  ./{name}" for digit, name in (("a", "index.php"), ("b", "an upload.jpg")))
+
+
+class Losses:
+    """The calls of one loss of a machine, in order, by a drill of three bricks, the last one an arbiter's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, drill_type: type[Drill]) -> None:
+        self.calls: list[str] = []
+        site = Mock(spec=Site, mount="/var/www", nodes=[*BRICKS, "app1"], arbiters=["gfs3"])
+        site.roles = Mock(bricks=BRICKS)
+        site.checksums.return_value = FILES
+        site.read_outputs.side_effect = self.called("outputs read")
+        monkeypatch.setattr("rehearsal.drills.base.Site", lambda deployment, control: site)
+        deployment, control = Mock(spec=Deployment), Mock(spec=RegionControl)
+        self.second_up = OperationResult(1.0)
+        self.ups = iter([OperationResult(40.0), self.second_up])
+        deployment.refresh.side_effect = self.called("refresh")
+        deployment.up.side_effect = lambda shown: self.called("up")() or next(self.ups)
+        deployment.set.side_effect = lambda key, value: self.calls.append(f"{key}={value}")
+        control.power_off.side_effect = lambda node: self.called("power off")() or 1000.0
+        control.lose_disks.side_effect = self.called("disks lost")
+        control.lose_machine.side_effect = self.called("machine lost")
+        control.replace_existing.side_effect = lambda node: self.called("new machine")() or "ssh-ed25519 AAAA"
+        self.drill, self.site = drill_type(deployment, control), site
+        self.window = Mock(spec=FaultWindow, probes=[Mock(), Mock()], since=0, heal_seconds=3.0, pending=0, step=Mock())
+        self.window.probes[0].name = "gfs1"
+        self.window.result.return_value = FaultResult(
+            name="gfs1 is gone", acknowledged_writes=9, lost_acknowledged_writes=0, write_outage_seconds=4.0,
+            read_outage_seconds=4.0, page_outage_seconds=4.0,
+        )  # fmt: skip
+
+        @contextmanager
+        def fault_window(name: str) -> Iterator[Mock]:
+            self.calls.append(name)
+            yield self.window
+
+        monkeypatch.setattr(self.drill, "fault_window", fault_window)
+
+    def called(self, what: str) -> Callable[..., None]:
+        return lambda *_: self.calls.append(what)
+
+    @property
+    def failed(self) -> dict[str, str]:
+        return {check.name: check.measured for check in self.drill.checks if not check.passed}
+
+
+UP = ["up", "outputs read", "up"]
+
+
+@pytest.mark.parametrize(
+    ("drill_type", "part", "calls"),
+    [
+        (Drill, "gfs1 is gone", ["power off", "machine lost", "refresh", *UP]),
+        (Drill, "gfs1 and its disk are gone", ["power off", "disks lost", "machine lost", "refresh", *UP]),
+        (Drill, "app1 is gone", ["power off", "machine lost", "refresh", *UP]),
+        (
+            ExistingDrill,
+            "gfs1 and its disk are gone",
+            ["power off", "new machine", "ha-wordpress:nodes.gfs1.host_key=ssh-ed25519 AAAA", *UP],
+        ),
+    ],
+)
+def test_a_lost_machine_is_replaced_as_an_operator_does(
+    monkeypatch: pytest.MonkeyPatch, drill_type: type[Drill], part: str, calls: list[str]
+) -> None:
+    losses = Losses(monkeypatch, drill_type)
+    parts = losses.drill.machine_losses_of(part.split(maxsplit=1)[0])
+    assert part in parts
+    parts[part]()
+    assert losses.calls == [part, *calls]
+    assert losses.failed == {}
+    assert losses.window.up_seconds == 40.0
+    assert losses.window.full_redundancy_seconds is not None
+    # the clients of the lost machine do not count
+    survivors = [probe for probe in losses.window.probes if probe.name != part.split(maxsplit=1)[0]]
+    losses.window.end.assert_called_once_with(survivors)
+
+
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [
+        (lambda losses: losses.second_up.steps.update(a=Step("urn::T::n", "T", "update", 0)),
+         {"resources changed by a second up": "T n (update)"}),
+        (lambda losses: setattr(losses.site.healthy, "return_value", False),
+         {"serves again on a new machine": "no"}),
+        (lambda losses: setattr(losses.site.checksums, "side_effect", [FILES, FILES.replace("b", "c")]),
+         {"files that differ between its brick and another": "2 of 2"}),
+        (lambda losses: setattr(losses.site.checksums, "side_effect", [FILES, ""]),
+         {"files that differ between its brick and another": "2 of 2"}),
+        (lambda losses: setattr(losses.site.checksums, "return_value", ""),
+         {"files that differ between its brick and another": "0 of 0"}),
+    ],
+)  # fmt: skip
+def test_a_machine_that_is_not_fully_replaced_fails_a_check(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Losses], Any], failed: dict[str, str]
+) -> None:
+    losses = Losses(monkeypatch, Drill)
+    change(losses)
+    losses.drill.machine_losses_of("gfs1")["gfs1 is gone"]()
+    assert losses.failed == failed
+
+
+def test_an_arbiter_has_the_names_of_the_files_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = Losses(monkeypatch, Drill)
+    empty = FILES.replace("a" * 64, "e" * 64).replace("b" * 64, "e" * 64)
+    losses.site.checksums.side_effect = [FILES, empty, FILES, empty.splitlines()[0]]
+    part = losses.drill.machine_losses_of("gfs3")["gfs3 and its disk are gone"]
+    part()
+    assert losses.failed == {}
+    losses.ups = iter([OperationResult(40.0), losses.second_up])
+    part()
+    assert losses.failed == {"files that differ between its brick and another": "1 of 2"}
