@@ -268,6 +268,22 @@ def test_visitors_go_to_healthy_droplets_only(site: Site) -> None:
     eventually(lambda: {served_by(site) for _ in range(8)} == {"app1", "app2"})
 
 
+def test_the_load_balancer_admits_only_the_sources_of_its_firewall(site: Site) -> None:
+    address = str(site.made["balancer"].outputs["ip"])
+    assert reaches(STRANGER, address, 80)
+    site.made["balancer"] = site.engine.update(
+        site.made["balancer"], firewall={"allows": ["cidr:203.0.113.0/24", "ip:192.0.2.7"]}
+    )
+    try:
+        assert not reaches(STRANGER, address, 80)
+        # the load balancer's own checks and requests still reach the droplets
+        time.sleep(7)
+        assert {served_by(site) for _ in range(8)} == {"app1", "app2"}
+    finally:
+        site.made["balancer"] = site.engine.update(site.made["balancer"], firewall={"allows": []})
+    assert reaches(STRANGER, address, 80)
+
+
 def test_a_droplet_that_gets_the_tag_gets_visitors_and_a_firewall(site: Site) -> None:
     site.made["lone"] = site.engine.update(site.made["lone"], tags=["web"])
     try:

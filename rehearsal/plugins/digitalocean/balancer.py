@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from rehearsal.plugins.digitalocean import firewall
 from rehearsal.plugins.digitalocean.network import Vpc
@@ -20,6 +21,7 @@ from rehearsal.plugins.digitalocean.resource_type import (
     Tag,
 )
 from rehearsal.region.endpoint import Endpoint
+from rehearsal.region.firewall import Group, Rule
 from rehearsal.region.load_balancer import HealthCheck, Listener, TargetGroup
 from rehearsal.region.region import Region
 
@@ -52,6 +54,28 @@ class Healthcheck(InputModel):
     unhealthy_threshold: Threshold = 3
 
 
+def _source(rule: str) -> str:
+    kind, _, source = rule.partition(":")
+    if kind not in ("ip", "cidr") or ("/" in source) is (kind == "ip"):
+        raise ValueError(f"422 {rule!r} is not a rule such as ip:1.2.3.4 or cidr:1.2.0.0/16")
+    IPv4Network(source)
+    return rule
+
+
+class BalancerFirewall(InputModel):
+    """The sources that a load balancer admits; anyone if there are none.
+
+    `denies` is not supported, as no document says which of an allow and a deny rule wins. IPv6 ranges are refused: a
+    load balancer that got some admitted everyone (digitalocean/digitalocean-cloud-controller-manager#692).
+    """
+
+    allows: list[Annotated[str, AfterValidator(_source)]] = []
+
+    @property
+    def sources(self) -> list[IPv4Network]:
+        return [IPv4Network(rule.partition(":")[2]) for rule in self.allows]
+
+
 class LoadBalancerInputs(InputModel):
     name: Name
     region: RegionSlug
@@ -62,6 +86,7 @@ class LoadBalancerInputs(InputModel):
     forwarding_rules: Annotated[list[ForwardingRule], Field(min_length=1)]
     healthcheck: Healthcheck
     redirect_http_to_https: bool = False
+    firewall: BalancerFirewall = BalancerFirewall()
 
 
 class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
@@ -71,6 +96,7 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
     replaces = frozenset({"region", "vpcUuid"})
     in_place = frozenset({
         "name", "size_unit", "droplet_ids", "droplet_tag", "forwarding_rules", "healthcheck", "redirect_http_to_https",
+        "firewall",
     })  # fmt: skip
     computed = frozenset({"ip", "ipv6", "loadBalancerUrn", "status"})
     conflicts = (("dropletIds", "dropletTag"),)
@@ -81,7 +107,7 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
         vpc = self.inputs_of(Vpc, inputs.vpc_uuid)
         if vpc.region != inputs.region:
             raise Refused(f"{self.token}: 422 the VPC {vpc.name} is in {vpc.region}, {inputs.name} in {inputs.region}")
-        network, groups = self.region.network, (firewall.OPEN, resource_id)
+        network, groups = self.region.network, self.groups_of(resource_id, inputs)
         public, private = network.new_public_port("eth0", groups), network.new_port("eth1", vpc.ip_range, groups)
         self.region.new_balancer(resource_id, inputs.name, Endpoint(f"lb-{resource_id[:8]}", (public, private)))
         return {
@@ -93,10 +119,23 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
 
     def on_update(self, resource_id: str, old: LoadBalancerInputs, new: LoadBalancerInputs) -> Properties:
         self.refuse(new)
+        self.region.network.put_in_groups(self.region.balancers[resource_id].endpoint, self.groups_of(resource_id, new))
         return {}
 
     def on_delete(self, resource_id: str, inputs: LoadBalancerInputs) -> None:
         self.region.balancers.pop(resource_id).destroy()
+        self.region.network.groups.pop(admitted_by(resource_id), None)
+
+    def groups_of(self, resource_id: str, inputs: LoadBalancerInputs) -> tuple[str, str]:
+        """The security groups of a load balancer: its firewall's, and the one by which droplets' rules refer to it."""
+        sources = inputs.firewall.sources
+        if not sources:
+            return firewall.OPEN, resource_id
+        admitted = admitted_by(resource_id)
+        self.region.network.groups[admitted] = Group(
+            {str(source): Rule("-1", 0, 0, source) for source in sources}, {"out": firewall.ANYONE}
+        )
+        return admitted, resource_id
 
     def after_change(self) -> None:
         find_droplets(self.region)
@@ -117,6 +156,11 @@ class LoadBalancer(DigitalOceanResourceType[LoadBalancerInputs]):
             raise Refused(f"{self.token}: 422 {inputs.name} redirects to https and has no forwarding rule for it")
         if inputs.droplet_tag:
             firewall.require_tags(self.region, self.token, [inputs.droplet_tag])
+
+
+def admitted_by(balancer: str) -> str:
+    """The security group of a load balancer with a firewall."""
+    return f"balancer:{balancer}"
 
 
 def find_droplets(region: Region) -> None:

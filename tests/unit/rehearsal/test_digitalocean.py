@@ -449,9 +449,40 @@ def test_http_goes_to_https_where_the_load_balancer_has_a_certificate(
         engine.delete(shop)
 
 
+def test_a_load_balancer_admits_the_sources_of_its_firewall_and_anyone_without_one(
+    engine: Engine, vpc: Resource, region: Region
+) -> None:
+    made = engine.create("LoadBalancer", "balancer", **balancer_inputs(vpc))
+
+    def admitted() -> list[Rule]:
+        public, private = region.balancers[made.id].endpoint.ports
+        first, uid = public.groups or ()
+        assert (private.groups, uid) == (public.groups, made.id)
+        return list(region.network.groups[first].ingress.values())
+
+    everything = Rule("-1", 0, 0, ANYWHERE)
+    assert admitted() == [everything]
+    made = engine.update(made, firewall={"allows": ["cidr:198.51.100.0/24", "ip:192.0.2.7"]})
+    assert admitted() == [
+        Rule("-1", 0, 0, IPv4Network("198.51.100.0/24")),
+        Rule("-1", 0, 0, IPv4Network("192.0.2.7/32")),
+    ]
+    [out] = region.network.groups[f"balancer:{made.id}"].egress.values()
+    assert out == everything
+    made = engine.update(made, firewall={"allows": []})
+    assert admitted() == [everything]
+    engine.delete(made)
+    assert f"balancer:{made.id}" not in region.network.groups
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"firewall": {"denies": ["ip:192.0.2.7"]}}, "firewall.denies: .*this input is not supported"),
+        ({"firewall": {"allows": ["192.0.2.7"]}}, "'192.0.2.7' is not a rule such as ip:1.2.3.4"),
+        ({"firewall": {"allows": ["ip:192.0.2.0/24"]}}, "'ip:192.0.2.0/24' is not a rule"),
+        ({"firewall": {"allows": ["cidr:192.0.2.7"]}}, "'cidr:192.0.2.7' is not a rule"),
+        ({"firewall": {"allows": ["cidr:2001:db8::/32"]}}, "'2001:db8::'"),
         ({"dropletIds": [464329211], "dropletTag": "web"}, "conflicts with dropletTag"),
         ({"dropletTag": "absent"}, "the tag absent does not exist"),
         ({"region": "ams3"}, "the VPC prod is in nyc3"),
