@@ -34,6 +34,7 @@ from pydantic_core import CoreSchema, core_schema
 from components.config import roles
 from components.config.certificate import SET_CERTIFICATE, SET_KEY, chain_errors, expires_soon, key_errors
 from components.config.errors import RawSettings
+from components.config.placeholders import own_name, own_range
 from components.config.roles import NodeRoles, Role, Topology
 
 ROOT = Path(__file__).parents[2]
@@ -41,9 +42,6 @@ ROOT = Path(__file__).parents[2]
 
 
 GLUSTERD_PORT = 24007
-
-DOCUMENTATION = [IPv4Network("192.0.2.0/24"), IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24")]
-"""Ranges that no machine has (RFC 5737). The committed stacks have them in the place of the operator's own."""
 
 
 class PortRange(NamedTuple):
@@ -70,18 +68,6 @@ def _any_range(raw: object) -> IPv4Network | IPv6Network:
         return ip_network(str(raw))
     except ValueError as error:
         raise ValueError(f"{str(raw)!r} is not an address range; write one such as 2001:db8::/32") from error
-
-
-def _own_range(network: IPv4Network) -> IPv4Network:
-    if any(network.subnet_of(documentation) for documentation in DOCUMENTATION):
-        raise ValueError(f"{network} is for documentation only (RFC 5737); write a network of your own")
-    return network
-
-
-def _own_name(text: str) -> str:
-    if re.fullmatch(r"(.+[.@])?example(\.(com|net|org))?", text):
-        raise ValueError(f"{text} is for documentation only (RFC 2606); write your own")
-    return text
 
 
 def _ports(raw: object) -> PortRange:
@@ -147,9 +133,10 @@ Range = Annotated[
     BeforeValidator(_range),
     WithJsonSchema(json_form(r"\d+(\.\d+){3}(/\d+)?", "an address range; write one such as 203.0.113.0/24")),
 ]
-OwnRange = Annotated[Range, AfterValidator(_own_range)]
-AnyRange = Annotated[
+OwnRange = Annotated[Range, AfterValidator(own_range)]
+OwnAnyRange = Annotated[
     IPv4Network | IPv6Network,
+    AfterValidator(own_range),
     BeforeValidator(_any_range),
     WithJsonSchema(
         json_form(r"[0-9a-fA-F.:]+(/\d+)?", "an address or a range; write one such as 203.0.113.9 or 2001:db8::/32")
@@ -172,14 +159,14 @@ Directory = Annotated[str, Matches(r"(/[\w.-]+)+", "a directory; write one such 
 Domain = Annotated[
     str,
     Matches(r"([a-z0-9-]+\.)+[a-z]+", "a domain; write one such as www.example.com"),
-    AfterValidator(_own_name),
+    AfterValidator(own_name),
 ]
 User = Annotated[str, Matches(r"[\w.@-]{3,60}", "a user name; use 3 to 60 letters, digits and _ . @ -")]
 SmtpUser = Annotated[str, Matches(r"\S+", "a login name; write one without spaces")]
 Email = Annotated[
     str,
     Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address; write one such as editor@example.com"),
-    AfterValidator(_own_name),
+    AfterValidator(own_name),
 ]
 HttpsUrl = Annotated[
     str, Matches(r"https://\S+", "an https:// address; write one such as https://example.com/code.tar.gz")
@@ -337,7 +324,7 @@ class Bans(Section):
     """Length of the first ban."""
     factor: int = Field(default=2, ge=1, le=10)
     """Each further ban of an address is this many times as long as the one before, up to a month."""
-    ignore: list[AnyRange] = []
+    ignore: list[OwnAnyRange] = []
     """Addresses and ranges that are never banned, such as those of an office or a monitoring service. The machines'
     network and `network.ssh_from` never are.
     """
@@ -366,7 +353,7 @@ class Tls(Section):
 class Network(Section):
     """The way of visitors to the site."""
 
-    trusted_proxies: list[AnyRange] = []
+    trusted_proxies: list[OwnAnyRange] = []
     """Ranges of a content delivery network (CDN) or of other proxies that visitors come through. The visitor is then
     the one that the proxy names in X-Forwarded-For: bans and limits are the visitor's, and the proxies' never.
     """

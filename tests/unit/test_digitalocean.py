@@ -172,11 +172,11 @@ def test_the_load_balancer_admits_visitors_from_trusted_proxies_only_if_the_sett
     assert "firewall" not in graph["digitalocean.LoadBalancer balancer"].inputs
     network = {
         "ssh_from": ["198.18.0.0/24"],
-        "trusted_proxies": ["198.51.100.0/24", "2001:db8::/32"],
+        "trusted_proxies": ["198.18.100.0/24", "2001:4860::/32"],
         "only_trusted_proxies": True,
     }
     closed = build("digitalocean-wordpress", network=network)["digitalocean.LoadBalancer balancer"].inputs
-    assert closed["firewall"] == {"allows": ["cidr:198.51.100.0/24"]}
+    assert closed["firewall"] == {"allows": ["cidr:198.18.100.0/24"]}
 
 
 def test_the_load_balancer_and_the_database_wait_for_no_droplet(graph: Graph) -> None:

@@ -83,14 +83,14 @@ def test_a_machine_without_nginx_has_no_hits_of_its_own() -> None:
 
 
 def test_the_settings_reach_the_jail() -> None:
-    ignore: list[IPv4Network | IPv6Network] = [IPv4Network("203.0.113.9"), IPv6Network("2001:db8::/32")]
+    ignore: list[IPv4Network | IPv6Network] = [IPv4Network("198.18.0.9"), IPv6Network("2001:4860::/32")]
     jail = params(bans=Bans(hits=5, seconds=60, ban_seconds=600, factor=3, ignore=ignore))["JAIL"]
     for line in (
         "maxretry = 5",
         "findtime = 60",
         "bantime = 600",
         "bantime.multipliers = 1 3 9 27 81 243 729 2187",
-        "ignoreip = 127.0.0.0/8 ::1 10.20.0.0/16 198.51.100.0/24 203.0.113.9/32 2001:db8::/32",
+        "ignoreip = 127.0.0.0/8 ::1 10.20.0.0/16 198.51.100.0/24 198.18.0.9/32 2001:4860::/32",
     ):
         assert line in jail.splitlines()
 

@@ -74,7 +74,7 @@ def test_each_ssh_network_has_its_own_rule() -> None:
     }
 
 
-PROXIES = ["198.51.100.0/24", "192.0.2.0/25", "2001:db8::/32"]
+PROXIES = ["198.18.100.0/24", "198.19.2.0/25", "2001:4860::/32"]
 ONLY_PROXIES = {"trusted_proxies": PROXIES, "only_trusted_proxies": True}
 
 
@@ -82,7 +82,7 @@ def test_the_balancer_admits_visitors_from_trusted_proxies_only_if_the_settings_
     network = {"ssh_from": ["198.18.0.0/24"]}
     for settings, peers in (
         ({"trusted_proxies": PROXIES}, {"0.0.0.0/0"}),
-        (ONLY_PROXIES, {"198.51.100.0/24", "192.0.2.0/25"}),
+        (ONLY_PROXIES, {"198.18.100.0/24", "198.19.2.0/25"}),
     ):
         graph = build(network=network | settings)
         admitted = {rule for rule in rules(graph, "vpc.SecurityGroupIngressRule") if rule.group == "id-of-balancer"}
@@ -94,7 +94,7 @@ def test_own_balancers_admit_visitors_from_trusted_proxies_only_if_the_settings_
     network = {"private": "10.40.0.0/24", "virtual_ip": "192.0.2.10"}
     graph = build("php-sessions", network=network | ONLY_PROXIES)
     assert (
-        "tcp dport { 80, 443 } ip saddr { 198.51.100.0/24, 192.0.2.0/25 } accept\n"
+        "tcp dport { 80, 443 } ip saddr { 198.18.100.0/24, 198.19.2.0/25 } accept\n"
         '        tcp dport { 80, 443 } drop comment "visitors"'
     ) in packet_filter(graph, "lb1")
     assert "80, 443" not in packet_filter(graph, "php1")
@@ -104,13 +104,13 @@ def test_own_balancers_admit_visitors_from_trusted_proxies_only_if_the_settings_
 def test_every_machine_believes_the_trusted_proxies_and_never_bans_them() -> None:
     graph = build(network={"ssh_from": ["198.18.0.0/24"], "trusted_proxies": PROXIES})
     for node in ("gfs1", "gfs2", "gfs3"):
-        assert '    "198.51.100.0"/24;\n' in graph[f"remote.Command {node}-varnish"].inputs["create"]
-        assert "    set_real_ip_from 2001:db8::/32;\n" in graph[f"remote.Command {node}-web"].inputs["create"]
+        assert '    "198.18.100.0"/24;\n' in graph[f"remote.Command {node}-varnish"].inputs["create"]
+        assert "    set_real_ip_from 2001:4860::/32;\n" in graph[f"remote.Command {node}-web"].inputs["create"]
         bans = graph[f"remote.Command {node}-fail2ban"].inputs["create"]
         assert f"198.18.0.0/24 {' '.join(PROXIES)}" in bans
     sessions = build("php-sessions", network={"private": "10.40.0.0/24", "virtual_ip": "192.0.2.10"} | ONLY_PROXIES)
-    assert "    acl trusted_proxy src 192.0.2.0/25\n" in sessions["remote.Command lb2-haproxy"].inputs["create"]
-    assert "    set_real_ip_from 192.0.2.0/25;\n" in sessions["remote.Command php2-web"].inputs["create"]
+    assert "    acl trusted_proxy src 198.19.2.0/25\n" in sessions["remote.Command lb2-haproxy"].inputs["create"]
+    assert "    set_real_ip_from 198.19.2.0/25;\n" in sessions["remote.Command php2-web"].inputs["create"]
 
 
 def test_the_database_has_no_public_address(aws_wordpress: Graph) -> None:

@@ -125,7 +125,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "network.only_trusted_proxies: would close the site; add IPv4 ranges to network.trusted_proxies",
-        {"network": MINIMAL["network"] | {"only_trusted_proxies": True, "trusted_proxies": ["2001:db8::/32"]}},
+        {"network": MINIMAL["network"] | {"only_trusted_proxies": True, "trusted_proxies": ["2001:4860::/32"]}},
     ),
     (
         (
@@ -134,7 +134,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         ),
         {
             "network": MINIMAL["network"]
-            | {"only_trusted_proxies": True, "trusted_proxies": [f"198.51.100.{at}" for at in range(31)]}
+            | {"only_trusted_proxies": True, "trusted_proxies": [f"198.18.100.{at}" for at in range(31)]}
         },
     ),
     (
@@ -278,7 +278,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ),
     *(
         (
-            f"network.ssh_from.0: {network} is for documentation only (RFC 5737); write a network of your own",
+            f"network.ssh_from.0: {network} is for documentation only (RFC 5737); write your own",
             {"network": {"ssh_from": [network]}},
         )
         for network in ("192.0.2.0/25", "198.51.100.7/32", "203.0.113.0/24")
@@ -309,6 +309,18 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("site.smtp.host: is missing; add it", MAIL | {"site": MAIL["site"] | {"smtp": {"user": "site"}}}),
     (
         "site.smtp.host: 'localhost' is not a domain; write one such as www.example.com",
+    *(
+        (f"{place}.0: {network} is for documentation only ({source}); write your own", changes)
+        for network, source in (
+            ("203.0.113.0/24", "RFC 5737"),
+            ("2001:db8:1::/48", "RFC 3849"),
+            ("3fff::1/128", "RFC 9637"),
+        )
+        for place, changes in (
+            ("bans.ignore", {"bans": {"ignore": [network]}}),
+            ("network.trusted_proxies", {"network": MINIMAL["network"] | {"trusted_proxies": [network]}}),
+        )
+    ),
         MAIL | {"site": MAIL["site"] | {"smtp": {"host": "localhost", "user": "site"}}},
     ),
     (
@@ -370,7 +382,8 @@ def test_php_sessions_need_no_https() -> None:
 
 def test_a_value_that_only_resembles_a_placeholder_is_accepted() -> None:
     site = {"admin_email": "example@counterexample.com", "domain": "www.counterexample.com"}
-    settings = read(network={"ssh_from": ["0.0.0.0/0", "203.0.114.0/24"]}, site=site)
+    bans = {"ignore": ["2001:db9::/32", "192.0.2.0/23"]}
+    settings = read(network={"ssh_from": ["0.0.0.0/0", "203.0.114.0/24"]}, site=site, bans=bans)
     assert settings.site
     assert settings.site.domain == "www.counterexample.com"
 

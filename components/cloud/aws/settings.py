@@ -14,14 +14,8 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from components.cloud.aws.certificates import database_ca
 from components.config import settings
 from components.config.errors import RawSettings
+from components.config.placeholders import own_zone
 from components.config.settings import Days, Gigabytes, Matches, Name, OwnRange, Range, Section, Settings
-
-
-def _own_zone(zone_id: str) -> str:
-    if "EXAMPLE" in zone_id:
-        raise ValueError(f"{zone_id} is a placeholder; write an id that `aws route53 list-hosted-zones` prints")
-    return zone_id
-
 
 Region = Annotated[str, Matches(r"[a-z]+(-[a-z]+)+-\d+", "a region; write one such as us-east-1")]
 
@@ -45,7 +39,7 @@ Version = Annotated[str, Matches(r"\d+\.\d+(\.\d+)?", "a version; write one such
 ZoneId = Annotated[
     str,
     Matches(r"Z[A-Z0-9]{1,31}", "a hosted zone; write its id, such as Z0123456789EXAMPLE"),
-    AfterValidator(_own_zone),
+    AfterValidator(own_zone),
 ]
 InstanceClass = Annotated[str, Matches(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class; write one such as db.t4g.small")]
 
