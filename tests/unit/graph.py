@@ -16,6 +16,7 @@ from typing import Any
 import pulumi
 from google.protobuf import json_format
 from pulumi.runtime import mocks, set_all_config
+from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
@@ -23,6 +24,7 @@ from components.config.loader import SECRETS
 from rehearsal.deploy.stacks import stack_settings
 from rehearsal.plugins.aws import offerings
 from rehearsal.plugins.digitalocean import regions
+from rehearsal.plugins.protocol import Refused
 from rehearsal.region.ca import CertificateAuthority
 
 ROOT = Path(__file__).parents[2]
@@ -253,6 +255,13 @@ class Recorder(mocks.MockMonitor):
     def __init__(self, outputs: Outputs, graph: Graph) -> None:
         super().__init__(outputs)
         self._graph = graph
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802  (the protocol's name)
+        try:
+            return super().Invoke(request)
+        except Refused as error:
+            # the engine reports a function's error to the program, which may handle it
+            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  (the protocol's name)
         if request.type != "pulumi:pulumi:Stack":

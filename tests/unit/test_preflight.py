@@ -10,6 +10,7 @@ import pytest
 
 from components.cloud import operator
 from components.config.errors import SettingsError
+from rehearsal.plugins.aws import offerings
 from tests.unit import graph
 from tests.unit.graph import build
 
@@ -72,6 +73,51 @@ def test_one_message_lists_everything_that_amazon_lacks(registered: list[str]) -
         ),
     ]
     assert set(registered) == {"pulumi:pulumi:Stack"}
+
+
+@pytest.mark.parametrize(
+    ("database", "line"),
+    [
+        ({"version": "5.6"}, "database.version: us-east-1 has no mysql 5.6; choose another version"),
+        (
+            {"engine": "mariadb", "version": "11.4.1"},
+            "database.version: us-east-1 has no mariadb 11.4.1; choose another version",
+        ),
+        (
+            {"class": "db.t9.small"},
+            "database.class: us-east-1 has no db.t9.small with a standby for mysql 8.4.7; choose another class",
+        ),
+    ],
+)
+def test_a_database_that_amazon_lacks_is_refused(database: dict[str, str], line: str, registered: list[str]) -> None:
+    assert lines("aws-wordpress", database=database) == [line]
+    assert set(registered) == {"pulumi:pulumi:Stack"}
+
+
+def test_a_database_needs_two_zones_that_offer_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offerings, "XEN_ZONE", "us-east-1c")
+    own = {name: {"zone": zone} for name, zone in (("gfs1", "us-east-1b"), ("gfs2", "us-east-1c"))}
+    copies = {"replica": 2, "accept_split_brain_risk": True}
+    assert lines("aws-wordpress", nodes=own, gluster=copies, machine={"type": "m4.large"})[-1] == (
+        "database.class: the database needs two of the nodes' zones, but db.t4g.small is offered in "
+        "us-east-1a, us-east-1b, us-east-1d, us-east-1e, us-east-1f only; choose another class, or other zones"
+    )
+
+
+@pytest.mark.parametrize("token", ["getEngineVersion", "getOrderableDbInstance"])
+def test_an_error_of_the_account_is_not_taken_for_a_missing_database(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = graph.Outputs.call
+
+    def refused(self: graph.Outputs, args: Any) -> Any:
+        if args.token.endswith(token):
+            raise PermissionError("AccessDenied: not authorized to perform rds:Describe")
+        return call(self, args)
+
+    monkeypatch.setattr(graph.Outputs, "call", refused)
+    with pytest.raises(PermissionError, match="AccessDenied"):
+        build()
 
 
 def test_an_image_of_another_architecture_is_refused() -> None:

@@ -24,7 +24,7 @@ class Aws:
     """
 
     def __init__(self, settings: AwsSettings, site: interface.SiteSpec) -> None:
-        architecture = architectures(settings)
+        architecture = architectures(settings, database=site.database)
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, site))
         ssh_key = SshKey("login")

@@ -16,6 +16,8 @@ from components.cloud.aws.settings import AwsSettings
 NAME = "wordpress"
 """Name of the database and of its user."""
 
+STORAGE_TYPE = "gp3"
+
 NO_EXTENDED_SUPPORT = "open-source-rds-extended-support-disabled"
 """Value with which RDS upgrades a version at the end of its support, in place of billing Extended Support. It can be
 set only when an instance is created (Amazon RDS user guide, "Using Amazon RDS Extended Support").
@@ -59,7 +61,7 @@ class Database(pulumi.ComponentResource):
             instance_class=config.instance_class,
             allocated_storage=config.storage_gb,
             max_allocated_storage=config.storage_limit_gb,
-            storage_type="gp3",
+            storage_type=STORAGE_TYPE,
             storage_encrypted=True,
             db_name=NAME,
             username=NAME,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import pulumi_aws as aws
-from pulumi_aws import ec2
+from pulumi_aws import ec2, rds
 
+from components.cloud.aws.database import STORAGE_TYPE
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.operator import ssh_from_errors
 from components.config.errors import SettingsError
@@ -14,12 +16,17 @@ from components.config.errors import SettingsError
 DEBIAN_NAMES = {"x86_64": "amd64", "arm64": "arm64"}
 """Debian's name of each architecture, by Amazon's."""
 
+NOT_OFFERED = re.compile("no RDS|InvalidParameterValue")
+"""Errors for what RDS does not have (terraform-provider-aws, internal/service/rds, engine_version_data_source.go and
+orderable_instance_data_source.go); every other error is one of the account or the connection.
+"""
 
-def architectures(settings: AwsSettings) -> Mapping[str, str]:
+
+def architectures(settings: AwsSettings, *, database: bool) -> Mapping[str, str]:
     """Debian's name of the architecture of each instance type in use.
 
-    Raises SettingsError, with all errors, for zones and types that do not exist or do not fit, and for a machine that
-    the nodes' firewall would not admit.
+    `database`: whether the site needs one. Raises SettingsError, with all errors, for zones, types, a version and a
+    class of the database that do not exist or do not fit, and for a machine that the nodes' firewall would not admit.
     """
     offered = zones_by_type(settings)
     types = {
@@ -32,6 +39,7 @@ def architectures(settings: AwsSettings) -> Mapping[str, str]:
         *zone_errors(settings),
         *(line for name in settings.nodes for line in type_errors(settings, name, offered, types)),
         *image_errors(settings, types),
+        *(database_errors(settings) if database else ()),
     ]
     if lines:
         # an error of `machine.type` is one for each node that has it
@@ -100,3 +108,42 @@ def image_errors(settings: AwsSettings, types: Mapping[str, ec2.GetInstanceTypeR
         for name, found in types.items():
             if architecture not in found.supported_architectures:
                 yield f"machine.image: {image} is for {architecture}, {name} is not; omit it, or choose another type"
+
+
+def database_errors(settings: AwsSettings) -> Iterator[str]:
+    """Yield an error line for a version of the database, or a class for it, that the region or the zones lack."""
+    config, region = settings.database, settings.region
+    try:
+        version = rds.get_engine_version(
+            engine=config.engine, version=config.engine_version, latest=True, region=region
+        ).version_actual
+    except Exception as error:
+        if not NOT_OFFERED.search(str(error)):
+            raise
+        yield f"database.version: {region} has no {config.engine} {config.engine_version}; choose another version"
+        return
+    try:
+        offered = rds.get_orderable_db_instance(
+            engine=config.engine,
+            engine_version=version,
+            instance_class=config.instance_class,
+            # one of several offers that differ in what is not asked for
+            preferred_instance_classes=[config.instance_class],
+            storage_type=STORAGE_TYPE,
+            supports_multi_az=True,
+            region=region,
+        )
+    except Exception as error:
+        if not NOT_OFFERED.search(str(error)):
+            raise
+        yield (
+            f"database.class: {region} has no {config.instance_class} with a standby for {config.engine} {version}; "
+            "choose another class"
+        )
+        return
+    zones = {node.zone for node in settings.nodes.values()} & set(offered.availability_zones)
+    if len(zones) < 2:
+        yield (
+            f"database.class: the database needs two of the nodes' zones, but {config.instance_class} is offered in "
+            f"{', '.join(sorted(offered.availability_zones))} only; choose another class, or other zones"
+        )

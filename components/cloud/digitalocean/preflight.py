@@ -14,6 +14,8 @@ from components.config.errors import SettingsError
 def check(settings: DigitalOceanSettings) -> None:
     """Raise SettingsError, with all errors, for a region or sizes that do not exist or do not fit, for a VPC elsewhere,
     and for a machine that the droplets' firewall would not admit.
+
+    Not for the size of the database: the provider has no function that lists them (pulumi-digitalocean 4, `get_…`).
     """
     lines = [*ssh_from_errors(settings.network.ssh_from), *size_errors(settings), *vpc_errors(settings)]
     if lines:

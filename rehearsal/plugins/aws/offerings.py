@@ -1,4 +1,4 @@
-"""What Amazon offers: zones, and instance types with their processors.
+"""What Amazon offers: zones, instance types with their processors, and versions and classes of databases.
 
 A part of the truth: the families of instance types that people use for websites, and one zone without the later ones.
 """
@@ -23,6 +23,11 @@ NITRO = frozenset({
 XEN_ZONE = "us-east-1e"
 """A zone in which Amazon offers no Nitro type ("Your requested instance type (t3.micro) is not supported")."""
 SIZE = re.compile(r"nano|micro|small|medium|large|\d*xlarge|metal(-\d+xl)?")
+
+DATABASES = {"mysql": ("8.0.43", "8.4.7"), "mariadb": ("10.11.16", "11.4.10", "11.8.6")}
+"""A version of each major one (Amazon RDS user guide, "MySQL on Amazon RDS versions" and its sibling for MariaDB)."""
+DATABASE_FAMILIES = frozenset({"t3", "t4g", "m5", "m6g", "m6i", "m7g", "m7i", "r5", "r6g", "r6i", "r7g", "r7i"})
+"""Families of classes with a standby (Amazon RDS user guide, "DB instance classes")."""
 
 
 def zones(region: str) -> list[str]:
@@ -79,7 +84,32 @@ def functions(region: str) -> dict[str, Callable[[Properties], Properties]]:
             "bareMetal": bare_metal, "burstablePerformanceSupported": family.startswith("t"),
         }  # fmt: skip
 
+    def get_engine_version(arguments: Properties) -> Properties:
+        wanted = arguments["version"]
+        found = [
+            version
+            for version in DATABASES.get(arguments["engine"], ())
+            if f"{version}.".startswith(f"{wanted}.") and arguments["latest"]
+        ]
+        if not found:
+            raise Refused("no RDS engine versions match the criteria")
+        return arguments | {"id": found[-1], "region": region, "versionActual": found[-1]}
+
+    def get_orderable_db_instance(arguments: Properties) -> Properties:
+        prefix, _, instance_type = arguments["instanceClass"].partition(".")
+        family, _, size = instance_type.partition(".")
+        if arguments["engineVersion"] not in DATABASES[arguments["engine"]]:
+            raise Refused("no RDS Orderable DB Instance Options found matching criteria; try different search")
+        if prefix != "db" or family not in DATABASE_FAMILIES or not SIZE.fullmatch(size):
+            raise Refused(f"InvalidParameterValue: Invalid DB Instance class: {arguments['instanceClass']}")
+        return arguments | {
+            "id": arguments["instanceClass"], "region": region,
+            "availabilityZones": [zone for zone in zones(region) if zone != XEN_ZONE], "multiAzCapable": True,
+        }  # fmt: skip
+
     return {
+        "aws:rds/getEngineVersion:getEngineVersion": get_engine_version,
+        "aws:rds/getOrderableDbInstance:getOrderableDbInstance": get_orderable_db_instance,
         "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
         "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": get_instance_type_offerings,
         "aws:ec2/getInstanceType:getInstanceType": get_instance_type,
