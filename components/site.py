@@ -108,7 +108,7 @@ def build(settings: Settings) -> None:
         ),
     )
     certificate: pulumi.Output[str] | None = None
-    if settings.tls:
+    if settings.tls and roles.balancers:
         certificate = pulumi.Output.secret(
             f"{settings.tls.certificate}\n{settings.tls_private_key.get_secret_value()}\n"
         )
@@ -159,7 +159,8 @@ def build(settings: Settings) -> None:
     pulumi.export("url", url)
     if cloud.balancer or cloud.virtual_ip:
         pulumi.export("balancer_address", front)
-    record = cloud.balancer.record if cloud.balancer else "A"
+    visited_by = cloud.balancer or cloud.virtual_ip
+    record = visited_by.record if visited_by else "A"
     if domain and record:
         pulumi.export("dns_records", [{"type": record, "name": domain, "value": front}])
     pulumi.export(

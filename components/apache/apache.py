@@ -36,6 +36,8 @@ class ApacheArgs:
     """The volume's name."""
     servers: Sequence[str]
     """Host names of bricks in the order in which the client asks them for the volume's description (volfile)."""
+    balancers: Sequence[pulumi.Input[str]]
+    """Private addresses of the site's own balancers, which forward the visitors' requests."""
     first: bool
     """Whether the volume gets its files from this server; the files of every other server are only compared."""
     depends_on: Sequence[pulumi.Resource]
@@ -60,7 +62,7 @@ class Apache(pulumi.ComponentResource):
             params={
                 "SITE": SITE,
                 "FIRST": "yes" if args.first else "",
-                "CONF": render(HERE / "apache.conf", SITE=SITE),
+                "CONF": pulumi.Output.all(*args.balancers).apply(conf),
                 "COPY": COPY.read_text(),
                 "MOUNT": MOUNT.read_text(),
                 **volume_params(args.volume, args.servers),
@@ -70,3 +72,13 @@ class Apache(pulumi.ComponentResource):
         )
         self.own_files = self.step.stdout
         self.register_outputs({"own": self.own_files})
+
+
+def conf(balancers: Sequence[str]) -> str:
+    """Apache's settings. `balancers`: a field of `ApacheArgs`."""
+    condition = "%{HTTP:X-Forwarded-Proto} == 'https' && %{CONN_REMOTE_ADDR} -ipmatch"
+    return render(
+        HERE / "apache.conf",
+        SITE=SITE,
+        HTTPS="\n".join(f"SetEnvIfExpr \"{condition} '{balancer}'\" HTTPS=on" for balancer in balancers),
+    )

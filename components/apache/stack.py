@@ -37,6 +37,7 @@ class ApacheStack:
                     host=context.cloud.nodes[name].host,
                     volume=context.volume,
                     servers=context.servers(name),
+                    balancers=[context.cloud.nodes[each].private_address for each in context.roles.balancers],
                     first=name == context.roles.web[0],
                     depends_on=[*context.mountable[name], *steps[:1]],
                 ),

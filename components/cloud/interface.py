@@ -160,13 +160,15 @@ class VirtualIp:
 
     `peers`: address of each node for VRRP, by the node's name. `depends_on`: resources to wait for before VRRP can
     reach these addresses. `failover`: moves the address to a node; None if a node can take it without the cloud.
-    `tunnel_port`: UDP port of the tunnel that carries VRRP between the nodes' private addresses; None without a tunnel.
+    `record`: as of `Balancer`. `tunnel_port`: UDP port of the tunnel that carries VRRP between the nodes' private
+    addresses; None without a tunnel.
     """
 
     address: pulumi.Output[str]
     peers: Mapping[str, pulumi.Input[str]]
     depends_on: Sequence[pulumi.Resource]
     failover: FailoverScript | None
+    record: str | None = "A"
     tunnel_port: int | None = None
 
 

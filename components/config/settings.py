@@ -40,7 +40,6 @@ from components.config.roles import NodeRoles, Role, Topology
 ROOT = Path(__file__).parents[2]
 """Base of relative paths in the settings, independent of the working directory."""
 
-
 GLUSTERD_PORT = 24007
 
 
@@ -136,8 +135,8 @@ Range = Annotated[
 OwnRange = Annotated[Range, AfterValidator(own_range)]
 OwnAnyRange = Annotated[
     IPv4Network | IPv6Network,
-    AfterValidator(own_range),
     BeforeValidator(_any_range),
+    AfterValidator(own_range),
     WithJsonSchema(
         json_form(r"[0-9a-fA-F.:]+(/\d+)?", "an address or a range; write one such as 203.0.113.9 or 2001:db8::/32")
     ),
@@ -338,15 +337,18 @@ class Cache(Section):
 
 
 class Tls(Section):
-    """HTTPS on balancers of the site's own: HTTP redirects to it. The certificate's key is `tls_private_key`."""
+    """HTTPS on balancers of the site's own: HTTP redirects to it. The certificate's key is `tls_private_key`. Behind a
+    cloud's load balancer, which gets its certificate by `balancer`, only `domain` applies.
+    """
 
     domain: Domain | None = None
     """Domain name that visitors use. Its DNS record points at the virtual IP, which is the default on existing
-    machines. WordPress has `site.domain` in its place.
+    machines, or at the cloud's load balancer. WordPress has `site.domain` in its place.
     """
     certificate: str | None = None
-    """Certificate for that domain, followed by the intermediate certificates, as PEM text. Required. Set it with
-    `pulumi config set --path tls.certificate <chain.pem`, and again, with its key, when it is renewed.
+    """Certificate for that domain, followed by the intermediate certificates, as PEM text. Required on balancers of the
+    site's own. Set it with `pulumi config set --path tls.certificate <chain.pem`, and again, with its key, when it is
+    renewed.
     """
 
 
@@ -404,7 +406,7 @@ class Settings(Section):
     site: Site | None = None
     """WordPress's own settings."""
     tls: Tls | None = None
-    """HTTPS on balancers of the site's own."""
+    """HTTPS on balancers of the site's own, and the domain of a site without WordPress."""
     tls_private_key: SecretStr = SecretStr("")
     """Private key of the certificate in `tls`, as PEM text, required with it. Set it with
     `pulumi config set --secret tls_private_key <key.pem`.
@@ -517,26 +519,36 @@ class Settings(Section):
             yield "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them"
 
     @classmethod
-    def https_errors(cls, raw: RawSettings, *certificate_keys: str) -> Iterator[str]:
-        """Yield an error line for HTTPS without a domain, and for plain HTTP that the settings do not accept.
+    def https_errors(cls, raw: RawSettings, zone: str, certificate: str) -> Iterator[str]:
+        """Yield an error line for HTTPS or a DNS record without a domain, for a certificate that no balancer has, and
+        for plain HTTP that the settings do not accept.
 
-        `certificate_keys`: keys of `balancer` of which each one gives the cloud's load balancer a certificate. The
-        site's own balancers have theirs in `tls`.
+        `zone`, `certificate`: the keys of `balancer` with the zone of the domain's record and with the certificate of
+        the cloud's load balancer. With `zone` alone, the stack makes that certificate. The site's own balancers have
+        theirs in `tls`.
         """
         node_roles = cls.valid_roles(raw)
-        own_balancers = node_roles and node_roles.balancers
-        if own_balancers and "tls" in raw.raw:
-            return
-        keys = [] if own_balancers else [f"balancer.{key}" for key in certificate_keys]
-        if any(raw.value(str, *key.split(".")) for key in keys):
-            if not raw.has("site", "domain"):
-                yield "site.domain: is missing, but HTTPS needs the certificate's domain; add it"
-        elif raw.value(str, "web") == "wordpress" and raw.value(str, "accept_plain_http") != "true":
-            ways = [f"site.domain and {' or '.join(keys or ['tls'])}"]
+        own_balancers = bool(node_roles and node_roles.balancers)
+        keys = [zone] if own_balancers else [zone, certificate]
+        stated = [f"balancer.{key}" for key in keys if raw.value(str, "balancer", key)]
+        if raw.value(str, "balancer", certificate) and own_balancers:
+            yield f"balancer.{certificate}: has no effect with role: balancer; set tls, and omit it"
+        section = cls.domain_section(raw)
+        # with tls, balancers of the site's own need the domain in any case
+        if stated and not raw.has(section, "domain") and not (own_balancers and "tls" in raw.raw):
+            yield f"{section}.domain: is missing, but {stated[0]} needs it; add it"
+        secure = "tls" in raw.raw if own_balancers else stated
+        if raw.value(str, "web") == "wordpress" and not secure and raw.value(str, "accept_plain_http") != "true":
+            way = "tls" if own_balancers else " or ".join(f"balancer.{key}" for key in keys)
             yield (
                 "site: has no HTTPS, so passwords can be read on their way; "
-                f"set {', or '.join([*ways, 'accept_plain_http: true'])}"
+                f"set site.domain and {way}, or accept_plain_http: true"
             )
+
+    @classmethod
+    def domain_section(cls, raw: RawSettings) -> str:
+        """The section that has the site's domain."""
+        return "site" if raw.value(str, "web") == "wordpress" else "tls"
 
     @classmethod
     def _tls_errors(cls, raw: RawSettings) -> Iterator[str]:
@@ -547,13 +559,19 @@ class Settings(Section):
                 yield "tls_private_key: needs its certificate; add tls.certificate, or omit tls_private_key"
             return
         node_roles = cls.valid_roles(raw)
+        section = cls.domain_section(raw)
         if node_roles and not node_roles.balancers:
-            yield "tls: needs balancers of the site's own; give two nodes role: balancer, or omit tls"
+            wrong = ["tls"]
+            if section == "tls" and raw.value(str, "cloud") != "existing":
+                # the cloud's load balancer has the certificate, and `tls` only the domain
+                wrong = [key for key in ("tls.certificate", "tls_private_key") if raw.value(str, *key.split("."))]
+            for key in wrong:
+                yield f"{key}: needs balancers of the site's own; give two nodes role: balancer, or omit it"
             return
         domain = raw.value(str, "tls", "domain")
-        section, name = "tls", domain or raw.value(str, "network", "virtual_ip")
-        if raw.value(str, "web") == "wordpress":
-            section, name = "site", raw.value(str, "site", "domain")
+        name = domain or raw.value(str, "network", "virtual_ip")
+        if section == "site":
+            name = raw.value(str, "site", "domain")
             if domain:
                 yield "tls.domain: has no effect on WordPress; set site.domain, and omit tls.domain"
         if not name:

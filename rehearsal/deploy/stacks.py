@@ -74,12 +74,18 @@ def with_own_values(value: Any) -> Any:
 
 
 def certified_name(settings: Mapping[str, Any]) -> str | None:
-    """The name that the certificate of a stack's own balancers must have; None for a stack without `tls`.
+    """The name that the certificate of a stack's own balancers must have; None for a stack without `tls` or without
+    balancers of its own.
 
     `settings`: those in the stack's file, by their full keys.
     """
-    tls, site, network = (settings.get(f"{PROJECT}:{section}") or {} for section in ("tls", "site", "network"))
-    return (tls.get("domain") or site.get("domain") or network["virtual_ip"]) if tls else None
+    tls, site, network, nodes = (
+        settings.get(f"{PROJECT}:{section}") or {} for section in ("tls", "site", "network", "nodes")
+    )
+    balancers = settings.get(f"{PROJECT}:topology") == "balancers" or any(
+        node.get("role") == "balancer" for node in nodes.values()
+    )
+    return (tls.get("domain") or site.get("domain") or network["virtual_ip"]) if tls and balancers else None
 
 
 def without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:

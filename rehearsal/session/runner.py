@@ -136,7 +136,7 @@ def own_certificate(stack: str, control: RegionControl) -> list[str]:
     key = balancer.get("certificate_arn") or balancer.get("certificate_name")
     if not key:
         return []
-    domain = settings[f"{PROJECT}:site"]["domain"]
+    domain = (settings.get(f"{PROJECT}:site") or settings[f"{PROJECT}:tls"])["domain"]
     control.add_certificate(key, domain)
     return [f"the operator's own certificate {key}, made here for {domain}"]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from components.apache.apache import conf
 from components.cloud.existing import packages
 from components.config.settings import Gluster
 from components.gluster.mount import fallback_order, volume_params
@@ -27,6 +28,8 @@ from tests.scripts.node import COMPONENTS, OUTSIDE, Node
 NAMES = ("web1", "web2")
 PEERS = [host_name(name) for name in NAMES]
 SITE = "/var/www"
+BALANCERS = ["10.20.7.9", "127.0.0.1"]
+"""Addresses of the balancers; the second one is a server's own, so that a test can send requests from it."""
 MOVING = "/var/lib/ha-wordpress/apache-moving"
 
 SITE_OF_OWN = r"""
@@ -86,7 +89,7 @@ def apache(name: str) -> dict[str, str]:
     return {
         "SITE": SITE,
         "FIRST": "yes" if name == NAMES[0] else "",
-        "CONF": params.text("apache/apache.conf").replace("@SITE@", SITE),
+        "CONF": conf(BALANCERS),
         "COPY": params.text("migrate/copy.sh"),
         "MOUNT": params.text("gluster/mount.sh"),
         **volume_params("var-www", fallback_order(PEERS, host_name(name))),
@@ -285,6 +288,21 @@ def test_both_servers_serve_the_first_ones_files_and_keep_their_own(servers: Map
     for name, node in servers.items():
         node.again(STEP, apache(name))
         assert_moved(node, before[name])
+
+
+def test_only_a_balancer_says_that_a_visitor_uses_https(server: Node) -> None:
+    log = 'GlobalLog /run/scheme.log "%{HTTPS}e"\n'
+    server.run("sh", "-c", "cat >/etc/apache2/conf-enabled/zz-scheme.conf; systemctl reload apache2", stdin=log)
+    try:
+        server.step(STEP, apache("web1"))
+        own = server.machine.endpoint.address
+        for source, scheme in (("127.0.0.1", "https"), ("127.0.0.1", "http"), (own, "https")):
+            header = f"X-Forwarded-Proto: {scheme}"
+            server.run("curl", "--silent", "--fail", "--interface", source, "--header", header, f"http://{own}/")
+        server.eventually("sh", "-c", "[ $(wc -l </run/scheme.log) -ge 3 ]")
+        assert server.run("tail", "--lines=3", "/run/scheme.log").split() == ["on", "-", "-"]
+    finally:
+        server.run("sh", "-c", "rm /etc/apache2/conf-enabled/zz-scheme.conf /run/scheme.log; systemctl reload apache2")
 
 
 def test_both_serve_from_the_volume_after_a_reboot(servers: Mapping[str, Node]) -> None:

@@ -86,6 +86,27 @@ def test_the_visitor_is_the_one_that_a_trusted_proxy_names(node: Node) -> None:
     node.run("rm", f"{params.ROOT}/probe.php")
 
 
+def test_only_a_balancer_says_that_a_visitor_uses_https(node: Node, mounted: Mapping[str, Node]) -> None:
+    page = (
+        '<?php if (isset($_GET["own"])) header("Strict-Transport-Security: max-age=1"); echo $_SERVER["HTTPS"] ?? "";'
+    )
+    node.run("sh", "-c", f"cat >{params.ROOT}/probe.php", stdin=page)
+    asked = ["curl", "--silent", "--include", "--header", "X-Forwarded-Proto: https"]
+
+    def scheme(answer: str) -> tuple[str, list[str]]:
+        """What PHP has as the visitor's scheme, and what the browser is told about it."""
+        required = [line for line in answer.splitlines() if line.startswith("Strict-Transport-Security: ")]
+        return answer.splitlines()[-1], [line.split(": ")[1] for line in required]
+
+    balancer = mounted["gfs2"]
+    assert scheme(balancer.run(*asked, f"http://{node.address}/probe.php")) == ("on", ["max-age=31536000"])
+    assert scheme(balancer.run(*asked, f"http://{node.address}/absent.txt"))[1] == ["max-age=31536000"]
+    assert scheme(balancer.run(*asked, f"http://{node.address}/probe.php?own")) == ("on", ["max-age=1"])
+    outside = [*asked, f"http://{node.machine.endpoint.public}/probe.php"]
+    assert scheme(subprocess.run(outside, check=True, capture_output=True, text=True).stdout) == ("", [])
+    node.run("rm", f"{params.ROOT}/probe.php")
+
+
 def test_visitors_may_be_admitted_from_proxies_only(node: Node, mounted: Mapping[str, Node]) -> None:
     asked = ["curl", "--silent", "--fail", "--max-time", "3", "--output", "/dev/null"]
     outside = [*asked, f"http://{node.machine.endpoint.public}/readme.html"]

@@ -344,7 +344,7 @@ def balancers() -> Iterator[Graph]:
     """PHP sessions behind the site's own balancers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recorded, "Outputs", DropletAddresses)
-        yield stack(topology="balancers", web="sessions", nodes={}, site={}, balancer_token="SECRET-token")
+        yield stack(topology="balancers", web="sessions", nodes={}, site={}, balancer={}, balancer_token="SECRET-token")
 
 
 def test_open_ports_of_a_site_with_its_own_balancers(balancers: Graph) -> None:

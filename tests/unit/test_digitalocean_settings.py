@@ -126,8 +126,21 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
             },
         ),
         *(
-            ("site.domain: is missing, but HTTPS needs the certificate's domain; add it", {"balancer": balancer})
-            for balancer in ({"certificate_name": "www"}, {"dns_zone": "rehearsal.test"})
+            (f"site.domain: is missing, but balancer.{key} needs it; add it", {"balancer": {key: value}})
+            for key, value in {"certificate_name": "www", "dns_zone": "rehearsal.test"}.items()
+        ),
+        (
+            "balancer.certificate_name: has no effect with role: balancer; set tls, and omit it",
+            BALANCERS | {"balancer": {"certificate_name": "www"}, "balancer_token": "token"},
+        ),
+        (
+            "balancer.dns_zone: other.test does not contain www.rehearsal.test; name the domain that has its records",
+            {
+                "web": "sessions",
+                "site": {},
+                "tls": {"domain": "www.rehearsal.test"},
+                "balancer": {"dns_zone": "other.test"},
+            },
         ),
         *(
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Any
 
 import pytest
@@ -149,7 +150,7 @@ def days_from_now(days: int) -> str:
             AWS | {"topology": "balancers"},
             https(),
         ),
-        ("tls: needs balancers of the site's own; give two nodes role: balancer, or omit tls", AWS, https()),
+        ("tls: needs balancers of the site's own; give two nodes role: balancer, or omit it", AWS, https()),
         ("tls.certifcate: is not a known key; did you mean certificate?", EXISTING, https(certifcate="x")),
     ],
 )
@@ -179,6 +180,75 @@ def test_a_certificate_that_expires_soon_is_warned_of() -> None:
         f"tls.certificate expires on {days_from_now(9)}: renew it, and set it and its key again."
     ]
     assert build("php-sessions", **https()).log.warnings == []
+
+
+SESSIONS: dict[str, Any] = {"topology": "converged", "web": "sessions", "site": {}, "tls": {"domain": NAME}}
+
+
+@pytest.mark.parametrize(
+    ("stack", "balancer", "certificate"),
+    [
+        ("aws-wordpress", {"zone_id": "Z0123456789ABC"}, "acm.Certificate site"),
+        ("digitalocean-wordpress", {"dns_zone": "rehearsal.test"}, "digitalocean.Certificate balancer"),
+    ],
+)
+def test_php_sessions_behind_a_clouds_load_balancer_have_https(
+    stack: str, balancer: dict[str, str], certificate: str
+) -> None:
+    graph = build(stack, nodes={}, gluster={}, balancer=balancer, **SESSIONS)
+    assert graph[certificate]
+    assert graph.outputs["url"] == f"https://{NAME}"
+    assert "dns_records" not in graph.outputs
+    assert "session.cookie_secure] = on" in text(graph, "gfs1-sessions")
+    plain = build(stack, nodes={}, gluster={}, balancer={}, **SESSIONS | {"tls": {}})
+    assert plain.outputs["url"].startswith("http://")
+    assert "session.cookie_secure] = off" in text(plain, "gfs1-sessions")
+
+
+@pytest.mark.parametrize(
+    ("stack", "balancer", "record", "inputs"),
+    [
+        (
+            "aws-wordpress",
+            {"zone_id": "Z0123456789ABC"},
+            "route53.Record site",
+            {"zoneId": "Z0123456789ABC", "name": NAME, "type": "A", "ttl": 300},
+        ),
+        (
+            "digitalocean-wordpress",
+            {"dns_zone": "rehearsal.test"},
+            "digitalocean.DnsRecord entrance",
+            {"domain": "rehearsal.test", "name": "www", "type": "A"},
+        ),
+    ],
+)
+def test_a_zone_gives_the_virtual_ip_the_domains_record(
+    stack: str, balancer: dict[str, str], record: str, inputs: dict[str, Any]
+) -> None:
+    site = {"admin_email": "editor@rehearsal.test", "domain": NAME}
+    changes = {"topology": "balancers", "nodes": {}, "gluster": {}, "site": site, "balancer_token": "token"}
+    if stack == "aws-wordpress":
+        del changes["balancer_token"]
+    graph = build(stack, balancer=balancer, **changes, **https(domain=None))
+    address = graph.outputs["balancer_address"]
+    value = {"records": [address]} if "zone_id" in balancer else {"value": address}
+    assert graph[record].inputs == inputs | value
+    assert "dns_records" not in graph.outputs
+    by_hand = build(stack, balancer={}, **changes, **https(domain=None))
+    assert record not in by_hand.resources
+    assert by_hand.outputs["dns_records"] == [{"type": "A", "name": NAME, "value": address}]
+
+
+def test_apache_takes_the_visitors_scheme_from_the_balancers_only() -> None:
+    nodes = EXISTING["nodes"]
+    roles = {name: {key: value for key, value in nodes[name].items() if key != "role"} for name in ("php1", "php2")}
+    graph = build(
+        "existing-apache", nodes=roles | {name: nodes[name] for name in ("lb1", "lb2")}, network=EXISTING["network"]
+    )
+    for server in ("php1", "php2"):
+        lines = [line for line in text(graph, f"{server}-apache").splitlines() if line.endswith('" HTTPS=on')]
+        assert [re.findall(r"10\.0\.0\.\d+", line) for line in lines] == [["10.0.0.11"], ["10.0.0.12"]]
+    assert "HTTPS=on" not in text(build("existing-apache"), "server01-apache")
 
 
 def test_wordpress_behind_its_own_balancers_has_an_https_address() -> None:

@@ -80,6 +80,13 @@ def test_mariadb_has_a_default_version_of_its_own() -> None:
     assert read(database={"engine": "mariadb"}).database.engine_version == "11.4"
 
 
+BALANCER = {
+    "zone_id": "Z0123456789ABC",
+    "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x",
+}
+SESSIONS: dict[str, Any] = {"web": "sessions", "site": {}}
+
+
 INVALID: list[tuple[str, dict[str, Any]]] = [
     ("clod: is not a known key; did you mean cloud?", {"clod": "aws"}),
     ("gluster.replicas: is not a known key; did you mean replica?", {"gluster": {"replicas": 3}}),
@@ -252,10 +259,29 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     *(
-        ("site.domain: is missing, but HTTPS needs the certificate's domain; add it", {"balancer": balancer})
-        for balancer in (
-            {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"},
-            {"zone_id": "Z0123456789ABC"},
+        (f"site.domain: is missing, but balancer.{key} needs it; add it", {"balancer": {key: value}})
+        for key, value in BALANCER.items()
+    ),
+    (
+        "site.domain: is missing, but balancer.zone_id needs it; add it",
+        {"topology": "balancers", "balancer": {"zone_id": BALANCER["zone_id"]}},
+    ),
+    *(
+        (f"tls.domain: is missing, but balancer.{key} needs it; add it", SESSIONS | {"balancer": {key: value}})
+        for key, value in BALANCER.items()
+    ),
+    (
+        "balancer.certificate_arn: has no effect with role: balancer; set tls, and omit it",
+        {"topology": "balancers", "balancer": BALANCER, "site": MINIMAL["site"] | {"domain": "www.rehearsal.test"}},
+    ),
+    *(
+        (
+            f"{key}: needs balancers of the site's own; give two nodes role: balancer, or omit it",
+            SESSIONS | {"tls": {"domain": "www.rehearsal.test"} | tls} | secret,
+        )
+        for key, tls, secret in (
+            ("tls.certificate", {"certificate": "x"}, {}),
+            ("tls_private_key", {}, {"tls_private_key": "x"}),
         )
     ),
     *(
@@ -284,6 +310,18 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         for network in ("192.0.2.0/25", "198.51.100.7/32", "203.0.113.0/24")
     ),
     *(
+        (f"{place}.0: {network} is for documentation only ({source}); write your own", changes)
+        for network, source in (
+            ("203.0.113.0/24", "RFC 5737"),
+            ("2001:db8:1::/48", "RFC 3849"),
+            ("3fff::1/128", "RFC 9637"),
+        )
+        for place, changes in (
+            ("bans.ignore", {"bans": {"ignore": [network]}}),
+            ("network.trusted_proxies", {"network": MINIMAL["network"] | {"trusted_proxies": [network]}}),
+        )
+    ),
+    *(
         (
             f"site.domain: {domain} is for documentation only (RFC 2606); write your own",
             {"site": MINIMAL["site"] | {"domain": domain}},
@@ -309,18 +347,6 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("site.smtp.host: is missing; add it", MAIL | {"site": MAIL["site"] | {"smtp": {"user": "site"}}}),
     (
         "site.smtp.host: 'localhost' is not a domain; write one such as www.example.com",
-    *(
-        (f"{place}.0: {network} is for documentation only ({source}); write your own", changes)
-        for network, source in (
-            ("203.0.113.0/24", "RFC 5737"),
-            ("2001:db8:1::/48", "RFC 3849"),
-            ("3fff::1/128", "RFC 9637"),
-        )
-        for place, changes in (
-            ("bans.ignore", {"bans": {"ignore": [network]}}),
-            ("network.trusted_proxies", {"network": MINIMAL["network"] | {"trusted_proxies": [network]}}),
-        )
-    ),
         MAIL | {"site": MAIL["site"] | {"smtp": {"host": "localhost", "user": "site"}}},
     ),
     (
@@ -356,7 +382,11 @@ def test_an_error_names_its_place_and_its_remedy(line: str, changes: dict[str, A
         ),
         # the certificate of the site's own balancers is in another section
         (
-            {"topology": "balancers", "balancer": {"zone_id": "Z0123456789ABC"}},
+            {
+                "topology": "balancers",
+                "balancer": {"zone_id": "Z0123456789ABC"},
+                "site": MINIMAL["site"] | {"domain": "www.rehearsal.test"},
+            },
             "site.domain and tls, or accept_plain_http: true",
         ),
     ],

@@ -14,7 +14,7 @@ from components.cloud.aws.node import Node, NodeArgs
 from components.cloud.aws.preflight import architectures
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.aws.ssh_key import SshKey
-from components.cloud.aws.virtual_ip import SCRIPT, VirtualIp
+from components.cloud.aws.virtual_ip import SCRIPT, VirtualIp, VirtualIpArgs
 
 
 class Aws:
@@ -28,7 +28,8 @@ class Aws:
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, site))
         ssh_key = SshKey("login")
-        virtual_ip = VirtualIp("entrance") if site.virtual_ip_nodes else None
+        zone_id = settings.balancer.zone_id
+        virtual_ip = VirtualIp("entrance", VirtualIpArgs(site.domain, zone_id)) if site.virtual_ip_nodes else None
         nodes = {
             name: Node(
                 name,
@@ -53,6 +54,7 @@ class Aws:
                 address=virtual_ip.address.public_ip,
                 peers={name: self.nodes[name].private_address for name in site.virtual_ip_nodes},
                 depends_on=[],
+                record=None if zone_id else "A",
                 failover=interface.FailoverScript(
                     script=SCRIPT.read_text(),
                     params={

@@ -142,14 +142,16 @@ class Database(Section):
 
 
 class Balancer(Section):
-    """The application load balancer."""
+    """The record of the site's domain (`site.domain`, without WordPress `tls.domain`), and HTTPS on the load balancer.
+    The site's own balancers have their certificate in `tls`.
+    """
 
     zone_id: ZoneId | None = None
-    """Hosted zone of Route 53 that has `site.domain`. The stack makes the domain's record there and, without
-    `certificate_arn`, a certificate for HTTPS. HTTP then redirects to HTTPS.
+    """Hosted zone of Route 53 that has the domain. The stack makes the domain's record there and, for the load balancer
+    without `certificate_arn`, a certificate for HTTPS. HTTP then redirects to HTTPS.
     """
     certificate_arn: str | None = None
-    """ARN of your own certificate for HTTPS, in the same region; needs `site.domain`. HTTP then redirects to HTTPS."""
+    """ARN of your own certificate for HTTPS, in the same region. HTTP then redirects to HTTPS."""
 
 
 class AwsSettings(Settings):

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components.cloud import interface
+from components.cloud.digitalocean.dns import site_record
 from components.cloud.digitalocean.network import Network, inbound_rule, port_range
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 
@@ -88,13 +89,6 @@ class Balancer(pulumi.ComponentResource):
             opts=child,
         )
         if domain and zone:
-            digitalocean.DnsRecord(
-                name,
-                domain=zone,
-                type="A",
-                name=domain.removesuffix(zone).rstrip(".") or "@",
-                value=balancer.ip,
-                opts=child,
-            )
+            site_record(name, domain, zone, balancer.ip, child)
         self.balancer = interface.Balancer(address=balancer.ip, https=https, record=None if zone else "A")
         self.register_outputs({"address": balancer.ip})

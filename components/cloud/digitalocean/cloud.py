@@ -52,4 +52,4 @@ class DigitalOcean:
         self.virtual_ip: interface.VirtualIp | None = None
         if site.virtual_ip_nodes:
             balancers = {name: nodes[name] for name in site.virtual_ip_nodes}
-            self.virtual_ip = VirtualIp("entrance", VirtualIpArgs(settings, balancers)).virtual_ip
+            self.virtual_ip = VirtualIp("entrance", VirtualIpArgs(settings, site.domain, balancers)).virtual_ip

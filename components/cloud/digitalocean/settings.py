@@ -88,14 +88,16 @@ class Database(Section):
 
 
 class Balancer(Section):
-    """DigitalOcean's load balancer."""
+    """The record of the site's domain (`site.domain`, without WordPress `tls.domain`), and HTTPS on the load balancer.
+    The site's own balancers have their certificate in `tls`.
+    """
 
     dns_zone: Domain | None = None
-    """Domain in DigitalOcean's DNS that is `site.domain` or above it. The stack makes the record there and, without
-    `certificate_name`, a certificate of Let's Encrypt for HTTPS. HTTP then redirects to HTTPS.
+    """Domain in DigitalOcean's DNS that is the site's or above it. The stack makes the record there and, for the load
+    balancer without `certificate_name`, a certificate of Let's Encrypt for HTTPS. HTTP then redirects to HTTPS.
     """
     certificate_name: Certificate | None = None
-    """Your own certificate for HTTPS, by its name in the account; needs `site.domain`. HTTP then redirects to HTTPS."""
+    """Your own certificate for HTTPS, by its name in the account. HTTP then redirects to HTTPS."""
 
 
 class DigitalOceanSettings(Settings):
@@ -136,7 +138,7 @@ class DigitalOceanSettings(Settings):
         if raw.value(str, "network", "vpc") and raw.has("network", "cidr"):
             yield "network.cidr: conflicts with vpc; omit it to use the existing VPC"
         yield from cls.https_errors(raw, "dns_zone", "certificate_name")
-        domain, zone = raw.value(str, "site", "domain"), raw.value(str, "balancer", "dns_zone")
+        domain, zone = raw.value(str, cls.domain_section(raw), "domain"), raw.value(str, "balancer", "dns_zone")
         if domain and zone and not f".{domain}".endswith(f".{zone}"):
             yield f"balancer.dns_zone: {zone} does not contain {domain}; name the domain that has its records"
         node_roles = cls.valid_roles(raw)

@@ -10,6 +10,7 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components.cloud import interface
+from components.cloud.digitalocean.dns import site_record
 from components.cloud.digitalocean.node import Node
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.vxlan_tunnel import PORT, VxlanTunnel, VxlanTunnelArgs
@@ -20,14 +21,18 @@ SCRIPT = Path(__file__).with_name("failover.sh")
 
 @dataclass(frozen=True)
 class VirtualIpArgs:
-    """`nodes`: the balancers, by name."""
+    """`nodes`: the balancers, by name. `domain`: the site's, if it has one."""
 
     settings: DigitalOceanSettings
+    domain: str | None
     nodes: Mapping[str, Node]
 
 
 class VirtualIp(pulumi.ComponentResource):
-    """A reserved IP, first assigned to the first balancer, and tunnels for VRRP between all of them."""
+    """A reserved IP, first assigned to the first balancer, and tunnels for VRRP between all of them.
+
+    With the domain in DigitalOcean's DNS also its record.
+    """
 
     def __init__(self, name: str, args: VirtualIpArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(
@@ -41,6 +46,9 @@ class VirtualIp(pulumi.ComponentResource):
             # after the first deployment the balancers move it themselves
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["droplet_id"]),
         )
+        zone = args.settings.balancer.dns_zone
+        if args.domain and zone:
+            site_record(name, args.domain, zone, reserved.ip_address, child)
         private = {name: node.node.private_address for name, node in args.nodes.items()}
         tunnels = {
             name: VxlanTunnel(
@@ -58,6 +66,7 @@ class VirtualIp(pulumi.ComponentResource):
             address=reserved.ip_address,
             peers={name: tunnel.address for name, tunnel in tunnels.items()},
             depends_on=[tunnel.step for tunnel in tunnels.values()],
+            record=None if zone else "A",
             tunnel_port=PORT,
             failover=interface.FailoverScript(
                 script=SCRIPT.read_text(),

@@ -46,13 +46,18 @@ def test_secrets_become_placeholders_that_need_no_passphrase(tmp_path: Path) -> 
     assert all(value.startswith("secret-") for value in (token, other))
 
 
+OWN_BALANCERS = {"topology": "balancers"}
+
+
 @pytest.mark.parametrize(
     ("sections", "name"),
     [
-        ({"network": {"virtual_ip": "192.0.2.10"}}, None),
-        ({"tls": {"domain": "a.example"}, "network": {"virtual_ip": "192.0.2.10"}}, "a.example"),
-        ({"tls": {"certificate": "x"}, "site": {"domain": "b.example"}}, "b.example"),
-        ({"tls": {"certificate": "x"}, "network": {"virtual_ip": "192.0.2.10"}}, "192.0.2.10"),
+        (OWN_BALANCERS | {"network": {"virtual_ip": "192.0.2.10"}}, None),
+        (OWN_BALANCERS | {"tls": {"domain": "a.example"}, "network": {"virtual_ip": "192.0.2.10"}}, "a.example"),
+        (OWN_BALANCERS | {"tls": {"certificate": "x"}, "site": {"domain": "b.example"}}, "b.example"),
+        (OWN_BALANCERS | {"tls": {"certificate": "x"}, "network": {"virtual_ip": "192.0.2.10"}}, "192.0.2.10"),
+        ({"nodes": {"lb1": {"role": "balancer"}}, "tls": {"domain": "a.example"}}, "a.example"),
+        ({"nodes": {"web1": {"zone": "us-east-1a"}}, "tls": {"domain": "a.example"}}, None),
     ],
 )
 def test_the_certificate_is_for_the_name_that_visitors_use(sections: dict[str, Any], name: str | None) -> None:
