@@ -142,7 +142,7 @@ class Losses:
         self.calls: list[str] = []
         site = Mock(spec=Site, mount="/var/www", nodes=[*BRICKS, "app1"], arbiters=["gfs3"])
         site.roles = Mock(bricks=BRICKS)
-        site.checksums.return_value = FILES
+        site.healthy.return_value, site.checksums.return_value = True, FILES
         site.read_outputs.side_effect = self.called("outputs read")
         monkeypatch.setattr("rehearsal.drills.base.Site", lambda deployment, control: site)
         deployment, control = Mock(spec=Deployment), Mock(spec=RegionControl)
