@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.unit.graph import ROOT
@@ -26,7 +27,8 @@ def test_a_python_that_is_too_old_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     shutil.copy(ROOT / "tools/venv.sh", tmp_path / "tools")
     old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\nexit 1\n")
+    run = "import sys; sys.version_info = (3, 10, 19); exec(sys.argv[1])"
+    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{run}" "$2"\n')
     old.chmod(0o755)
     done = subprocess.run(
         [tmp_path / "tools/venv.sh"], check=False, capture_output=True, text=True, timeout=60, env={"PYTHON": str(old)}

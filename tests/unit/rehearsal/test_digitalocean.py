@@ -86,10 +86,13 @@ def droplet_inputs(vpc: Resource, name: str) -> dict[str, Any]:
     return {"name": name, "image": "debian-13-x64", "region": "nyc3", "size": "s-1vcpu-2gb", "vpcUuid": vpc.id}
 
 
+HTTP = {"entryProtocol": "http", "entryPort": 80, "targetProtocol": "http", "targetPort": 80}
+HTTPS = HTTP | {"entryProtocol": "https", "entryPort": 443}
+HEALTHCHECK = {"protocol": "http", "port": 80, "path": "/healthz"}
+
+
 def balancer_inputs(vpc: Resource) -> dict[str, Any]:
-    rule = {"entryProtocol": "http", "entryPort": 80, "targetProtocol": "http", "targetPort": 80}
-    check = {"protocol": "http", "port": 80, "path": "/healthz"}
-    return {"name": "prod", "region": "nyc3", "vpcUuid": vpc.id, "forwardingRules": [rule], "healthcheck": check}
+    return {"name": "prod", "region": "nyc3", "vpcUuid": vpc.id, "forwardingRules": [HTTP], "healthcheck": HEALTHCHECK}
 
 
 def cluster_inputs(vpc: Resource) -> dict[str, Any]:
@@ -281,6 +284,11 @@ def test_an_existing_vpc_is_found_by_its_id(engine: Engine, vpc: Resource) -> No
         engine.invoke("digitalocean:index/getVpc:getVpc", id="5a4981aa-9653-4bd1-bef5-d6bff52042e4")
 
 
+def test_a_second_vpc_is_refused_by_name(engine: Engine, vpc: Resource) -> None:
+    with pytest.raises(Rejected, match="a second one is not supported"):
+        engine.create("Vpc", "other", region="nyc3", ipRange="10.40.0.0/16")
+
+
 def test_a_vpc_s_description_has_255_characters_at_most(engine: Engine) -> None:
     with pytest.raises(Rejected, match="at most 255 characters"):
         engine.create("Vpc", "network", region="nyc3", ipRange="10.30.0.0/16", description="d" * 256)
@@ -365,7 +373,7 @@ def test_a_firewall_s_rules_are_in_force_as_they_are_written(engine: Engine, vpc
         ({"inboundRules": [{"protocol": "tcp", "sourceAddresses": ["0.0.0.0/0"]}]}, "`port_range` is required"),
         ({"inboundRules": [let_in("22")]}, "has no source or destination"),
         ({"inboundRules": [let_in("ssh", sourceAddresses=["0.0.0.0/0"])]}, "'ssh' is not a port"),
-        ({"inboundRules": [let_in("22", sourceAddresses=["anywhere"])]}, "does not appear to be"),
+        ({"inboundRules": [let_in("22", sourceAddresses=["anywhere"])]}, r"inboundRules.*'anywhere' does not appear"),
         ({"inboundRules": [{"protocol": "vrrp", "sourceAddresses": ["0.0.0.0/0"]}]}, "'tcp', 'udp' or 'icmp'"),
         ({"inboundRules": [let_in("22", sourceTags=["absent"])]}, "the tag absent does not exist"),
         ({"tags": ["absent"], "inboundRules": [let_in("22", sourceAddresses=["::/0"])]}, "the tag absent does not"),
@@ -434,9 +442,8 @@ def test_http_goes_to_https_where_the_load_balancer_has_a_certificate(
     engine: Engine, vpc: Resource, region: Region
 ) -> None:
     inputs = balancer_inputs(vpc)
-    [http] = inputs["forwardingRules"]
-    https = http | {"entryProtocol": "https", "entryPort": 443, "certificateName": "shop"}
-    inputs |= {"forwardingRules": [http, https], "redirectHttpToHttps": True}
+    https = HTTPS | {"certificateName": "shop"}
+    inputs |= {"forwardingRules": [HTTP, https], "redirectHttpToHttps": True}
     with pytest.raises(Rejected, match="certificate shop not found"):
         engine.create("LoadBalancer", "balancer", **inputs)
     shop = engine.create("Certificate", "shop", name="shop", type="lets_encrypt", domains=["shop.rehearsal.test"])
@@ -488,10 +495,18 @@ def test_a_load_balancer_admits_the_sources_of_its_firewall_and_anyone_without_o
         ({"region": "ams3"}, "the VPC prod is in nyc3"),
         ({"redirectHttpToHttps": True}, "no forwarding rule for it"),
         ({"healthcheck": {"protocol": "http", "port": 80}}, "healthcheck.path"),
-        ({"healthcheck": {"protocol": "http", "port": 80, "path": "/", "checkIntervalSeconds": 2}}, "greater than"),
-        ({"healthcheck": {"protocol": "http", "port": 80, "path": "/", "unhealthyThreshold": 1}}, "greater than"),
+        ({"healthcheck": HEALTHCHECK | {"checkIntervalSeconds": 2}}, "greater than or equal to 3"),
+        ({"healthcheck": HEALTHCHECK | {"responseTimeoutSeconds": 301}}, "less than or equal to 300"),
+        ({"healthcheck": HEALTHCHECK | {"unhealthyThreshold": 1}}, "greater than or equal to 2"),
+        ({"healthcheck": HEALTHCHECK | {"healthyThreshold": 11}}, "less than or equal to 10"),
+        ({"healthcheck": HEALTHCHECK | {"port": 65536}}, "less than or equal to 65535"),
         ({"healthcheck": {"protocol": "tcp", "port": 80, "path": "/"}}, "Input should be 'http'"),
         ({"forwardingRules": []}, "at least 1 item"),
+        ({"forwardingRules": [HTTP | {"entryPort": 0}]}, "greater than or equal to 1"),
+        ({"forwardingRules": [HTTP, HTTP | {"targetPort": 8080}]}, "prod has two forwarding rules for one port"),
+        ({"forwardingRules": [HTTPS]}, "prod needs a certificate for https"),
+        ({"sizeUnit": 0}, "greater than or equal to 1"),
+        ({"sizeUnit": 201}, "less than or equal to 200"),
     ],
 )
 def test_a_load_balancer_that_digitalocean_would_refuse_is_refused(
@@ -499,6 +514,20 @@ def test_a_load_balancer_that_digitalocean_would_refuse_is_refused(
 ) -> None:
     with pytest.raises(Rejected, match=words):
         engine.create("LoadBalancer", "balancer", **balancer_inputs(vpc) | change)
+
+
+def test_a_change_that_digitalocean_would_refuse_is_refused(engine: Engine, vpc: Resource) -> None:
+    balancer = engine.create("LoadBalancer", "balancer", **balancer_inputs(vpc))
+    with pytest.raises(Rejected, match="no forwarding rule for it"):
+        engine.update(balancer, redirectHttpToHttps=True)
+    wall = engine.create("Firewall", "wall", inboundRules=[let_in("22", sourceAddresses=["::/0"])])
+    with pytest.raises(Rejected, match="the tag absent does not exist"):
+        engine.update(wall, tags=["absent"])
+
+
+def test_a_certificate_names_a_domain(engine: Engine) -> None:
+    with pytest.raises(Rejected, match="at least 1 item"):
+        engine.create("Certificate", "shop", type="lets_encrypt", domains=[])
 
 
 def test_a_cluster_accepts_its_trusted_sources(engine: Engine, vpc: Resource, region: Region) -> None:
@@ -539,7 +568,9 @@ def test_a_cluster_outputs_its_hosts_and_its_administrator(engine: Engine, vpc: 
     [
         ({"size": "db-s-1vcpu-1gb"}, "has no standby"),
         ({"size": "db-s-9vcpu-1gb"}, "is not a database size"),
+        ({"nodeCount": 0}, "greater than or equal to 1"),
         ({"nodeCount": 4}, "less than or equal to 3"),
+        ({"region": "ams3"}, "the VPC prod is in nyc3"),
         ({"engine": "pg"}, "Input should be 'mysql'"),
         ({"name": "Shop"}, "is not a cluster's name"),
     ],
@@ -549,6 +580,24 @@ def test_a_cluster_that_digitalocean_would_refuse_is_refused(
 ) -> None:
     with pytest.raises(Rejected, match=words):
         engine.create("DatabaseCluster", "database", **cluster_inputs(vpc) | change)
+
+
+@pytest.mark.parametrize(
+    ("part", "inputs", "words"),
+    [
+        ("DatabaseDb", {"name": "a`b"}, "is not a name: letters, digits, _ and - only"),
+        ("DatabaseDb", {"name": "d" * 64}, "is not a name"),
+        ("DatabaseUser", {"name": "u" * 33}, "at most 32 items"),
+        ("DatabaseFirewall", {"rules": [{"type": "droplet", "value": "gfs1"}]}, "gfs1 is not the id of a droplet"),
+        ("DatabaseFirewall", {"rules": [{"type": "tag", "value": "absent"}]}, "the tag absent does not exist"),
+    ],
+)
+def test_a_part_of_a_cluster_that_digitalocean_would_refuse_is_refused(
+    engine: Engine, vpc: Resource, part: str, inputs: dict[str, Any], words: str
+) -> None:
+    cluster = engine.create("DatabaseCluster", "database", **cluster_inputs(vpc))
+    with pytest.raises(Rejected, match=words):
+        engine.create(part, "part", clusterId=cluster.id, **inputs)
 
 
 def test_an_unsupported_input_or_change_is_refused_by_name(engine: Engine, vpc: Resource) -> None:
