@@ -42,6 +42,18 @@ TIMEOUT = 180
 KILLS = 10
 """Random moments at which a test kills a step."""
 
+KILLED = 128 + 9
+"""Exit status of a step that a signal has killed."""
+
+SYSTEMCTL = "/usr/local/sbin/systemctl"
+KILL_BEFORE_LOAD = r"""#!/bin/bash
+if [[ $* == @(reload|restart|try-)* ]] && mkdir "/run/killed before $*" 2>/dev/null; then
+    kill -KILL 0
+fi
+exec /usr/bin/systemctl "$@"
+"""
+"""Stands in for systemctl: kills the step before a service loads files, once for each such command."""
+
 
 class Node:
     """A machine under the operator's name for it."""
@@ -116,21 +128,25 @@ class Node:
         in_force: Mapping[str, str],
         secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Kill a step at random moments, and run it again each time: its parameters must then be in force.
+        """Kill a step, and run it again each time: its parameters must then be in force.
+
+        It is killed before each of its commands that have a service load files, and at random moments.
 
         `one`, `other`: two sets of parameters, which take turns. `in_force`: by the name of each, a shell command that
         succeeds while the running services have loaded its files. `secrets`: by the same names.
         """
         variants, hidden = {"one": one, "other": other}, secrets or {"one": {}, "other": {}}
         self.step(script, one, hidden["one"])
+        self._kill_before_loads(script, other, hidden["other"])
+        self.eventually("sh", "-c", in_force["other"])
         start = time.monotonic()
-        self.step(script, other, hidden["other"])
+        self.step(script, one, hidden["one"])
         whole = time.monotonic() - start
         seed = random.SystemRandom().getrandbits(32)
         print(f"{script} takes {whole:.1f} s; it is killed at moments of the seed {seed}")  # noqa: T201
         chosen = random.Random(seed)
         for at in range(KILLS):
-            name = list(variants)[at % 2]
+            name = ("other", "one")[at % 2]
             moment = chosen.uniform(0, whole)
             text = command_text(COMPONENTS / script, variants[name], TIMEOUT)
             # timeout(1) sends its signal to the whole process group
@@ -140,6 +156,17 @@ class Node:
             print(f"killed after {moment:.3f} s")  # noqa: T201
             self.step(script, variants[name], hidden[name])
             self.eventually("sh", "-c", in_force[name])
+
+    def _kill_before_loads(self, script: str, params: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        """Run a step until none of its commands that load files kills it; each does so once."""
+        self.run("sh", "-c", f"cat >{SYSTEMCTL}; chmod 755 {SYSTEMCTL}", stdin=KILL_BEFORE_LOAD)
+        try:
+            while (done := self._attempt(script, params, secrets)).returncode == KILLED:
+                pass
+            assert done.returncode == 0, f"{script} on {self.name}: {done.stdout}{done.stderr}"
+            assert self.run("find", "/run", "-maxdepth", "1", "-name", "killed before *"), f"{script} loads no file"
+        finally:
+            self.run("sh", "-c", f"rm -rf {SYSTEMCTL} /run/killed*")
 
     def survives_kills(self, service: str) -> None:
         """Kill a service's main process six times: each time systemd must start it again.

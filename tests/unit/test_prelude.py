@@ -161,6 +161,15 @@ def test_what_a_killed_run_wrote_is_loaded_by_the_next_one(service: Service) -> 
     assert service.now == ("new", "new")
 
 
+def test_a_file_that_a_killed_run_had_just_replaced_is_loaded_by_the_next_one(service: Service) -> None:
+    service.step("old")
+    killed = 'mv() { command mv "$@"; kill -KILL $$; }; write_if_changed "$FILE" 644 new reload_it'
+    assert run(killed, FILE=service.file, STATE=service.state).returncode == -9
+    assert service.now == ("new", "old")
+    assert service.step("new") == 0
+    assert service.now == ("new", "new")
+
+
 def test_what_could_not_be_loaded_is_loaded_by_the_next_run(service: Service) -> None:
     assert service.step("new", load="false") == 1
     assert service.step("new") == 0
