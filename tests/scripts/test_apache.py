@@ -353,6 +353,17 @@ def test_a_link_that_the_sites_user_planted_leads_root_nowhere(server: Node) -> 
     assert page(server, "/healthz") == "ok\n 200"
 
 
+def test_a_link_that_the_sites_user_plants_during_the_copy_leads_root_nowhere(server: Node) -> None:
+    before = tree(server, SITE)
+    server.plant()
+    # at the comparison, after the last look for links
+    replace = f"(cd /run/ha-wordpress/volume; rm -r .ha-wordpress; ln -s {OUTSIDE} .ha-wordpress; touch -r {SITE} .)"
+    fake(server, "unshare", "*--dry-run*", replace)
+    assert ".ha-wordpress/health: Directory nonexistent" in server.refuses(STEP, apache("web1"))
+    assert server.run("ls", OUTSIDE) == "file\n"
+    assert_put_back(server, before)
+
+
 def test_settings_of_a_killed_run_are_in_force_after_the_next(server: Node) -> None:
     server.step(STEP, apache("web1"))
     one = apache("web1")
