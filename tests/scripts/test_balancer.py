@@ -5,6 +5,7 @@ The web nodes are stand-ins in this process. The stages are `balancers`, `webs`,
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import socket
@@ -382,6 +383,11 @@ def certificate() -> dict[str, str]:
     return {"CERTIFICATE": issued.certificate + AUTHORITY.certificate + issued.key}
 
 
+def der(secrets: Mapping[str, str]) -> bytes:
+    """The certificate of NAME in these secrets."""
+    return ssl.PEM_cert_to_DER_cert(secrets["CERTIFICATE"].split(AUTHORITY.certificate)[0])
+
+
 @pytest.fixture
 def secure(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> Iterator[Node]:
     """lb1 with a certificate. Afterwards it has none, and nothing of its key is left."""
@@ -433,16 +439,26 @@ def test_haproxy_serves_https_to_modern_browsers(
         with connect(secure, context) as connection:
             assert connection.version() == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[version.name]
             assert connection.selected_alpn_protocol() == "h2"
-    old = browser()
-    old.set_ciphers("DEFAULT@SECLEVEL=0")
-    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
-        connect(secure, old)
     sent = secure.run(
         "sh", "-c", f"openssl s_client -connect 127.0.0.1:{haproxy.HTTPS_PORT} -showcerts </dev/null 2>&1"
     )
     assert sent.count("BEGIN CERTIFICATE") == 2
     assert secure.run("stat", "--format=%U %a", "/etc/haproxy/site.pem") == "root 600\n"
+
+
+def test_haproxy_itself_refuses_the_tls_of_old_browsers(
+    secure: Node, haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    old = browser()
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    settings = balancing("lb1", haproxies, webs, https=True)
+    # with a cipher of TLS 1.1, and at a level at which OpenSSL does not refuse that version
+    lenient = settings["CONFIG"].replace(" ciphers ", " ciphers @SECLEVEL=0:ECDHE-ECDSA-AES128-SHA:")
+    assert lenient != settings["CONFIG"]
+    secure.step("haproxy/haproxy.sh", settings | {"CONFIG": lenient}, certificate())
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
+        connect(secure, old)
 
 
 def test_http_redirects_to_https_and_https_says_so(secure: Node) -> None:
@@ -485,7 +501,7 @@ def test_a_renewed_certificate_drops_no_request(
         for visitor in visitors:
             visitor.join()
     assert Counter(answers) == {200: len(answers)}
-    assert served(secure) == ssl.PEM_cert_to_DER_cert(renewed["CERTIFICATE"].split(AUTHORITY.certificate)[0]) != before
+    assert served(secure) == der(renewed) != before
     assert secure.run("systemctl", "show", "--property", "MainPID", "haproxy") == main
     again(secure, "haproxy/haproxy.sh", settings, renewed)
 
@@ -508,9 +524,10 @@ def test_a_killed_step_of_haproxy_is_in_force_after_the_next(
 ) -> None:
     settings = balancing("lb1", haproxies, webs, https=True)
     secrets = {"one": certificate(), "other": certificate()}
-    served = f"openssl s_client -connect 127.0.0.1:{haproxy.HTTPS_PORT} </dev/null 2>/dev/null | openssl x509"
+    serves = f"openssl s_client -connect 127.0.0.1:{haproxy.HTTPS_PORT} </dev/null | openssl x509 -outform DER"
     in_force = {
-        name: f"{served} | grep -qxF {issued['CERTIFICATE'].splitlines()[2]}" for name, issued in secrets.items()
+        name: f"{serves} | sha256sum | grep -q ^{hashlib.sha256(der(issued)).hexdigest()}"
+        for name, issued in secrets.items()
     }
     secure.applies_after_kills("haproxy/haproxy.sh", settings, settings, in_force, secrets)
 
