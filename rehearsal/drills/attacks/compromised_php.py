@@ -52,9 +52,7 @@ for aside in *.aside; do
     rm -rf "${aside%.aside}"
     mv "$aside" "${aside%.aside}"
 done
-for name in code copying new database loading; do
-    [ ! -L "$name" ] || rm "$name"
-done
+find . -maxdepth 1 -type l -delete
 rmdir "$1" 2>/dev/null || true
 """
 """Removes what the agent planted, and gives root its files back."""
