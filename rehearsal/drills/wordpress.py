@@ -152,9 +152,7 @@ class WordPressDrill(Drill):
 
     def flood(self) -> None:
         """Let many addresses guess passwords; all other visitors must be served."""
-        result, checks = Flood(self.site, PAGE).run()
-        self.faults.append(result)
-        self.checks += checks
+        self.attack(Flood(self.site, PAGE))
 
     def database_failover(self) -> None:
         """Cut the power of the database's active host; its standby must take over."""

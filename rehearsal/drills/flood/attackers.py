@@ -82,7 +82,7 @@ class Request(NamedTuple):
     status: int
 
 
-class Attack:
+class Attackers:
     """Attackers at work from construction until `stop`.
 
     `netns_prefix`: the command prefix that selects their network; empty: this namespace, outside the region.
