@@ -221,6 +221,45 @@ def test_php_answers_503_and_no_new_session_while_the_volume_is_away(pair: tuple
     assert visitor.cookies == before
 
 
+def test_php_answers_503_and_no_new_session_while_a_session_cannot_be_read(pair: tuple[Node, Node]) -> None:
+    node, other = pair
+    visitor = Visitor()
+    visitor.ask(node)
+    before = dict(visitor.cookies)
+    # in the place of ENOTCONN, with which every call fails while the newest copy of the file is away
+    node.run("chmod", "0", DIRECTORY)
+    for server in pair:
+        answer = visitor.ask(server)
+        assert answer.status_code == 503
+        assert "Set-Cookie" not in answer.headers
+    node.run("chmod", "700", DIRECTORY)
+    assert visitor.ask(other).json()["counter"] == 2
+    # the session's file can be opened, but not be read
+    file = f"{DIRECTORY}/sess_{before['PHPSESSID']}"
+    node.run("chown", "nobody", file)
+    node.run("chmod", "666", file)
+    assert visitor.ask(node).status_code == 503
+    node.run("chown", "www-data", file)
+    # its lock is free
+    assert [visitor.ask(server).json()["counter"] for server in (other, node)] == [3, 4]
+    assert visitor.cookies == before
+
+
+@pytest.mark.parametrize("length", [0, 1_000_000])
+def test_php_answers_503_when_a_session_cannot_be_written(pair: tuple[Node, Node], length: int) -> None:
+    node, other = pair
+    visitor = Visitor()
+    visitor.ask(node)
+    page = f"{ROOT}/unwritten.php"
+    text = "require 'session.php'; $_SESSION['counter'] = 10; chmod(session_save_path(), 0);"
+    node.run("tee", page, stdin=f"<?php {text} answer(['padding' => str_repeat('x', {length})]);")
+    answer = visitor.ask(node, "/unwritten.php")
+    assert (answer.status_code, answer.text) == (503, "Sessions are not available for the moment.\n")
+    node.run("chmod", "700", DIRECTORY)
+    assert visitor.ask(other).json()["counter"] == 2
+    node.run("rm", page)
+
+
 def test_a_link_in_the_place_of_the_sessions_is_refused(pair: tuple[Node, Node]) -> None:
     node, _ = pair
     node.plant(f"mv {DIRECTORY} {DIRECTORY}.kept", f"ln -s {OUTSIDE} {DIRECTORY}")
