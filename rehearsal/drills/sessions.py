@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from components.cloud.existing.settings import ExistingSettings
 from components.haproxy.haproxy import HTTPS_PORT, PORT
 from rehearsal.drills.attacks.killed_services import KilledServices
-from rehearsal.drills.base import PAGE_OUTAGE, REBOOT_OF_ALL, WRITE_OUTAGE
+from rehearsal.drills.base import PAGE_OUTAGE, POWER_LOSS_OF_ALL, REBOOT_OF_ALL, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
-from rehearsal.drills.fault_window import FaultWindow
+from rehearsal.drills.fault_window import RETURN_LIMIT, FaultWindow
 from rehearsal.drills.https import https_checks
 from rehearsal.probes.address import AddressProbe
 from rehearsal.probes.base import Probe, longest_outage
@@ -27,6 +27,9 @@ one a second, to leave the server out.
 FLAPS = 10
 FLAP_SECONDS = 1.0
 """Seconds for which a flapping link is down, and then up."""
+NEWEST_RETURNS_LAST = "newest copy returns last"
+AWAY_SECONDS = 5.0
+"""Seconds for which the brick with the newest copies stays away when the others have returned."""
 
 
 class SessionsResult(FaultResult):
@@ -39,9 +42,8 @@ class SessionsResult(FaultResult):
 
 
 class SessionsDrill(ExistingDrill):
-    """Faults: loss of the active balancer, of a PHP server and of each machine, a flapping private link, a reboot.
-
-    Not a loss of all nodes' power at once: PHP does not sync its sessions to the disk, so some would be lost.
+    """Faults: loss of the active balancer, of a PHP server and of each machine, a flapping private link, a stop of all
+    bricks, a reboot and a power loss of all nodes.
     """
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
@@ -53,7 +55,9 @@ class SessionsDrill(ExistingDrill):
             KilledServices.name: self.kill_services,
             "link flaps": lambda: self.link_flaps(self.active_balancer()),
             **self.machine_losses_of(*self.site.nodes),
+            NEWEST_RETURNS_LAST: self.newest_copy_returns_last,
             REBOOT_OF_ALL: self.reboot_all,
+            POWER_LOSS_OF_ALL: self.power_loss_of_all,
         }
 
     @property
@@ -119,6 +123,39 @@ class SessionsDrill(ExistingDrill):
             result = self.conclude(window)
         self.check_outage(result, "write outage", result.write_outage_seconds, WRITE_OUTAGE)
         self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
+
+    def newest_copy_returns_last(self) -> None:
+        """Stop all bricks one after another, and start the one with the newest copies after the others.
+
+        GlusterFS refuses the sessions that only this brick has in their last state; no visitor may lose one.
+        """
+        stale, newest, arbiter = self.site.roles.bricks
+        with self.fault_window(NEWEST_RETURNS_LAST) as window:
+            visitors = [probe for probe in window.probes if probe.kind == "page"]
+
+            def served_since(moment: float) -> bool:
+                return all(probe.succeeded_since(moment) for probe in visitors)
+
+            window.begin(time.time(), f"{stale}'s brick stops")
+            self.site.on(stale, "systemctl", "stop", "glusterd")
+            stopped = time.time()
+            window.wait("every visitor has visited", lambda: served_since(stopped))
+            window.mark("all bricks stop")
+            for node in (arbiter, newest):
+                self.site.on(node, "systemctl", "stop", "glusterd")
+            for node in (stale, arbiter):
+                self.site.on(node, "systemctl", "start", "glusterd")
+            window.mark(f"all bricks but {newest}'s are back")
+            time.sleep(AWAY_SECONDS)
+            self.site.on(newest, "systemctl", "start", "glusterd")
+            back = time.time()
+            window.mark(f"{newest}'s brick is back")
+            window.wait("visitors are served again", lambda: served_since(back))
+            window.end(visitors)
+            window.stop()
+            window.measure_heal()
+            result = self.conclude(window)
+        self.check_outage(result, "page outage", result.page_outage_seconds, RETURN_LIMIT)
 
     def conclude(self, window: FaultWindow) -> SessionsResult:
         """Let every visitor verify its session once more, and add the sessions' figures and checks."""

@@ -8,16 +8,17 @@ from tests.rehearsal.drill import PING_TIMEOUT, TOLERANCE, assert_that_a_brick_w
 
 
 def test_php_sessions(tmp_path: Path) -> None:
-    web, reboot = "php1 loses power", "all nodes reboot at once"
+    web, newest = "php1 loses power", "newest copy returns last"
+    reboot, power = "all nodes reboot at once", "all nodes lose power at once"
     report, faults = drilled(
         "php-sessions", tmp_path, "ports", "HTTPS", "active balancer loses power", web, "killed services", "link flaps",
-        reboot,
+        newest, reboot, power,
     )  # fmt: skip
     # either balancer may have the address at first, and after the kills
     [balancer] = faults.keys() & {"lb1 loses power", "lb2 loses power"}
     [flaps] = faults.keys() & {"lb1's link flaps", "lb2's link flaps"}
     kills = faults.pop("killed services")
-    assert faults.keys() == {balancer, web, flaps, reboot}
+    assert faults.keys() == {balancer, web, flaps, newest, reboot, power}
     assert 0 < kills["slowest_return_seconds"] <= TOLERANCE * 5
     assert any("existing machines" in stand_in for stand_in in report["stand_ins"])
     assert any("the certificate of www." in stand_in for stand_in in report["stand_ins"])
@@ -32,4 +33,5 @@ def test_php_sessions(tmp_path: Path) -> None:
         # ten visitors have about two visits each during a reboot of all nodes
         assert fault["visits"] > 10
         assert (fault["lost_visits"], fault["lost_sessions"]) == (0, 0)
-    assert faults[reboot]["page_outage_seconds"] > 1
+    for fault in (newest, reboot, power):
+        assert faults[fault]["page_outage_seconds"] > 1
