@@ -19,7 +19,9 @@ DROPLETS = {
     "s-4vcpu-8gb": 48,
     "s-8vcpu-16gb": 96,
 }
-"""Basic droplets, in USD a month."""
+"""Basic droplets, in USD a month. Compared in November 2026 with a list of the prices since July 2022 and with two
+published tables: no difference.
+"""
 
 DATABASES = {
     "db-s-1vcpu-2gb": 30.45,
@@ -27,10 +29,12 @@ DATABASES = {
     "db-s-4vcpu-8gb": 122.10,
     "db-s-6vcpu-16gb": 244.35,
 }
-"""One node of managed MySQL, in USD a month; the standby costs as much as the primary."""
+"""One node of managed MySQL with its smallest storage, in USD a month; the standby costs as much as the primary. Not
+confirmed: published tables without a date have 30, 60, 120 and 240.
+"""
 
 DISK_GB = 0.10
-"""A volume, in USD a month for a GB."""
+"""A volume, in USD a month for a GB. Compared in November 2026 with published tables: no difference, here and below."""
 BALANCER = 2 * 12
 """A load balancer of two nodes, in USD a month."""
 
