@@ -33,8 +33,7 @@ def build(settings: Settings) -> None:
     roles = settings.node_roles
     web = create_web_stack(settings)
     spec = site_spec(settings, web)
-    price = monthly_price(settings, spec)
-    if price and pulumi.runtime.is_dry_run():
+    if pulumi.runtime.is_dry_run() and (price := monthly_price(settings, spec)):
         pulumi.log.info(price.text)
     cloud = create_cloud(settings, spec)
     nodes = cloud.nodes

@@ -63,10 +63,12 @@ def load() -> Settings:
 def parse(config: Mapping[str, str], plain: Collection[str] = ()) -> Settings:
     """Validate settings in the form that the engine passes: objects and lists as JSON, everything else as text.
 
+    A secret is text, whatever it begins with.
+
     `config`: values by key, without the project's prefix. `plain`: the keys that the stack's file holds unencrypted.
     Raises SettingsError if the settings have errors.
     """
-    raw = {name: _decoded(text) for name, text in config.items()}
+    raw = {name: text if name in SECRETS else _decoded(text) for name, text in config.items()}
     cloud = CLOUDS.get(RawSettings(raw, DEFAULTS).value(str, "cloud") or "aws", AwsSettings)
     fields = {field.alias or name: field for name, field in cloud.model_fields.items()}
     raw = {name: value for name, value in raw.items() if not _is_ignored(name, value, fields)}

@@ -64,6 +64,11 @@ def test_a_secret_in_plain_text_is_refused() -> None:
     parse(config, plain=config.keys() - {"smtp_password"})
 
 
+@pytest.mark.parametrize("password", ['["a", "b"]', "[1]", '{"a": 1}', "{}"])
+def test_a_password_that_looks_like_json_stays_text(password: str) -> None:
+    assert read(**MAIL | {"smtp_password": password}).smtp_password.get_secret_value() == password
+
+
 def test_an_empty_section_has_its_defaults() -> None:
     assert read(nodes={}, machine={}, gluster={}, database={}, balancer={}) == read()
 
