@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -66,11 +66,7 @@ def _written(stack: str) -> dict[str, Any]:
 
 def with_own_values(value: Any) -> Any:
     """A setting, or a whole stack's file, with `OWN_VALUES` in the place of placeholders."""
-    if isinstance(value, Mapping):
-        return {key: with_own_values(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [with_own_values(part) for part in value]
-    return OWN_VALUES.get(value, value) if isinstance(value, str) else value
+    return _replaced(value, lambda part: OWN_VALUES.get(part, part) if isinstance(part, str) else part)
 
 
 def certified_name(settings: Mapping[str, Any]) -> str | None:
@@ -93,12 +89,18 @@ def without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:
 
     The placeholder differs when the secret does.
     """
-    return {key: _without_secrets(value) for key, value in content.items() if key not in ENCRYPTION}
+    return {key: _replaced(value, _placeholder) for key, value in content.items() if key not in ENCRYPTION}
 
 
-def _without_secrets(value: Any) -> Any:
+def _placeholder(value: Any) -> Any:
+    if isinstance(value, Mapping) and value.keys() == {"secure"}:
+        return f"secret-{hashlib.sha256(str(value['secure']).encode()).hexdigest()[:12]}"
+    return value
+
+
+def _replaced(value: Any, replacement: Callable[[Any], Any]) -> Any:
+    """A value with the replacement of each of its parts; the parts of a replaced section are left out."""
+    value = replacement(value)
     if isinstance(value, Mapping):
-        if value.keys() == {"secure"}:
-            return f"secret-{hashlib.sha256(str(value['secure']).encode()).hexdigest()[:12]}"
-        return {key: _without_secrets(part) for key, part in value.items()}
-    return [_without_secrets(part) for part in value] if isinstance(value, list) else value
+        return {key: _replaced(part, replacement) for key, part in value.items()}
+    return [_replaced(part, replacement) for part in value] if isinstance(value, list) else value

@@ -54,7 +54,6 @@ class Drill:
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         self.site = Site(deployment, control)
         self.deployment, self.control = deployment, control
-        self.directory = f"{self.site.mount}/rehearsal"
         self.faults: list[FaultResult] = []
         self.checks: list[Check] = []
 
@@ -64,17 +63,28 @@ class Drill:
         return []
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
-        """The drill's faults and checks by name, in order; each leaves the site deployed."""
+        """The drill's faults and checks by name, in order; each leaves the site deployed.
+
+        Their names are known before the site is deployed.
+        """
         raise NotImplementedError
+
+    @property
+    def directory(self) -> str:
+        """The volume's directory that the clients work in."""
+        return f"{self.site.mount}/rehearsal"
 
     def run(self, only: Collection[str] = ()) -> None:
         """Run every part of the drill, or only those with these names. Raises `UnknownPartError`."""
+        for part in self.named_parts(only):
+            part()
+
+    def named_parts(self, names: Collection[str]) -> list[Callable[[], object]]:
+        """The parts with these names, or all if there are none, in the drill's order. Raises `UnknownPartError`."""
         parts = self.parts()
-        if unknown := sorted({*only} - parts.keys()):
+        if unknown := sorted({*names} - parts.keys()):
             raise UnknownPartError(f"the drill has no part {' or '.join(unknown)}; its parts: {', '.join(parts)}")
-        for name, part in parts.items():
-            if not only or name in only:
-                part()
+        return [part for name, part in parts.items() if not names or name in names]
 
     def visitors(self) -> Sequence[Probe]:
         """New visitors for one fault, at work from their construction."""

@@ -24,16 +24,23 @@ def https_checks(site: Site) -> Iterator[Check]:
     with httpx.Client(timeout=PATIENCE) as visitor:
         answers = [(path, visitor.get(f"{site.url}{path}")) for path in ("/", "/", MISSING)]
         missing = [f"{header(answer)} for {path}" for path, answer in answers if header(answer) != HSTS]
-        yield check("HTTPS required of browsers", not missing, "; ".join(missing) or HSTS, HSTS)
+        yield Check(
+            name="HTTPS required of browsers", passed=not missing, measured="; ".join(missing) or HSTS, limit=HSTS
+        )
 
         plain = visitor.get(f"http://{urlsplit(site.url).hostname}{PATH}")
         target = plain.headers.get("Location", "no address")
         redirected = plain.is_redirect and target == f"{site.url}{PATH}" and header(plain) == "none"
         measured = "yes" if redirected else f"{plain.status_code} to {target}, {header(plain)}"
-        yield check("HTTP redirects to HTTPS", redirected, measured, "yes")
+        yield Check(name="HTTP redirects to HTTPS", passed=redirected, measured=measured, limit="yes")
 
         refusal = refusal_of(visitor, f"https://{site.outputs['balancer_address']}/")
-        yield check("certificate checked: a wrong name is refused", "mismatch" in refusal, refusal, "mismatch")
+        yield Check(
+            name="certificate checked: a wrong name is refused",
+            passed="mismatch" in refusal,
+            measured=refusal,
+            limit="mismatch",
+        )
 
 
 def refusal_of(visitor: httpx.Client, url: str) -> str:
@@ -47,7 +54,3 @@ def refusal_of(visitor: httpx.Client, url: str) -> str:
 
 def header(answer: httpx.Response) -> str:
     return str(answer.headers.get("Strict-Transport-Security", "none"))
-
-
-def check(name: str, passed: bool, measured: str, limit: str) -> Check:
-    return Check(name=name, passed=passed, measured=measured, limit=limit)

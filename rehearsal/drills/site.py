@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 from components.config.settings import Settings
 from components.haproxy.haproxy import OWN_PORT
@@ -24,19 +26,39 @@ NODE_DOWN_ERRORS = (ToolError, LookupError, ProcessLookupError)
 
 
 class Site:
-    """A deployed site: its nodes, its volume and its settings. Raises `ToolError` when no volume is mounted."""
+    """A site: its settings and its nodes' names; once it is deployed also its outputs and its volume."""
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
-        self.deployment = deployment
+        self.deployment, self.control = deployment, control
         self.settings: Settings = deployment.settings()
-        self.control, self.roles = control, self.settings.node_roles
-        self.read_outputs()
-        self.url: str = self.outputs["url"]
-        self.nodes = sorted(self.outputs["nodes"])
-        mounted = self.on(
-            self.roles.web[0], "findmnt", "--noheadings", "--types=fuse.glusterfs", "--output=TARGET,SOURCE"
-        ).split()
-        self.mount, self.volume = mounted[0], mounted[1].split(":")[1].strip("/")
+        self.roles, self.nodes = self.settings.node_roles, sorted(self.settings.nodes)
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, by name."""
+        return self.deployment.outputs()
+
+    @cached_property
+    def url(self) -> str:
+        """The address that visitors type."""
+        return str(self.outputs["url"])
+
+    @cached_property
+    def addresses(self) -> dict[str, str]:
+        """The nodes' public addresses, by name."""
+        return {name: node["public"] for name, node in self.outputs["nodes"].items()}
+
+    @cached_property
+    def mount(self) -> str:
+        """The volume's mount point on the web nodes. Raises `ToolError` when no volume is mounted."""
+        return self.on(
+            self.roles.web[0], "findmnt", "--noheadings", "--types=fuse.glusterfs", "--output=TARGET"
+        ).split()[0]
+
+    @property
+    def volume(self) -> str:
+        """The volume's name."""
+        return self.settings.gluster.volume
 
     def read_outputs(self) -> None:
         """Read the stack's outputs and the nodes' addresses, which change with a new machine."""

@@ -47,8 +47,11 @@ class WordPressDrill(Drill):
 
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         super().__init__(deployment, control)
-        self.directory = f"{self.site.mount}/wp-content/uploads/rehearsal"
         self.database_port = DATABASE_PORT[self.site.settings.cloud]
+
+    @property
+    def directory(self) -> str:
+        return f"{self.site.mount}/wp-content/uploads/rehearsal"
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {

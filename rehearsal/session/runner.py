@@ -17,7 +17,7 @@ from rehearsal import progress
 from rehearsal.deploy import critical_path
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed, EngineSetup, OperationResult
 from rehearsal.deploy.stacks import certified_name, own_settings, stack_settings
-from rehearsal.drills.base import UnknownPartError
+from rehearsal.drills.base import Drill, UnknownPartError
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
 from rehearsal.project import PROJECT
@@ -37,7 +37,8 @@ RESULT = "result.json"
 def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequence[str]) -> Report:
     """Deploy the stack twice and, as far as `mode` says, run its drill, or the parts `only` of it, and destroy it.
 
-    Raises `DeploymentFailed` when an operation of the engine fails, or when no drill exists for the stack.
+    Raises `DeploymentFailed` when an operation of the engine fails, or, before a machine boots, when the stack has no
+    drill or its drill no part of a name in `only`.
     """
     plugins = real_command_plugin()
     providers = {
@@ -48,16 +49,10 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     deployment = Deployment(stack, EngineSetup(directory, engine, providers, plugins or {}))
     control = connect(directory)
     certified = set_certificate(stack, deployment, control)
+    drill = drill_for(stack, deployment, control, mode, only)
     booted = boot_existing(stack, deployment, control)
     booted += own_certificate(stack, control)
-    settings = deployment.settings()
-    drill_type = drill_of(settings)
-    if drill_type is None and mode != "up":
-        raise DeploymentFailed(
-            f"{stack}: no drill exists for web: {settings.web} with topology: {settings.topology}; "
-            f"add one to rehearsal/drills/factory.py, or use `rehearse up {stack}`"
-        )
-    migration = MigrationProbe(drill_type.migration_visitors(settings) if drill_type else [])
+    migration = MigrationProbe(drill.migration_visitors(drill.site.settings) if drill else [])
     with progress.step(f"pulumi up, stack {stack}") as shown, migration:
         first = deployment.up(shown)
     with progress.step("pulumi up again, which must change nothing") as shown:
@@ -80,17 +75,39 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     print_outputs(first)
     for record in first.outputs.get("dns_records", []):
         control.point_domain(record["name"], record["value"])
-    if drill_type and mode != "up":
-        drill = drill_type(deployment, control)
-        try:
-            drill.run(only)
-        except UnknownPartError as error:
-            raise DeploymentFailed(f"{stack}: {error}") from error
+    if drill and mode != "up":
+        drill.run(only)
         if mode == "drill-and-destroy":
             drill.destroy()
         report.faults += drill.faults
         report.checks += drill.checks
     return report
+
+
+def drill_for(
+    stack: str, deployment: Deployment, control: RegionControl, mode: Mode, only: Sequence[str]
+) -> Drill | None:
+    """The stack's drill, which has all parts of `only`; None for a stack without a drill, with `mode` `up` only.
+
+    Raises `DeploymentFailed` otherwise.
+    """
+    if stack_settings(stack).get(f"{PROJECT}:cloud") == "existing" and not control.machines():
+        # `boot_existing` sets the machines' own, without which the settings are not valid
+        deployment.set(f"{PROJECT}:ssh_private_key", "-----BEGIN OPENSSH PRIVATE KEY-----", secret=True)
+    settings = deployment.settings()
+    drill_type = drill_of(settings)
+    if drill_type is None and mode != "up":
+        raise DeploymentFailed(
+            f"{stack}: no drill exists for web: {settings.web} with topology: {settings.topology}; "
+            f"add one to rehearsal/drills/factory.py, or use `rehearse up {stack}`"
+        )
+    drill = drill_type(deployment, control) if drill_type else None
+    try:
+        if drill:
+            drill.named_parts(only)
+    except UnknownPartError as error:
+        raise DeploymentFailed(f"{stack}: {error}") from error
+    return drill
 
 
 def set_certificate(stack: str, deployment: Deployment, control: RegionControl) -> list[str]:

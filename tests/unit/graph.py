@@ -258,7 +258,7 @@ class Recorder(mocks.MockMonitor):
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802  (the protocol's name)
         try:
-            return super().Invoke(request)
+            return super().Invoke(request)  # type: ignore[no-untyped-call]
         except Refused as error:
             # the engine reports a function's error to the program, which may handle it
             return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from components.config.loader import parse
 from components.config.settings import Settings
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed, OperationResult, Step
 from rehearsal.deploy.stacks import stack_settings, stacks
@@ -21,6 +22,8 @@ from rehearsal.drills.site import Site
 from rehearsal.project import PROJECT
 from rehearsal.region.control import RegionControl
 from rehearsal.report.model import Check, FaultResult
+from rehearsal.session.runner import drill_for
+from tests.unit.graph import committed, text
 
 
 @pytest.mark.parametrize("stack", stacks())
@@ -85,6 +88,21 @@ def test_an_unknown_part_is_refused_with_the_list_of_parts(drill: Drill) -> None
     with pytest.raises(UnknownPartError, match="no part fire; its parts: flood, gfs1 loses power, refused destroy"):
         parts.run(["fire"])
     assert parts.ran == []
+
+
+@pytest.mark.parametrize("stack", stacks())
+def test_an_unknown_part_of_a_stacks_drill_is_refused_before_a_machine_boots(stack: str) -> None:
+    config = {name.removeprefix(f"{PROJECT}:"): text(value) for name, value in committed(stack).items()}
+    deployment, control = Mock(spec=Deployment), Mock(spec=RegionControl)
+    deployment.settings.return_value = parse(config)
+    control.machines.return_value = {}
+    with pytest.raises(DeploymentFailed, match=f"{stack}: the drill has no part fire; its parts: .*loses power"):
+        drill_for(stack, deployment, control, "drill", ["fire"])
+    drill = drill_for(stack, deployment, control, "drill", ["all nodes reboot at once"])
+    assert drill
+    assert drill.site.settings == parse(config)
+    assert {name for name, *_ in deployment.method_calls} <= {"settings", "set"}
+    assert {name for name, *_ in control.method_calls} <= {"machines"}
 
 
 def measured(drill: Drill) -> list[tuple[bool, str]]:
