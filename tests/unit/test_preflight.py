@@ -11,6 +11,7 @@ import pytest
 from components.cloud import operator
 from components.config.errors import SettingsError
 from rehearsal.plugins.aws import offerings
+from rehearsal.plugins.protocol import Refused
 from tests.unit import graph
 from tests.unit.graph import build
 
@@ -112,11 +113,11 @@ def test_an_error_of_the_account_is_not_taken_for_a_missing_database(
 
     def refused(self: graph.Outputs, args: Any) -> Any:
         if args.token.endswith(token):
-            raise PermissionError("AccessDenied: not authorized to perform rds:Describe")
+            raise Refused("AccessDenied: not authorized to perform rds:Describe")
         return call(self, args)
 
     monkeypatch.setattr(graph.Outputs, "call", refused)
-    with pytest.raises(PermissionError, match="AccessDenied"):
+    with pytest.raises(Exception, match="AccessDenied"):
         build()
 
 
