@@ -33,5 +33,5 @@ def test_php_sessions(tmp_path: Path) -> None:
         # ten visitors have about two visits each during a reboot of all nodes
         assert fault["visits"] > 10
         assert (fault["lost_visits"], fault["lost_sessions"]) == (0, 0)
-    for fault in (newest, reboot, power):
-        assert faults[fault]["page_outage_seconds"] > 1
+    for name in (newest, reboot, power):
+        assert faults[name]["page_outage_seconds"] > 1

@@ -106,7 +106,8 @@ def test_a_certificate_is_made_up_and_differs_when_the_files_do(tmp_path: Path) 
         (tree / "stacks").mkdir(parents=True)
         (tree / "Pulumi.yaml").write_text("name: ha-wordpress\n")
         key = {"secure": secret}
-        config = {"ha-wordpress:tls": {"domain": "www.example.com"}, "ha-wordpress:tls_private_key": key}
+        tls, nodes = {"domain": "www.example.com"}, {"lb1": {"role": "balancer"}}
+        config = {"ha-wordpress:tls": tls, "ha-wordpress:tls_private_key": key, "ha-wordpress:nodes": nodes}
         trees.settings_file(tree, "s").write_text(yaml.safe_dump({"config": config}))
         trees.write_project(tree, "s", tmp_path / name / "project")
         output: dict[str, Any] = yaml.safe_load(trees.settings_file(tmp_path / name / "project", "s").read_text())

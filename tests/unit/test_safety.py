@@ -142,7 +142,7 @@ def test_the_database_has_a_standby_encryption_backups_and_requires_tls(aws_word
 
 @pytest.mark.parametrize(
     ("database", "family"),
-    [({}, "mysql8.4"), ({"version": "8.0.40"}, "mysql8.0"), ({"engine": "mariadb"}, "mariadb11.4")],
+    [({}, "mysql8.4"), ({"version": "8.0.43"}, "mysql8.0"), ({"engine": "mariadb"}, "mariadb11.4")],
 )
 def test_the_parameter_group_fits_the_engine_version(database: dict[str, str], family: str) -> None:
     assert build(database=database)["rds.ParameterGroup database"].inputs["family"] == family
