@@ -8,37 +8,46 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from rehearsal.plugins.protocol import InputModel, Properties, Provider, ResourceType
+from rehearsal.plugins.protocol import InputModel, Properties, Provider, Refused, ResourceType
 
 EXTENDED_USES = {"client_auth": ExtendedKeyUsageOID.CLIENT_AUTH, "server_auth": ExtendedKeyUsageOID.SERVER_AUTH}
 
 
 class PrivateKeyInputs(InputModel):
-    algorithm: Literal["ED25519"]
+    algorithm: Literal["ED25519", "ECDSA"]
+    ecdsa_curve: Literal["P256"] | None = None
 
 
 class PrivateKey(ResourceType[PrivateKeyInputs]):
-    """An Ed25519 key pair, in every form that the provider outputs."""
+    """A key pair of Ed25519 or of ECDSA with P-256, in every form that the provider outputs."""
 
     token = "tls:index/privateKey:PrivateKey"
-    replaces = frozenset({"algorithm"})
+    replaces = frozenset({"algorithm", "ecdsaCurve"})
     computed = frozenset({
         "privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh", "publicKeyPem", "publicKeyOpenssh",
         "publicKeyFingerprintMd5", "publicKeyFingerprintSha256",
     })  # fmt: skip
 
     def create(self, inputs: PrivateKeyInputs, urn: str) -> tuple[str, Properties]:
-        key = Ed25519PrivateKey.generate()
-        pkcs8 = private(key, serialization.PrivateFormat.PKCS8)
+        key: Ed25519PrivateKey | EllipticCurvePrivateKey
+        own_format = serialization.PrivateFormat.PKCS8
+        if inputs.algorithm == "ED25519":
+            key = Ed25519PrivateKey.generate()
+        elif inputs.ecdsa_curve == "P256":
+            key = generate_private_key(SECP256R1())
+            own_format = serialization.PrivateFormat.TraditionalOpenSSL
+        else:
+            raise Refused(f"{self.token}: ECDSA without the curve P256 is not supported by the rehearsal")
         public = key.public_key()
         pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
         openssh = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
         return hashlib.sha1(pem.encode(), usedforsecurity=False).hexdigest(), {
-            "privateKeyPem": pkcs8,
-            "privateKeyPemPkcs8": pkcs8,
+            "privateKeyPem": private(key, own_format),
+            "privateKeyPemPkcs8": private(key, serialization.PrivateFormat.PKCS8),
             "privateKeyOpenssh": private(key, serialization.PrivateFormat.OpenSSH),
             "publicKeyPem": pem,
             "publicKeyOpenssh": f"{openssh}\n",
@@ -195,7 +204,7 @@ def load_key(pem: str) -> Ed25519PrivateKey:
     return key
 
 
-def private(key: Ed25519PrivateKey, form: serialization.PrivateFormat) -> str:
+def private(key: Ed25519PrivateKey | EllipticCurvePrivateKey, form: serialization.PrivateFormat) -> str:
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 

@@ -37,7 +37,7 @@ class PaperNetwork(Network):
     ) -> Port:
         return Port("", interface, self._next(subnet), subnet, groups, self.new_public_address() if public else None)
 
-    def new_public_port(self, interface: str, groups: tuple[str, ...]) -> Port:
+    def new_public_port(self, interface: str, groups: tuple[str, ...] | None) -> Port:
         address = self.new_public_address()
         return Port("", interface, address, PUBLIC, groups, address)
 

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
 FILE = "ca.pem"
-"""The authority's certificate in a region's directory."""
+"""The certificates of the authorities that a region's visitors trust, in its directory."""
 
 
 @dataclass

@@ -70,6 +70,13 @@ class RegionControl(FaultInjector):
         """A certificate of the region's authority for a DNS name or an IP address."""
         return self._region.ca.issue(name)
 
+    def start_acme_server(self, directory: str) -> None:
+        """Start an ACME server in the place of the authority with this directory, and let new visitors trust it.
+
+        `directory`: the directory's address.
+        """
+        self._region.new_acme_server(directory)
+
     def point_domain(self, domain: str, target: str) -> None:
         """Resolve a domain to an address, or to the load balancer of a name, as its owner does after the first `up`."""
         public = {balancer.name: balancer.endpoint.public for balancer in self._region.balancers.values()}

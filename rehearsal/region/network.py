@@ -76,8 +76,8 @@ class Network:
         translated = self.new_public_address() if public else None
         return Port(self._port_name(), interface, address, subnet, groups, translated)
 
-    def new_public_port(self, interface: str, groups: tuple[str, ...]) -> Port:
-        """Return a port whose own address is a public one."""
+    def new_public_port(self, interface: str, groups: tuple[str, ...] | None) -> Port:
+        """Return a port whose own address is a public one. `groups`: ids of its security groups; None: no filter."""
         address = self.new_public_address()
         return Port(self._port_name(), interface, address, PUBLIC, groups, address)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rehearsal.region.acme import AcmeServer
 from rehearsal.region.ca import FILE, Certificate, CertificateAuthority
 from rehearsal.region.capture import Capture
 from rehearsal.region.cloud_init import nocloud_seed
@@ -59,8 +60,8 @@ class Region:
         self.services = ServicesRoot(self._directory / "services", [settings.image.services, settings.image.nodes])
         self.dns = NameServer(self.services, self._logs)
         self.ca = CertificateAuthority()
-        (self._directory / FILE).write_text(self.ca.certificate)
-        trust_in_browser(self.services, self.ca.certificate)
+        self._trusted: list[str] = []
+        self._trust(self.ca.certificate)
         self._metadata = settings.directory / "metadata"
         self._metadata_service = Service(
             ["nsenter", f"--net={ROUTER}", sys.executable, "-m", "rehearsal.region.metadata", str(self._metadata)],
@@ -77,7 +78,7 @@ class Region:
         user_data: bytes,
         public_keys: list[str],
     ) -> Machine:
-        """Make a machine that trusts the region's certificate authority; it is off.
+        """Make a machine that trusts the authorities of the region so far; it is off.
 
         `name`: the operator's name for it; `user_data`: passed on to its cloud-init byte for byte; `public_keys`: keys
         that may log in as the image's default user.
@@ -95,10 +96,11 @@ class Region:
             cgroup=Cgroup(f"{self._settings.cgroup}/{key}"),
         )
         with (machine.root / "etc/ssl/certs/ca-certificates.crt").open("a") as bundle:
-            bundle.write(self.ca.certificate)
+            bundle.writelines(self._trusted)
         # for the next update-ca-certificates, which makes that bundle again
-        source = machine.root / "usr/local/share/ca-certificates/rehearsal.crt"
-        source.write_text(self.ca.certificate)
+        for number, certificate in enumerate(self._trusted):
+            source = machine.root / f"usr/local/share/ca-certificates/rehearsal{number}.crt"
+            source.write_text(certificate)
         self.machines[key] = machine
         return machine
 
@@ -127,6 +129,16 @@ class Region:
         for balancer in self.balancers.values():
             balancer.apply()
 
+    def new_acme_server(self, directory: str) -> AcmeServer:
+        """Start an ACME server in the place of the authority with this directory; visitors and later machines trust it.
+
+        `directory`: the directory's address.
+        """
+        endpoint = Endpoint("acme", (self.network.new_public_port("eth0", None),))
+        server = AcmeServer(directory, endpoint, self._service_context())
+        self._trust(server.root)
+        return server
+
     def certificate(self, key: str) -> Certificate | None:
         """A certificate by its id or name in the cloud; None: there is no such certificate."""
         return self.certificates.get(key)
@@ -139,16 +151,22 @@ class Region:
         """Path for the dump of a database's final snapshot."""
         return self._directory / "snapshots" / f"{name}.sql"
 
+    def _trust(self, certificate: str) -> None:
+        """Let visitors, browsers and later machines trust an authority. `certificate`: the authority's, as PEM text."""
+        self._trusted.append(certificate)
+        (self._directory / FILE).write_text("".join(self._trusted))
+        trust_in_browser(self.services, self._trusted)
+
     def _service_context(self) -> ServiceContext:
         return ServiceContext(self.services, self.network, self.dns, self.ca, self._logs)
 
 
-def trust_in_browser(services: ServicesRoot, certificate: str) -> None:
-    """Let Debian's Chromium trust an authority (Chrome Enterprise policy list, "CACertificates").
+def trust_in_browser(services: ServicesRoot, certificates: Sequence[str]) -> None:
+    """Let Debian's Chromium trust authorities (Chrome Enterprise policy list, "CACertificates").
 
-    `certificate`: the authority's, as PEM text.
+    `certificates`: the authorities' own, as PEM texts.
     """
     policies = services.path / "etc/chromium/policies/managed"
-    policies.mkdir(parents=True)
-    encoded = base64.b64encode(ssl.PEM_cert_to_DER_cert(certificate)).decode()
-    (policies / "rehearsal.json").write_text(json.dumps({"CACertificates": [encoded]}))
+    policies.mkdir(parents=True, exist_ok=True)
+    encoded = [base64.b64encode(ssl.PEM_cert_to_DER_cert(certificate)).decode() for certificate in certificates]
+    (policies / "rehearsal.json").write_text(json.dumps({"CACertificates": encoded}))

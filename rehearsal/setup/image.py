@@ -43,7 +43,7 @@ EXISTING = (
 )  # fmt: skip
 """Packages that steps install on existing machines, which have no cloud-init part."""
 
-SERVICES = ("chromium", "dnsmasq-base", "haproxy", "mariadb-server", "tcpdump")
+SERVICES = ("chromium", "dnsmasq-base", "haproxy", "mariadb-server", "pebble", "tcpdump")
 """Packages of the cloud's own services, and of the tools that look at a site from outside."""
 
 
