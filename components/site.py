@@ -17,6 +17,7 @@ from components.gluster.glusterd import Glusterd, GlusterdArgs
 from components.gluster.peers import Peers, PeersArgs
 from components.gluster.rejoin import Rejoin, RejoinArgs
 from components.gluster.volume import Volume, VolumeArgs
+from components.haproxy.acme import AcmeAccount, AcmeCertificate
 from components.haproxy.haproxy import Haproxy, HaproxyArgs
 from components.keepalived.keepalived import Keepalived, KeepalivedArgs
 from components.machine.etc_hosts import EtcHosts, EtcHostsArgs, host_name
@@ -106,8 +107,13 @@ def build(settings: Settings) -> None:
             depends_on=[pool.step],
         ),
     )
-    certificate: pulumi.Output[str] | None = None
-    if settings.tls and roles.balancers:
+    certificate: pulumi.Output[str] | AcmeCertificate | None = None
+    if settings.tls and settings.tls.acme:
+        assert settings.domain
+        certificate = AcmeCertificate(
+            settings.domain, front_address(settings, cloud), settings.tls.acme, AcmeAccount("acme")
+        )
+    elif settings.tls and roles.balancers:
         certificate = pulumi.Output.secret(
             f"{settings.tls.certificate}\n{settings.tls_private_key.get_secret_value()}\n"
         )
@@ -187,6 +193,8 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
         services: list[str] = []
         if name in roles.balancers:
             services += ["balancer", *web.balancer_user_data]
+            if settings.tls and settings.tls.acme:
+                services.append("acme")
         if name in roles.web:
             services += web.user_data
         mounts = name in roles.web or (name in roles.balancers and web.balancer_user_data)

@@ -170,6 +170,12 @@ Email = Annotated[
 HttpsUrl = Annotated[
     str, Matches(r"https://\S+", "an https:// address; write one such as https://example.com/code.tar.gz")
 ]
+AcmeDirectory = Annotated[
+    str,
+    Matches(
+        r"https://\S+", "an ACME directory; write one such as https://acme-staging-v02.api.letsencrypt.org/directory"
+    ),
+]
 Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
 
 
@@ -336,19 +342,32 @@ class Cache(Section):
     """Memory for cached pages."""
 
 
+class Acme(Section):
+    """A certificate by ACME (RFC 8555): each balancer obtains its own, and renews it 30 days before its end."""
+
+    email: Email
+    """Address for the authority's notices. Setting it accepts the authority's terms of service."""
+    directory: AcmeDirectory = "https://acme-v02.api.letsencrypt.org/directory"
+    """Address of the authority's directory. The default is that of Let's Encrypt."""
+
+
 class Tls(Section):
-    """HTTPS on balancers of the site's own: HTTP redirects to it. The certificate's key is `tls_private_key`. Behind a
-    cloud's load balancer, which gets its certificate by `balancer`, only `domain` applies.
+    """HTTPS on balancers of the site's own: HTTP redirects to it. Needs either `certificate`, with its key in
+    `tls_private_key`, or `acme`. Behind a cloud's load balancer, which gets its certificate by `balancer`, only `domain`
+    applies.
     """
 
     domain: Domain | None = None
     """Domain name that visitors use. Its DNS record points at the virtual IP, which is the default on existing
-    machines, or at the cloud's load balancer. WordPress has `site.domain` in its place.
+    machines, or at the cloud's load balancer. WordPress has `site.domain` in its place. Required with `acme`.
     """
     certificate: str | None = None
-    """Certificate for that domain, followed by the intermediate certificates, as PEM text. Required on balancers of the
-    site's own. Set it with `pulumi config set --path tls.certificate <chain.pem`, and again, with its key, when it is
-    renewed.
+    """Certificate for that domain, followed by the intermediate certificates, as PEM text. Set it with
+    `pulumi config set --path tls.certificate <chain.pem`, and again, with its key, when it is renewed.
+    """
+    acme: Acme | None = None
+    """Certificates that the balancers obtain by themselves, from Let's Encrypt or another authority. Until the domain's
+    DNS record leads to them, they show one that no browser trusts.
     """
 
 
@@ -408,7 +427,7 @@ class Settings(Section):
     tls: Tls | None = None
     """HTTPS on balancers of the site's own, and the domain of a site without WordPress."""
     tls_private_key: SecretStr = SecretStr("")
-    """Private key of the certificate in `tls`, as PEM text, required with it. Set it with
+    """Private key of `tls.certificate`, as PEM text, required with it. Set it with
     `pulumi config set --secret tls_private_key <key.pem`.
     """
     smtp_password: SecretStr = SecretStr("")
@@ -564,12 +583,17 @@ class Settings(Section):
             wrong = ["tls"]
             if section == "tls" and raw.value(str, "cloud") != "existing":
                 # the cloud's load balancer has the certificate, and `tls` only the domain
-                wrong = [key for key in ("tls.certificate", "tls_private_key") if raw.value(str, *key.split("."))]
-            for key in wrong:
-                yield f"{key}: needs balancers of the site's own; give two nodes role: balancer, or omit it"
+                given = {
+                    "tls.certificate": raw.has("tls", "certificate"),
+                    "tls.acme": raw.has("tls", "acme"),
+                    "tls_private_key": bool(key),
+                }
+                wrong = [name for name, is_given in given.items() if is_given]
+            for name in wrong:
+                yield f"{name}: needs balancers of the site's own; give two nodes role: balancer, or omit it"
             return
-        domain = raw.value(str, "tls", "domain")
-        name = domain or raw.value(str, "network", "virtual_ip")
+        domain, acme = raw.value(str, "tls", "domain"), raw.has("tls", "acme")
+        name = domain or (None if acme else raw.value(str, "network", "virtual_ip"))
         if section == "site":
             name = raw.value(str, "site", "domain")
             if domain:
@@ -577,8 +601,12 @@ class Settings(Section):
         if not name:
             yield f"{section}.domain: is missing, but HTTPS needs the certificate's domain; add it"
         chain = raw.value(str, "tls", "certificate")
+        if acme:
+            for given in [*(["tls.certificate"] if chain else []), *(["tls_private_key"] if key else [])]:
+                yield f"{given}: conflicts with tls.acme, by which the balancers obtain theirs; omit one of them"
+            return
         if not raw.has("tls", "certificate"):
-            yield f"tls.certificate: is missing; {SET_CERTIFICATE}"
+            yield f"tls.certificate: is missing; {SET_CERTIFICATE}, or add tls.acme"
         elif chain:
             yield from (f"tls.certificate: {error}" for error in chain_errors(chain, name))
         if not key:

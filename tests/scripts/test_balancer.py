@@ -1,6 +1,7 @@
 """haproxy/haproxy.sh and keepalived/keepalived.sh, on two balancers with a public and a private interface each.
 
-The web nodes are stand-ins in this process. The stages are `balancers`, `webs`, `haproxies`, `secure` and `holder`.
+The web nodes are stand-ins in this process. The stages are `balancers`, `webs`, `haproxies`, `secure`, `obtaining` and
+`holder`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,16 +24,21 @@ from types import MappingProxyType
 import httpx
 import pytest
 
+from components.config.settings import Acme
 from components.haproxy import haproxy
+from components.haproxy.acme import acme_params, thumbprint
 from components.keepalived import keepalived
 from components.machine.remote import RESTART
 from components.machine.template import render
+from rehearsal.plugins import tls
+from rehearsal.region.acme import AcmeServer
 from rehearsal.region.ca import CertificateAuthority
 from rehearsal.region.endpoint import Lan
 from rehearsal.region.network import ip
 from rehearsal.region.region import Region
 from rehearsal.system.shell import run
-from tests.scripts.node import Node, plain_machines
+from tests.scripts.node import KILLS, Node, plain_machines
+from tests.scripts.params import create
 
 VISITORS = Lan("visitors", ipaddress.IPv4Network("198.18.1.0/24"), routed=True)
 STORAGE = Lan("storage", ipaddress.IPv4Network("10.30.0.0/24"), routed=False)
@@ -41,6 +48,10 @@ OUTAGE_LIMIT = 5.0
 """Seconds for which the address may not answer in a rehearsal. A busy machine gets three times that here."""
 NAME = "www.example.com"
 AUTHORITY = CertificateAuthority()
+ACME = Acme(email="editor@rehearsal.test")
+ACCOUNT = create(tls.PrivateKey(), algorithm="ECDSA", ecdsaCurve="P256")
+"""The key of the account at the ACME server."""
+HOME = acme_params(NAME, ACME)["ACME_HOME"]
 STATS = f"http://127.0.0.1:{haproxy.OWN_PORT}/;csv"
 
 
@@ -193,15 +204,28 @@ def balancing(
     *names: str,
     trusted_proxies: Sequence[str] = (),
     https: bool = False,
+    acme: bool = False,
 ) -> dict[str, str]:
-    """Parameters of haproxy/haproxy.sh on the balancer `own`; `names`: the web nodes, web1 and web2 by default."""
+    """Parameters of haproxy/haproxy.sh on the balancer `own`; `names`: the web nodes, web1 and web2 by default.
+
+    `https`: whether it gets a certificate. `acme`: whether it obtains one.
+    """
     others = {name: node.address for name, node in balancers.items() if name != own}
     targets = {name: webs[name].address for name in names or ("web1", "web2")}
     return {
-        "CONFIG": haproxy.config(targets, WEB_PORT, "/healthz", others, trusted_proxies, https=https),
+        "CONFIG": haproxy.config(
+            targets,
+            WEB_PORT,
+            "/healthz",
+            others,
+            trusted_proxies,
+            https=https or acme,
+            thumbprint=thumbprint(ACCOUNT["publicKeyPem"]) if acme else None,
+        ),
         "OWN_PORT": str(haproxy.OWN_PORT),
         "RESTART": RESTART.read_text(),
-        "HOLD": render(haproxy.HOLD, PORTS="80, 443" if https else "80"),
+        "HOLD": render(haproxy.HOLD, PORTS="80, 443" if https or acme else "80"),
+        **(acme_params(NAME, ACME) | {"ADDRESS": VIRTUAL_IP} if acme else {}),
     }
 
 
@@ -400,20 +424,20 @@ def secure(haproxies: Mapping[str, Node], webs: Mapping[str, Web]) -> Iterator[N
     )
 
 
-def browser() -> ssl.SSLContext:
-    """The TLS settings of a browser that trusts AUTHORITY only."""
-    return ssl.create_default_context(cadata=AUTHORITY.certificate)
+def browser(authority: str = AUTHORITY.certificate) -> ssl.SSLContext:
+    """The TLS settings of a browser that trusts one authority only. `authority`: its certificate."""
+    return ssl.create_default_context(cadata=authority)
 
 
-def connect(node: Node, context: ssl.SSLContext) -> ssl.SSLSocket:
-    """A TLS connection to a balancer, as a browser makes it for NAME."""
+def connect(node: Node, context: ssl.SSLContext, name: str = NAME) -> ssl.SSLSocket:
+    """A TLS connection to a balancer, as a browser makes it for a name."""
     connection = socket.create_connection((node.machine.endpoint.ports[0].address, haproxy.HTTPS_PORT), timeout=5)
-    return context.wrap_socket(connection, server_hostname=NAME)
+    return context.wrap_socket(connection, server_hostname=name)
 
 
-def get(node: Node, path: str) -> httpx.Response:
+def get(node: Node, path: str, context: ssl.SSLContext | None = None) -> httpx.Response:
     """A page by HTTPS, on a new connection."""
-    with httpx.Client(verify=browser(), timeout=5) as client:
+    with httpx.Client(verify=context or browser(), timeout=5) as client:
         return client.get(
             f"https://{node.machine.endpoint.ports[0].address}{path}",
             headers={"Host": NAME},
@@ -421,12 +445,40 @@ def get(node: Node, path: str) -> httpx.Response:
         )
 
 
-def served(node: Node) -> bytes:
+def served(node: Node, context: ssl.SSLContext | None = None) -> bytes:
     """The certificate that a balancer serves."""
-    with connect(node, browser()) as connection:
+    with connect(node, context or browser()) as connection:
         found = connection.getpeercert(binary_form=True)
     assert found
     return found
+
+
+@contextmanager
+def visitors_at_work(node: Node, context: ssl.SSLContext | None = None) -> Iterator[None]:
+    """Four visitors, who load one page after another during the block; none may fail."""
+    answers: list[object] = []
+    end = threading.Event()
+
+    def visit() -> None:
+        while not end.is_set():
+            try:
+                answers.append(get(node, "/", context).status_code)
+            except httpx.HTTPError as error:
+                answers.append(error)
+
+    visitors = [threading.Thread(target=visit) for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        eventually(lambda: len(answers) > 20, within=15)
+        yield
+        seen = len(answers)
+        eventually(lambda: len(answers) > seen + 20, within=15)
+    finally:
+        end.set()
+        for visitor in visitors:
+            visitor.join()
+    assert Counter(answers) == {200: len(answers)}
 
 
 def test_haproxy_serves_https_to_modern_browsers(
@@ -478,29 +530,8 @@ def test_a_renewed_certificate_drops_no_request(
 ) -> None:
     settings, renewed = balancing("lb1", haproxies, webs, https=True), certificate()
     main, before = secure.run("systemctl", "show", "--property", "MainPID", "haproxy"), served(secure)
-    answers: list[object] = []
-    end = threading.Event()
-
-    def visit() -> None:
-        while not end.is_set():
-            try:
-                answers.append(get(secure, "/").status_code)
-            except httpx.HTTPError as error:
-                answers.append(error)
-
-    visitors = [threading.Thread(target=visit) for _ in range(4)]
-    for visitor in visitors:
-        visitor.start()
-    try:
-        eventually(lambda: len(answers) > 20, within=15)
+    with visitors_at_work(secure):
         secure.step("haproxy/haproxy.sh", settings, renewed)
-        seen = len(answers)
-        eventually(lambda: len(answers) > seen + 20, within=15)
-    finally:
-        end.set()
-        for visitor in visitors:
-            visitor.join()
-    assert Counter(answers) == {200: len(answers)}
     assert served(secure) == der(renewed) != before
     assert secure.run("systemctl", "show", "--property", "MainPID", "haproxy") == main
     again(secure, "haproxy/haproxy.sh", settings, renewed)
@@ -519,19 +550,6 @@ def test_a_key_of_another_certificate_changes_nothing(
     assert served(secure) == before
 
 
-def test_a_killed_step_of_haproxy_is_in_force_after_the_next(
-    secure: Node, haproxies: Mapping[str, Node], webs: Mapping[str, Web]
-) -> None:
-    settings = balancing("lb1", haproxies, webs, https=True)
-    secrets = {"one": certificate(), "other": certificate()}
-    serves = f"openssl s_client -connect 127.0.0.1:{haproxy.HTTPS_PORT} </dev/null | openssl x509 -outform DER"
-    in_force = {
-        name: f"{serves} | sha256sum | grep -q ^{hashlib.sha256(der(issued)).hexdigest()}"
-        for name, issued in secrets.items()
-    }
-    secure.applies_after_kills("haproxy/haproxy.sh", settings, settings, in_force, secrets)
-
-
 def test_visitors_wait_while_haproxy_restarts_after_a_crash(secure: Node) -> None:
     secure.run("mv", "/etc/haproxy/haproxy.cfg", "/etc/haproxy/aside.cfg")
     try:
@@ -544,6 +562,192 @@ def test_visitors_wait_while_haproxy_restarts_after_a_crash(secure: Node) -> Non
         secure.run("mv", "/etc/haproxy/aside.cfg", "/etc/haproxy/haproxy.cfg")
     eventually(lambda: answers(secure.machine.endpoint.ports[0].address, 301), within=15)
     assert get(secure, "/").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def authority(region: Region) -> AcmeServer:
+    """An ACME server in the place of Let's Encrypt."""
+    return region.new_acme_server(ACME.directory)
+
+
+@pytest.fixture
+def obtaining(
+    region: Region, haproxies: Mapping[str, Node], webs: Mapping[str, Web], authority: AcmeServer
+) -> Iterator[Mapping[str, Node]]:
+    """The balancers, which obtain certificates; NAME leads to none of them yet. Afterwards nothing of it is left."""
+    assert authority.root
+    for name, node in haproxies.items():
+        node.step(
+            "haproxy/haproxy.sh", balancing(name, haproxies, webs, acme=True), {"ACCOUNT_KEY": ACCOUNT["privateKeyPem"]}
+        )
+    yield haproxies
+    region.dns.set(NAME, None)
+    for name, node in haproxies.items():
+        node.step("haproxy/haproxy.sh", balancing(name, haproxies, webs))
+        assert not node.run(
+            "sh", "-c", "grep -rlE 'PRIVATE KEY|acme' /etc/haproxy /etc/systemd /var/lib/ha-wordpress || true"
+        )
+
+
+def point_domain(region: Region, node: Node) -> None:
+    """Let NAME lead to a balancer, as its owner does after the first `up`."""
+    region.dns.set(NAME, node.machine.endpoint.ports[0].address)
+
+
+def obtain(node: Node) -> str:
+    """Let a balancer obtain or renew its certificate, as its timer does; returns what it has logged."""
+    # not by its invocation: the journal does not know that of a process that has ended already
+    new = ("journalctl", "--unit=site-certificate", "--output=cat", "--quiet", "--cursor-file=/run/obtained")
+    node.run(*new)
+    node.run("sh", "-c", "systemctl start site-certificate || true; journalctl --sync")
+    return node.run(*new)
+
+
+def test_a_balancer_shows_a_certificate_of_its_own_until_its_domain_leads_to_it(
+    obtaining: Mapping[str, Node], authority: AcmeServer
+) -> None:
+    node = obtaining["lb1"]
+    address = node.machine.endpoint.ports[0].address
+    assert "does not lead to this site's balancers" in obtain(node)
+    assert node.run("systemctl", "list-units", "--failed", "--no-legend", "--plain").startswith(
+        "site-certificate.service"
+    )
+    with pytest.raises(ssl.SSLCertVerificationError, match="self-signed"):
+        connect(node, browser(authority.root))
+    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    answer = get(node, "/", anyone)
+    assert (answer.status_code, answer.headers.get("Strict-Transport-Security")) == (200, None)
+    assert ask(address, "/page")[0] == 301
+    answered = ask(address, "/.well-known/acme-challenge/Az09_-")
+    assert answered == (200, f"Az09_-.{thumbprint(ACCOUNT['publicKeyPem'])}")
+    for path in (
+        "/.well-known/acme-challenge/",
+        "/.well-known/acme-challenge/a%0d%0ab",
+        "/.well-known/acme-challenge/a/b",
+    ):
+        assert ask(address, path)[0] == 301
+
+
+def test_every_balancer_obtains_a_certificate_of_its_own(
+    region: Region, obtaining: Mapping[str, Node], webs: Mapping[str, Web], authority: AcmeServer
+) -> None:
+    # the authority asks lb1 for both
+    point_domain(region, obtaining["lb1"])
+    visitor = browser(authority.root)
+    for node in obtaining.values():
+        start = time.monotonic()
+        log = obtain(node)
+        print(f"{node.name} obtained a certificate in {time.monotonic() - start:.1f} s: {log}")  # noqa: T201
+        answer = get(node, "/", visitor)
+        assert answer.headers.get_list("Strict-Transport-Security") == ["max-age=31536000"]
+        with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+            connect(node, visitor, "www.example.net")
+        assert node.run("stat", "--format=%U %a", "/etc/haproxy/site.pem") == "root 600\n"
+    first = {name: served(node, visitor) for name, node in obtaining.items()}
+    assert len(set(first.values())) == 2
+    for name, node in obtaining.items():
+        again(
+            node,
+            "haproxy/haproxy.sh",
+            balancing(name, obtaining, webs, acme=True),
+            {"ACCOUNT_KEY": ACCOUNT["privateKeyPem"]},
+        )
+        obtain(node)
+        assert served(node, visitor) == first[name]
+
+
+def test_a_certificate_is_renewed_in_its_last_thirty_days_without_dropping_a_request(
+    region: Region, obtaining: Mapping[str, Node], authority: AcmeServer
+) -> None:
+    node, visitor = obtaining["lb1"], browser(authority.root)
+    point_domain(region, node)
+    obtain(node)
+    before, main = served(node, visitor), node.run("systemctl", "show", "--property", "MainPID", "haproxy")
+    # one of AUTHORITY has less than 30 days left
+    node.run("tee", f"{HOME}/{NAME}/cert.pem", stdin=AUTHORITY.issue(NAME).certificate)
+    with visitors_at_work(node, visitor):
+        obtain(node)
+    assert served(node, visitor) != before
+    assert node.run("systemctl", "show", "--property", "MainPID", "haproxy") == main
+
+
+def test_an_authority_that_refuses_is_not_asked_again_at_once(
+    region: Region, obtaining: Mapping[str, Node], authority: AcmeServer
+) -> None:
+    node, visitor = obtaining["lb1"], browser(authority.root)
+    point_domain(region, node)
+    obtain(node)
+    before = served(node, visitor)
+    # the machine finds the virtual IP under the name, but the authority finds nothing there
+    region.dns.set(NAME, None)
+    node.run("sh", "-c", f"echo {VIRTUAL_IP} {NAME} >>/etc/hosts; rm {HOME}/{NAME}/cert.pem")
+    try:
+        refused = obtain(node)
+        assert "urn:ietf:params:acme:error" in refused, refused
+        assert "in the last 30 minutes" in obtain(node)
+        assert served(node, visitor) == before
+        node.run("sh", "-c", f"rm {HOME}/asked; sed -i '/{NAME}/d' /etc/hosts")
+        point_domain(region, node)
+        obtain(node)
+        assert served(node, visitor) != before
+    finally:
+        node.run("sed", "-i", f"/{NAME}/d", "/etc/hosts")
+
+
+def test_a_killed_renewal_is_in_force_after_the_next(
+    region: Region, obtaining: Mapping[str, Node], authority: AcmeServer
+) -> None:
+    node, visitor = obtaining["lb1"], browser(authority.root)
+    point_domain(region, node)
+    start = time.monotonic()
+    obtain(node)
+    whole = time.monotonic() - start
+    for at in range(KILLS // 2):
+        before = served(node, visitor)
+        node.run("rm", "-f", f"{HOME}/{NAME}/cert.pem")
+        moment = whole * (2 * at + 1) / KILLS
+        node.run("sh", "-c", f"timeout --signal=KILL {moment:.3f} /usr/local/lib/ha-wordpress/site-certificate || true")
+        node.run("rm", "-f", f"{HOME}/asked")
+        obtain(node)
+        assert served(node, visitor) != before
+        node.run("haproxy", "-c", "-f", "/etc/haproxy/haproxy.cfg")
+
+
+def test_a_killed_step_of_haproxy_is_in_force_after_the_next(
+    region: Region, obtaining: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    node = obtaining["lb1"]
+    point_domain(region, node)
+    one, other = (balancing("lb1", obtaining, webs, acme=acme, https=True) for acme in (True, False))
+    issued = certificate()
+    shown = f"openssl s_client -connect 127.0.0.1:{haproxy.HTTPS_PORT} </dev/null 2>/dev/null | openssl x509"
+    digest = hashlib.sha256(der(issued)).hexdigest()
+    timer = "systemctl is-active --quiet site-certificate.timer"
+    in_force = {
+        "one": f"{timer} && {shown} -noout -issuer | grep -q Pebble",
+        "other": f"! {timer} && {shown} -outform DER | sha256sum | grep -q ^{digest}",
+    }
+    secrets = {"one": {"ACCOUNT_KEY": ACCOUNT["privateKeyPem"]}, "other": issued}
+    node.applies_after_kills("haproxy/haproxy.sh", one, other, in_force, secrets)
+
+
+def test_a_balancer_without_a_client_of_acme_is_left_as_it_was(
+    haproxies: Mapping[str, Node], webs: Mapping[str, Web]
+) -> None:
+    node = haproxies["lb2"]
+    node.run("mv", "/usr/bin/uacme", "/usr/bin/uacme.aside")
+    try:
+        before = node.state()
+        output = node.refuses(
+            "haproxy/haproxy.sh",
+            balancing("lb2", haproxies, webs, acme=True),
+            {"ACCOUNT_KEY": ACCOUNT["privateKeyPem"]},
+        )
+        assert "Install the package uacme" in output
+        assert node.state() == before
+    finally:
+        node.run("mv", "/usr/bin/uacme.aside", "/usr/bin/uacme")
 
 
 def failing_over(own: str, balancers: Mapping[str, Node], *, virtual_ip: str = VIRTUAL_IP) -> dict[str, str]:

@@ -31,6 +31,13 @@ ROOT = Path(__file__).parents[2]
 PROJECT = "ha-wordpress"
 AUTHORITY = CertificateAuthority()
 """Issues certificates in the place of a public authority."""
+PUBLIC_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMKBCTNIcKUSDii11ySs3526iDZ8A
+iTo7Tu6KPAqv7D7gS2XpJFbZiItSs3m9+9Ue6GnvHw/GW2ZZaVtszggXIw==
+-----END PUBLIC KEY-----
+"""
+"""The P-256 key of RFC 7517, appendix A.1."""
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key under which the engine's protocol marks a wrapped value; a secret has SECRET there."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -180,6 +187,7 @@ class Outputs(mocks.Mocks):
                 "privateKeyOpenssh": f"SECRET-key-of-{name}\n",
                 "privateKeyPem": f"SECRET-pem-key-of-{name}\n",
                 "publicKeyOpenssh": f"ssh-ed25519 public-key-of-{name}\n",
+                "publicKeyPem": PUBLIC_KEY,
             },
             "tls:index/selfSignedCert:SelfSignedCert": {"certPem": f"certificate-of-{name}\n"},
             "tls:index/certRequest:CertRequest": {"certRequestPem": f"request-of-{name}\n"},

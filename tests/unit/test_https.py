@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
+from components.config.settings import Acme
+from components.haproxy.acme import acme_params
 from tests.unit.graph import AUTHORITY, Graph, Secret, build
 from tests.unit.rejection import error_lines
 from tests.unit.test_roles import AWS, EXISTING
@@ -24,8 +26,12 @@ ADDRESS = AUTHORITY.issue(EXISTING["network"]["virtual_ip"])
 OWN_KEY = ec.generate_private_key(ec.SECP256R1())
 OWN_KEY_PEM = OWN_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 ENCRYPTED = OWN_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word")).decode()
-SET = "set it with: pulumi config set --path tls.certificate <chain.pem"
+SET = "set it with: pulumi config set --path tls.certificate <chain.pem, or add tls.acme"
+NO_CHAIN = "set it with: pulumi config set --path tls.certificate <chain.pem"
 SET_KEY = "set it with: pulumi config set --secret tls_private_key <key.pem"
+
+
+ACME = {"email": "editor@rehearsal.test"}
 
 
 def own_certificate(begin: int, end: int, *names: x509.GeneralName) -> str:
@@ -66,8 +72,8 @@ def days_from_now(days: int) -> str:
             EXISTING,
             {"tls_private_key": KEY},
         ),
-        (f"tls.certificate: is not a certificate in PEM form; {SET}", EXISTING, https("MIIB")),
-        (f"tls.certificate: is not a certificate in PEM form; {SET}", EXISTING, https(KEY)),
+        (f"tls.certificate: is not a certificate in PEM form; {NO_CHAIN}", EXISTING, https("MIIB")),
+        (f"tls.certificate: is not a certificate in PEM form; {NO_CHAIN}", EXISTING, https(KEY)),
         (f"tls_private_key: is not a private key in PEM form; {SET_KEY}", EXISTING, https(key="hunter2")),
         (f"tls_private_key: is not a private key in PEM form; {SET_KEY}", EXISTING, https(key=CERTIFICATE)),
         (
@@ -151,6 +157,35 @@ def days_from_now(days: int) -> str:
             https(),
         ),
         ("tls: needs balancers of the site's own; give two nodes role: balancer, or omit it", AWS, https()),
+        (
+            "tls.certificate: conflicts with tls.acme, by which the balancers obtain theirs; omit one of them",
+            EXISTING,
+            https(acme=ACME),
+        ),
+        (
+            "tls_private_key: conflicts with tls.acme, by which the balancers obtain theirs; omit one of them",
+            EXISTING,
+            https(None, acme=ACME),
+        ),
+        (
+            "tls.domain: is missing, but HTTPS needs the certificate's domain; add it",
+            EXISTING,
+            https(None, "", acme=ACME, domain=None),
+        ),
+        (
+            "site.domain: is missing, but HTTPS needs the certificate's domain; add it",
+            AWS | {"topology": "balancers"},
+            https(None, "", acme=ACME, domain=None),
+        ),
+        ("tls.acme.email: is missing; add it", EXISTING, https(None, "", acme={"directory": "https://ca.test/dir"})),
+        (
+            (
+                "tls.acme.directory: 'http://ca.test' is not an ACME directory; "
+                "write one such as https://acme-staging-v02.api.letsencrypt.org/directory"
+            ),
+            EXISTING,
+            https(None, "", acme=ACME | {"directory": "http://ca.test"}),
+        ),
         ("tls.certifcate: is not a known key; did you mean certificate?", EXISTING, https(certifcate="x")),
     ],
 )
@@ -272,6 +307,38 @@ def test_the_key_goes_to_the_balancers_by_standard_input_only() -> None:
     secret_line = KEY.splitlines()[1]
     for resource in graph.resources.values():
         assert not [shown for shown in visible_texts(resource.inputs) if secret_line in shown], resource.key
+
+
+def test_balancers_that_obtain_certificates_share_an_account_and_nothing_else() -> None:
+    graph = build("php-sessions", **https(None, "", acme=ACME))
+    assert graph.outputs["url"] == "https://www.rehearsal.test"
+    assert graph["tls.PrivateKey acme"].inputs == {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
+    for balancer in ("lb1", "lb2"):
+        haproxy = graph[f"remote.Command {balancer}-haproxy"].inputs
+        assert haproxy["stdin"] == Secret("ACCOUNT_KEY='SECRET-pem-key-of-acme\n'\n")
+        assert "--acme-url https://acme-v02.api.letsencrypt.org/directory" in haproxy["create"]
+        assert '%[path,field(-1,/)].cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"' in haproxy["create"]
+        assert "uacme" in graph[f"remote.Command {balancer}-packages"].inputs["create"]
+    assert "uacme" not in graph["remote.Command php1-packages"].inputs["create"]
+    assert not [shown for each in graph.resources.values() for shown in visible_texts(each.inputs) if "SECRET" in shown]
+
+
+def test_an_address_with_shell_syntax_stays_text() -> None:
+    acme = {"email": "it's$(reboot)@rehearsal.test", "directory": "https://ca.test/a?b=c&d"}
+    script = acme_params(NAME, Acme.model_validate(acme))["ACME_SCRIPT"]
+    assert """ update 'it'"'"'s$(reboot)@rehearsal.test' """ in script
+    assert """ --acme-url 'https://ca.test/a?b=c&d' """ in script
+
+
+def test_a_certificate_of_another_authority_is_kept_elsewhere() -> None:
+    staging = ACME | {"directory": "https://acme-staging-v02.api.letsencrypt.org/directory"}
+    homes = {acme_params(NAME, Acme.model_validate(each))["ACME_HOME"] for each in (ACME, staging)}
+    assert len(homes) == 2
+
+
+def test_a_site_without_acme_answers_no_challenge() -> None:
+    for settings in (https(), {"tls": {}, "tls_private_key": ""}):
+        assert "acme-challenge" not in text(build("php-sessions", **settings), "lb1-haproxy")
 
 
 def test_a_crash_holds_the_ports_that_visitors_use() -> None:
