@@ -148,6 +148,10 @@ class Deployment:
         """Set one setting in the scratch copy of the stack's file; `key`: a path such as `project:nodes.gfs1.zone`."""
         self.stack.set_config(key, automation.ConfigValue(value, secret), path=True)
 
+    def remove(self, key: str) -> None:
+        """Remove one setting from the scratch copy of the stack's file; `key`: as for `set`."""
+        self.stack.remove_config(key, path=True)
+
     def settings(self) -> Settings:
         """The settings that the program reads. Raises `SettingsError` when they are wrong."""
         prefix = f"{PROJECT}:"

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from components.config import loader
+from components.config.settings import Acme
 from rehearsal.project import PROJECT, REPOSITORY
 
 ENCRYPTION = ("encryptionsalt", "secretsprovider", "encryptedkey")
@@ -27,6 +28,9 @@ OWN_VALUES = {
 
 The network is one for tests (RFC 2544), and so is the top-level domain (RFC 6761).
 """
+
+LETS_ENCRYPT: str = Acme.model_fields["directory"].default
+"""The authority of a stack that names none."""
 
 
 class UnknownStackError(ValueError):
@@ -70,8 +74,7 @@ def with_own_values(value: Any) -> Any:
 
 
 def certified_name(settings: Mapping[str, Any]) -> str | None:
-    """The name that the certificate of a stack's own balancers must have; None for a stack without `tls` or without
-    balancers of its own.
+    """The name that the certificate of a stack's own balancers must have; None for a stack that needs none.
 
     `settings`: those in the stack's file, by their full keys.
     """
@@ -81,7 +84,18 @@ def certified_name(settings: Mapping[str, Any]) -> str | None:
     balancers = settings.get(f"{PROJECT}:topology") == "balancers" or any(
         node.get("role") == "balancer" for node in nodes.values()
     )
-    return (tls.get("domain") or site.get("domain") or network["virtual_ip"]) if tls and balancers else None
+    if not tls or "acme" in tls or not balancers:
+        return None
+    return str(tls.get("domain") or site.get("domain") or network["virtual_ip"])
+
+
+def acme_directory(settings: Mapping[str, Any]) -> str | None:
+    """Address of the directory of the authority that a stack's own balancers ask; None if they ask none.
+
+    `settings`: those in the stack's file, by their full keys.
+    """
+    acme = (settings.get(f"{PROJECT}:tls") or {}).get("acme")
+    return str(acme.get("directory", LETS_ENCRYPT)) if acme else None
 
 
 def without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Drill:
         self.deployment, self.control = deployment, control
         self.faults: list[FaultResult] = []
         self.checks: list[Check] = []
+        self.stand_ins: list[str] = []
+        """What the drill itself has put in the place of something real, for the report's list."""
 
     @classmethod
     def migration_visitors(cls, settings: Settings) -> Sequence[Probe]:

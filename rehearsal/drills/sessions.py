@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from components.cloud.existing.settings import ExistingSettings
 from components.haproxy.haproxy import HTTPS_PORT, PORT
+from rehearsal import progress
+from rehearsal.deploy.stacks import LETS_ENCRYPT
+from rehearsal.drills.acme import acme_stand_in, certificates_check
 from rehearsal.drills.attacks.killed_services import KilledServices
 from rehearsal.drills.base import PAGE_OUTAGE, POWER_LOSS_OF_ALL, REBOOT_OF_ALL, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
@@ -15,8 +18,10 @@ from rehearsal.drills.https import https_checks
 from rehearsal.probes.address import AddressProbe
 from rehearsal.probes.base import Probe, longest_outage
 from rehearsal.probes.visitors import SessionProbe
+from rehearsal.project import PROJECT
 from rehearsal.report.model import FaultResult, Seconds
 
+ACME = "certificates by ACME"
 VISITORS = 10
 ADDRESS_OUTAGE = 5.0
 """Seconds that the virtual IP address may be out when its balancer is lost."""
@@ -42,14 +47,15 @@ class SessionsResult(FaultResult):
 
 
 class SessionsDrill(ExistingDrill):
-    """Faults: loss of the active balancer, of a PHP server and of each machine, a flapping private link, a stop of all
-    bricks, a reboot and a power loss of all nodes.
+    """Faults: certificates by ACME, loss of the active balancer, of a PHP server and of each machine, a flapping private
+    link, a stop of all bricks, a reboot and a power loss of all nodes.
     """
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {
             "ports": self.check_site_ports,
             "HTTPS": self.check_https,
+            ACME: self.obtain_certificates,
             "active balancer loses power": self.active_balancer_loss,
             **self.losses_of(self.site.roles.web[0]),
             KilledServices.name: self.kill_services,
@@ -71,6 +77,36 @@ class SessionsDrill(ExistingDrill):
         """Check the certificate, the redirect and Strict-Transport-Security, if the site has HTTPS."""
         if self.site.settings.tls:
             self.checks += https_checks(self.site)
+
+    def obtain_certificates(self) -> None:
+        """Let the balancers obtain certificates, with visitors at work, if the settings have one for them now."""
+        tls = self.site.settings.tls
+        if tls is None or tls.acme:
+            return
+        # the visitors of the fault trust the authorities that there are when they start
+        self.control.start_acme_server(LETS_ENCRYPT)
+        self.stand_ins.append(acme_stand_in(LETS_ENCRYPT))
+        with self.fault_window(ACME) as window, progress.step("pulumi up, with tls.acme") as step:
+            window.begin(time.time(), "pulumi up, with tls.acme")
+            self.deployment.remove(f"{PROJECT}:tls.certificate")
+            self.deployment.remove(f"{PROJECT}:tls_private_key")
+            self.deployment.set(f"{PROJECT}:tls.acme.email", "editor@rehearsal.test")
+            self.deployment.up(step)
+            window.mark("pulumi up has ended")
+            check = certificates_check(self.control, self.site.roles.balancers, ACME)
+            obtained = time.time()
+            window.mark("the balancers have their certificates")
+            window.wait(
+                "every client is served", lambda: all(probe.succeeded_since(obtained) for probe in window.probes)
+            )
+            window.end(window.probes)
+            window.stop()
+            window.measure_heal()
+            self.conclude(window)
+        self.checks.append(check)
+        attempts = [attempt for probe in window.probes if probe.kind == "page" for attempt in probe.attempts]
+        failed = sum(attempt.error is not None for attempt in attempts)
+        self.check("pages that fail", not failed, f"{failed:,} of {len(attempts):,}", "0", fault=ACME)
 
     def kill_services(self) -> None:
         """Kill each service of the active balancer and of a PHP server; it must return by itself."""

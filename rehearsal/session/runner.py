@@ -16,7 +16,8 @@ from typing import Literal, cast
 from rehearsal import progress
 from rehearsal.deploy import critical_path
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed, EngineSetup, OperationResult
-from rehearsal.deploy.stacks import certified_name, own_settings, stack_settings
+from rehearsal.deploy.stacks import acme_directory, certified_name, own_settings, stack_settings
+from rehearsal.drills.acme import acme_stand_in, certificates_check
 from rehearsal.drills.base import Drill, UnknownPartError
 from rehearsal.drills.factory import drill_of
 from rehearsal.drills.migration_probe import MigrationProbe
@@ -50,6 +51,7 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     control = connect(directory)
     certified = set_certificate(stack, deployment, control)
     drill = drill_for(stack, deployment, control, mode, only)
+    certified += start_acme_server(stack, control)
     booted = boot_existing(stack, deployment, control)
     booted += own_certificate(stack, control)
     migration = MigrationProbe(drill.migration_visitors(drill.site.settings) if drill else [])
@@ -75,10 +77,14 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
     print_outputs(first)
     for record in first.outputs.get("dns_records", []):
         control.point_domain(record["name"], record["value"])
+    settings = deployment.settings()
+    if settings.tls and settings.tls.acme:
+        report.checks.append(certificates_check(control, settings.node_roles.balancers))
     if drill and mode != "up":
         drill.run(only)
         if mode == "drill-and-destroy":
             drill.destroy()
+        report.stand_ins += drill.stand_ins
         report.faults += drill.faults
         report.checks += drill.checks
     return report
@@ -123,6 +129,19 @@ def set_certificate(stack: str, deployment: Deployment, control: RegionControl) 
         deployment.set(f"{PROJECT}:tls.certificate", issued.certificate)
         deployment.set(f"{PROJECT}:tls_private_key", issued.key, secret=True)
     return [f"the certificate of {name}, issued by the rehearsal's authority"]
+
+
+def start_acme_server(stack: str, control: RegionControl) -> list[str]:
+    """Start an ACME server in the place of the authority that the stack's own balancers ask.
+
+    Returns a line for the report's list of stand-ins; nothing for a stack whose balancers ask none.
+    """
+    directory = acme_directory(stack_settings(stack))
+    if directory is None:
+        return []
+    if not control.machines():
+        control.start_acme_server(directory)
+    return [acme_stand_in(directory)]
 
 
 def boot_existing(stack: str, deployment: Deployment, control: RegionControl) -> list[str]:

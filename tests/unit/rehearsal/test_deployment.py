@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from rehearsal.deploy.deployment import write_settings
-from rehearsal.deploy.stacks import certified_name, own_settings, stack_settings
+from rehearsal.deploy.stacks import acme_directory, certified_name, own_settings, stack_settings
 from rehearsal.project import REPOSITORY
 from rehearsal.session.runner import operator_values
 
@@ -58,7 +58,21 @@ OWN_BALANCERS = {"topology": "balancers"}
         (OWN_BALANCERS | {"tls": {"certificate": "x"}, "network": {"virtual_ip": "192.0.2.10"}}, "192.0.2.10"),
         ({"nodes": {"lb1": {"role": "balancer"}}, "tls": {"domain": "a.example"}}, "a.example"),
         ({"nodes": {"web1": {"zone": "us-east-1a"}}, "tls": {"domain": "a.example"}}, None),
+        (OWN_BALANCERS | {"tls": {"domain": "a.example", "acme": {"email": "x@a.example"}}}, None),
     ],
 )
 def test_the_certificate_is_for_the_name_that_visitors_use(sections: dict[str, Any], name: str | None) -> None:
     assert certified_name({f"ha-wordpress:{key}": value for key, value in sections.items()}) == name
+
+
+@pytest.mark.parametrize(
+    ("tls", "directory"),
+    [
+        (None, None),
+        ({"domain": "a.example"}, None),
+        ({"acme": {"email": "x@a.example"}}, "https://acme-v02.api.letsencrypt.org/directory"),
+        ({"acme": {"email": "x@a.example", "directory": "https://ca.example/dir"}}, "https://ca.example/dir"),
+    ],
+)
+def test_the_authority_that_balancers_ask(tls: dict[str, Any] | None, directory: str | None) -> None:
+    assert acme_directory({"ha-wordpress:tls": tls} if tls else {}) == directory
