@@ -353,8 +353,8 @@ class Acme(Section):
 
 class Tls(Section):
     """HTTPS on balancers of the site's own: HTTP redirects to it. Needs either `certificate`, with its key in
-    `tls_private_key`, or `acme`. Behind a cloud's load balancer, which gets its certificate by `balancer`, only `domain`
-    applies.
+    `tls_private_key`, or `acme`. Behind a cloud's load balancer, which gets its certificate by `balancer`, only
+    `domain` applies.
     """
 
     domain: Domain | None = None
@@ -580,17 +580,17 @@ class Settings(Section):
         node_roles = cls.valid_roles(raw)
         section = cls.domain_section(raw)
         if node_roles and not node_roles.balancers:
-            wrong = ["tls"]
+            wrong = {"tls": True}
             if section == "tls" and raw.value(str, "cloud") != "existing":
                 # the cloud's load balancer has the certificate, and `tls` only the domain
-                given = {
+                wrong = {
                     "tls.certificate": raw.has("tls", "certificate"),
                     "tls.acme": raw.has("tls", "acme"),
                     "tls_private_key": bool(key),
                 }
-                wrong = [name for name, is_given in given.items() if is_given]
-            for name in wrong:
-                yield f"{name}: needs balancers of the site's own; give two nodes role: balancer, or omit it"
+            for place, given in wrong.items():
+                if given:
+                    yield f"{place}: needs balancers of the site's own; give two nodes role: balancer, or omit it"
             return
         domain, acme = raw.value(str, "tls", "domain"), raw.has("tls", "acme")
         name = domain or (None if acme else raw.value(str, "network", "virtual_ip"))
@@ -602,8 +602,8 @@ class Settings(Section):
             yield f"{section}.domain: is missing, but HTTPS needs the certificate's domain; add it"
         chain = raw.value(str, "tls", "certificate")
         if acme:
-            for given in [*(["tls.certificate"] if chain else []), *(["tls_private_key"] if key else [])]:
-                yield f"{given}: conflicts with tls.acme, by which the balancers obtain theirs; omit one of them"
+            for place in [*(["tls.certificate"] if chain else []), *(["tls_private_key"] if key else [])]:
+                yield f"{place}: conflicts with tls.acme, by which the balancers obtain theirs; omit one of them"
             return
         if not raw.has("tls", "certificate"):
             yield f"tls.certificate: is missing; {SET_CERTIFICATE}, or add tls.acme"

@@ -47,8 +47,8 @@ class SessionsResult(FaultResult):
 
 
 class SessionsDrill(ExistingDrill):
-    """Faults: certificates by ACME, loss of the active balancer, of a PHP server and of each machine, a flapping private
-    link, a stop of all bricks, a reboot and a power loss of all nodes.
+    """Faults: certificates by ACME, loss of the active balancer, of a PHP server and of each machine, a flapping
+    private link, a stop of all bricks, a reboot and a power loss of all nodes.
     """
 
     def parts(self) -> Mapping[str, Callable[[], object]]:

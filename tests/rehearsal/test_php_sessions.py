@@ -11,8 +11,8 @@ def test_php_sessions(tmp_path: Path) -> None:
     acme, web, newest = "certificates by ACME", "php1 loses power", "newest copy returns last"
     reboot, power = "all nodes reboot at once", "all nodes lose power at once"
     report, faults = drilled(
-        "php-sessions", tmp_path, "ports", "HTTPS", acme, "active balancer loses power", web, "killed services", "link flaps",
-        newest, reboot, power,
+        "php-sessions", tmp_path, "ports", "HTTPS", acme, "active balancer loses power", web, "killed services",
+        "link flaps", newest, reboot, power,
     )  # fmt: skip
     # either balancer may have the address at first, and after the kills
     [balancer] = faults.keys() & {"lb1 loses power", "lb2 loses power"}
