@@ -89,7 +89,6 @@ def assert_that_a_brick_was_lost(fault: FaultResult) -> None:
 
 
 def assert_that_a_machine_was_replaced(fault: FaultResult) -> None:
-    assert_that_a_brick_was_lost(fault)
     # the new machine boots during the `up`, which takes longer than this; the heal follows
     assert 5 < fault["up_seconds"] < fault["full_redundancy_seconds"]
 

@@ -1,4 +1,4 @@
-"""The drill of the stack aws-wordpress, with the loss of one machine and its disk for good."""
+"""The drill of the stack aws-wordpress, with the loss of one machine for good."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.rehearsal.drill import (
 
 
 def test_aws_wordpress(tmp_path: Path) -> None:
-    gone = "gfs1 and its disk are gone"
+    gone = "gfs1 is gone"
     report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, "gfs1 loses power", gone)
     assert faults.keys() == {
         *ATTACKS, "gfs1 loses power", gone, "the database fails over", "all nodes reboot at once",
@@ -29,6 +29,7 @@ def test_aws_wordpress(tmp_path: Path) -> None:
     assert_that_https_was_checked(report)
     assert_that_the_attacks_were_made(faults)
     assert_that_a_brick_was_lost(faults["gfs1 loses power"])
+    assert_that_a_brick_was_lost(faults[gone])
     assert_that_a_machine_was_replaced(faults[gone])
     assert faults["the database fails over"]["write_outage_seconds"] < PING_TIMEOUT
     for fault in ("all nodes reboot at once", "all nodes lose power at once"):

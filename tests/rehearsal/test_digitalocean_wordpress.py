@@ -20,7 +20,7 @@ STORAGE = ("gfs1", "gfs2", "gfs3")
 
 
 def test_digitalocean_wordpress(tmp_path: Path) -> None:
-    losses, gone = {f"{node} loses power" for node in (*STORAGE, "app1")}, "gfs2 is gone"
+    losses, gone = {f"{node} loses power" for node in (*STORAGE, "app1")}, "app1 is gone"
     report, faults = drilled("digitalocean-wordpress", tmp_path, *WORDPRESS, *losses, gone)
     assert faults.keys() == {
         *ATTACKS, *losses, gone, "the database fails over", "all nodes reboot at once", "all nodes lose power at once"
