@@ -26,6 +26,8 @@ IN_PLACE = {
     # the text of a step, and the address that it connects to: a node's elastic IP
     COMMAND: {"create", "update", "delete", "stdin", "connection"},
     "aws:ec2/instance:Instance": {"creditSpecification"},
+    # the provider's own flag, for a later deletion
+    "aws:ec2/volumeAttachment:VolumeAttachment": {"stopInstanceBeforeDetaching"},
     "aws:rds/instance:Instance": {"finalSnapshotIdentifier", "maxAllocatedStorage"},
     "digitalocean:index/droplet:Droplet": {"resizeDisk"},
 }

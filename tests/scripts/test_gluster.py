@@ -16,7 +16,6 @@ from rehearsal.region.region import Region
 from tests.scripts import params
 from tests.scripts.conftest import NODES
 from tests.scripts.node import Node
-from tests.scripts.params import BRICK as PATH
 from tests.scripts.params import BRICK_MOUNT as MOUNT
 
 GONE = "/mnt/gone"
@@ -69,7 +68,7 @@ def test_brick_is_on_xfs_of_its_own(bricks: Mapping[str, Node]) -> None:
     uuid = node.run("blkid", "--probe", "--match-tag", "UUID", "--output", "value", node.disk).strip()
     assert node.run("findmnt", "--noheadings", "--output", "UUID,FSTYPE", MOUNT).split() == [uuid, "xfs"]
     assert "isize=512" in node.run("xfs_info", MOUNT)
-    assert node.run("findmnt", "--noheadings", "--output", "TARGET", "--target", PATH).strip() == MOUNT
+    assert node.run("findmnt", "--noheadings", "--output", "TARGET", "--target", MOUNT).strip() == MOUNT
     fstab = [line.split() for line in node.run("cat", "/etc/fstab").splitlines()]
     assert [line[0] for line in fstab if MOUNT in line] == [f"UUID={uuid}"]
     node.run("sh", "-c", f"echo kept >{MOUNT}/kept")
@@ -486,7 +485,8 @@ def test_a_lost_node_takes_its_place_again(
     other.run("sh", "-ec", f"mkdir {directory}; for n in $(seq 50); do echo before $n >{directory}/$n; done")
     for lose in losses:
         lose(node)
-    other.run("sh", "-ec", f"for n in $(seq 25 75); do echo after $n >{directory}/$n; done")
+    # after a test that took another node away, this client may not have its brick back yet
+    other.eventually("sh", "-ec", f"for n in $(seq 25 75); do echo after $n >{directory}/$n; done", within=120)
     rejoin(node)
     assert other.run("gluster", "--mode=script", "pool", "list") == identity
     listed = "cd $1; find . -path ./.glusterfs -prune -o -type f -print0 | sort -z | xargs -0 sha256sum"
