@@ -251,10 +251,7 @@ class Drill:
         back = time.time()
         visitors = [probe for probe in window.probes if probe.kind == "page"]
         window.wait("visitors are served again", lambda: all(probe.succeeded_since(back) for probe in visitors))
-        window.end(visitors)
-        window.stop()
-        window.measure_heal()
-        result = self.conclude(window)
+        result = self.conclude_healed(window, visitors)
         self.check_outage(result, "page outage", result.page_outage_seconds, RETURN_LIMIT)
         return result
 
@@ -288,6 +285,16 @@ class Drill:
                 yield window
             finally:
                 window.stop()
+
+    def conclude_healed(self, window: FaultWindow, clients: Sequence[Probe]) -> FaultResult:
+        """Stop the clients, which are served again, wait until all bricks are healed, and conclude.
+
+        `clients`: those whose outages count.
+        """
+        window.end(clients)
+        window.stop()
+        window.measure_heal()
+        return self.conclude(window)
 
     def conclude(self, window: FaultWindow) -> FaultResult:
         """Stop the clients, add the fault's figures and their checks to the report, and return the figures."""

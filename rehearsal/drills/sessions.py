@@ -100,10 +100,7 @@ class SessionsDrill(ExistingDrill):
             window.wait(
                 "every client is served", lambda: all(probe.succeeded_since(obtained) for probe in window.probes)
             )
-            window.end(window.probes)
-            window.stop()
-            window.measure_heal()
-            self.conclude(window)
+            self.conclude_healed(window, window.probes)
         self.checks.append(check)
         attempts = [attempt for probe in window.probes if probe.kind == "page" for attempt in probe.attempts]
         failed = sum(attempt.error is not None for attempt in attempts)
@@ -154,10 +151,7 @@ class SessionsDrill(ExistingDrill):
             window.wait(
                 "every client is served again", lambda: all(probe.succeeded_since(steady) for probe in window.probes)
             )
-            window.end(window.probes)
-            window.stop()
-            window.measure_heal()
-            result = self.conclude(window)
+            result = self.conclude_healed(window, window.probes)
         self.check_outage(result, "write outage", result.write_outage_seconds, WRITE_OUTAGE)
         self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
 
@@ -188,10 +182,7 @@ class SessionsDrill(ExistingDrill):
             back = time.time()
             window.mark(f"{newest}'s brick is back")
             window.wait("visitors are served again", lambda: served_since(back))
-            window.end(visitors)
-            window.stop()
-            window.measure_heal()
-            result = self.conclude(window)
+            result = self.conclude_healed(window, visitors)
         self.check_outage(result, "page outage", result.page_outage_seconds, RETURN_LIMIT)
 
     def conclude(self, window: FaultWindow) -> SessionsResult:
