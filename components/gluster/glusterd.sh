@@ -27,6 +27,7 @@ RestartSec=1
 '
 systemctl daemon-reload
 enable_units glusterd
+retry_connections_soon
 systemctl start glusterd
 wait_until 60 gluster --mode=script pool list >/dev/null 2>&1 ||
     fail_with_journal "glusterd does not answer on this machine:" glusterd

@@ -3,6 +3,8 @@
 # servers, separated by colons. OPTIONS: further mount options, separated by commas; may be empty.
 set -euo pipefail
 
+retry_connections_soon
+
 set_fstab_line "$MOUNTPOINT" "$SOURCE $MOUNTPOINT glusterfs \
 defaults,_netdev,noauto,fetch-attempts=3,backup-volfile-servers=$BACKUPS${OPTIONS:+,$OPTIONS} 0 0"
 
