@@ -19,7 +19,7 @@ TEST_FILES := $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW) $(LOADED_DRILLS) $(LIGHT_DR
 RUN_TESTS := .venv/bin/python tools/run_tests.py
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --keep-going --output-sync
 
-.PHONY: help rehearse preview drill test test-unit test-preview test-scripts lint docs readme report-picture bench \
+.PHONY: help rehearse preview drill test test-unit test-preview test-scripts lint docs readme replacements report-picture bench \
 	bench-filters $(TEST_FILES) $(STACKS:%=drill-%)
 
 help: ## list these targets
@@ -72,6 +72,9 @@ docs: .venv/installed ## write docs/settings.md and stacks/schema.json
 readme: .venv/installed ## write the README's figures and picture from reports/; needs chromium
 	.venv/bin/python -m tools.readme
 	@$(MAKE) --no-print-directory report-picture
+
+replacements: .venv/installed ## write the figures of replaced nodes into docs/operations.md from reports/
+	.venv/bin/python -m tools.replacements
 
 report-picture: .venv/installed ## take docs/report.png from a report; needs chromium
 	.venv/bin/python tools/report_picture.py reports/$(or $(STACK),aws-wordpress)/report.html docs/report.png

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.report.model import Check, FaultResult, Report
-from tools import readme
+from tools import readme, reports
 from tools.readme import README, ROW, SAMPLE, page
 
 FIGURE = re.compile(r"\d[\d.,]* (s|ms|min|minutes|times|USD|of \d+ checks)\b")
@@ -109,7 +109,7 @@ def test_a_report_changes_its_own_row_and_the_output() -> None:
 
 
 def test_the_readme_shows_no_report_with_a_failed_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readme, "REPORTS", tmp_path)
+    monkeypatch.setattr(reports, "REPORTS", tmp_path)
     monkeypatch.setattr(readme, "README", tmp_path / "README.md")
     (tmp_path / "README.md").write_text(README.read_text())
     (tmp_path / "php-sessions").mkdir()
