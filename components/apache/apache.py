@@ -48,7 +48,7 @@ class Apache(pulumi.ComponentResource):
     """A running Apache whose directory `SITE` migrates to a volume, which is then mounted in its place (one step).
 
     The old directory stays as `SITE`.orig. Apache stops for a few seconds; when the migration fails, Apache continues
-    with the old directory.
+    with the old directory. A machine that replaces a server serves the volume, whatever its own directory holds.
 
     `own_files`: an output with one line for each file of `SITE`.orig that the volume lacks or holds with other content,
     at most 100 lines.
@@ -62,6 +62,7 @@ class Apache(pulumi.ComponentResource):
             params={
                 "SITE": SITE,
                 "FIRST": "yes" if args.first else "",
+                "NODE": args.host.name,
                 "CONF": pulumi.Output.all(*args.balancers).apply(conf),
                 "COPY": COPY.read_text(),
                 "MOUNT": MOUNT.read_text(),

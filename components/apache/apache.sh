@@ -1,8 +1,10 @@
 #!/bin/bash
 # Moves SITE, the directory that Apache serves, onto the volume SOURCE (BACKUPS: further servers of it, separated by
 # colons), which is then mounted at SITE; the old tree stays as SITE.orig. With FIRST=yes the volume gets this server's
-# tree; otherwise the step prints which files only this server has, and which differ from the volume's. CONF: Apache's
-# settings. COPY: the text of copy.sh. MOUNT: the text of mount.sh, which uses UNIT.
+# tree; otherwise the step prints which files only this server has, and which differ from the volume's. NODE: the server's
+# name, under which the volume records that it serves; a new machine under a recorded name replaces the old one, and its
+# own tree is neither copied nor compared. CONF: Apache's settings. COPY: the text of copy.sh. MOUNT: the text of
+# mount.sh, which uses UNIT.
 #
 # Apache stops only while SITE changes. After an error in that time the old tree is put back and Apache started: at the
 # end of this script, or, if it was killed, by the next run.
@@ -13,7 +15,9 @@ umask 022
 
 orig=$SITE.orig
 volume=/run/ha-wordpress/volume
-# exists while SITE changes; holds Apache's answer from before the change
+# a directory for each server that serves the volume; whoever can write in the volume can make and remove it
+record=.ha-wordpress/servers/$NODE
+# exists while SITE changes; holds a pattern for Apache's answer afterwards
 moving=/var/lib/ha-wordpress/apache-moving
 # lists the files that only this server had, or that differed from the first server's
 own=/var/lib/ha-wordpress/apache-own
@@ -118,7 +122,11 @@ if [ ! -e "$moving" ] && ! in_fstab; then
     mount -t glusterfs -o "fetch-attempts=3${BACKUPS:+,backup-volfile-servers=$BACKUPS}" "$SOURCE" "$volume" ||
         fail "The volume $SOURCE cannot be mounted. Nothing was changed." "See /var/log/glusterfs on this machine."
 
-    if [ "$FIRST" = yes ]; then
+    if [ -e "$volume/.ha-wordpress/code" ] && [ -d "$volume/$record" ]; then
+        FIRST=
+        # a new machine's own page says nothing of the site's, which may redirect
+        page='[23]??'
+    elif [ "$FIRST" = yes ]; then
         for _ in 1 2 3; do
             listed=$(listing)
             differs=$(SOURCE=$SITE TARGET=$volume run_script "$COPY")
@@ -159,7 +167,8 @@ systemctl start "$APACHE_SERVICE"
 expected=
 [ ! -e "$moving" ] || expected=$(cat "$moving")
 serves() {
-    [[ "$(answer /healthz)" = 200* && "$(answer /)" = "$expected"* ]]
+    # shellcheck disable=SC2053 # a pattern
+    [[ "$(answer /healthz)" = 200* && "$(answer /)" = $expected* ]]
 }
 wait_until 15 serves || fail "From the volume, Apache answers $(answer / | cut -c-20), not ${expected:0:20}, \
 and $(answer /healthz | cut -c-3) at /healthz, not 200. Its error log names the cause."
@@ -168,3 +177,5 @@ if [ -e "$moving" ]; then
     [ ! -e "$state/copying" ] || confined "$SITE" /usr mv --no-target-directory "$state/copying" "$state/code"
     rm "$moving"
 fi
+# mkdir follows no link at the end of its path, and empties no file
+[ -d "$SITE/$record" ] || confined "$SITE" /usr mkdir -p "$SITE/$record"

@@ -22,7 +22,7 @@ PUBLIC, PRIVATE = "eth0", "eth1"
 
 
 class ApacheDrill(ExistingDrill):
-    """Faults: loss of a server, a reboot of all servers.
+    """Faults: loss of a server, of each machine for good, of all servers' power, a reboot of all servers.
 
     A page written on one server must be served by all. While a server's power is off, a packet capture checks that
     storage traffic stays on the private network.
@@ -38,6 +38,7 @@ class ApacheDrill(ExistingDrill):
             POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "ports": self.check_site_ports,
             node_loss_name(self.site.nodes[0]): self.captured_node_loss,
+            **self.machine_losses_of(*self.site.nodes),
             REBOOT_OF_ALL: self.reboot_all,
         }
 

@@ -1,6 +1,6 @@
 """A stack's drill, and the assertions that every such test shares.
 
-Of the machines that are lost for good, a test of a cloud's stack takes one, and `make drill` takes all.
+Of the machines that are lost for good, a test takes one at most, and `make drill` takes all.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ PEERS = [host_name(name) for name in NAMES]
 SITE = "/var/www"
 BALANCERS = ["10.20.7.9", "127.0.0.1"]
 """Addresses of the balancers; the second one is a server's own, so that a test can send requests from it."""
+RECORDS = ".ha-wordpress/servers"
 MOVING = "/var/lib/ha-wordpress/apache-moving"
 
 SITE_OF_OWN = r"""
@@ -89,6 +90,7 @@ def apache(name: str) -> dict[str, str]:
     return {
         "SITE": SITE,
         "FIRST": "yes" if name == NAMES[0] else "",
+        "NODE": name,
         "CONF": conf(BALANCERS),
         "COPY": params.text("migrate/copy.sh"),
         "MOUNT": params.text("gluster/mount.sh"),
@@ -316,6 +318,65 @@ def test_both_serve_from_the_volume_after_a_reboot(servers: Mapping[str, Node]) 
             assert time.monotonic() < end
     assert page(second) == "the page\n 200"
     second.again(STEP, apache("web2"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_new_machine_under_an_old_name_serves_the_volume(servers: Mapping[str, Node], name: str) -> None:
+    for node in servers.values():
+        node.step(STEP, apache(node.name))
+    migrated = tree(servers["web1"], SITE)
+    new = servers[name]
+    new.run("bash", "-c", AS_BEFORE)
+    new.run("sh", "-c", "mkdir -p /var/www/html; echo 'a new machine' >/var/www/html/index.html")
+    new.run("systemctl", "reset-failed", "apache2")
+    new.run("systemctl", "start", "apache2")
+    before = tree(new, SITE)
+
+    done = attempt(new)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert_moved(new, before)
+    assert tree(new, SITE) == migrated
+    new.again(STEP, apache(name))
+
+
+def test_a_new_machine_is_put_back_where_the_site_fails(servers: Mapping[str, Node]) -> None:
+    first, second = servers.values()
+    first.step(STEP, apache("web1"))
+    first.run("mkdir", "-p", f"{SITE}/{RECORDS}/web2")
+    first.run("rm", f"{SITE}/html/index.html")
+    first.run("chmod", "700", f"{SITE}/html")
+    before = tree(second, SITE)
+    assert "Apache answers 403" in second.refuses(STEP, apache("web2"))
+    assert_put_back(second, before)
+
+
+def test_a_server_that_never_served_the_volume_is_compared(servers: Mapping[str, Node]) -> None:
+    first, second = servers.values()
+    first.step(STEP, apache("web1"))
+    second.run("sh", "-c", "echo 'another page' >/var/www/html/index.html")
+    before = tree(second, SITE)
+    output = second.refuses(STEP, apache("web2"))
+    assert "other content: html/index.html" in output
+    assert "Putting the old /var/www back" in output
+    assert tree(second, SITE) == before
+
+
+def test_a_server_of_an_earlier_version_is_recorded(server: Node) -> None:
+    server.step(STEP, apache("web1"))
+    server.run("rm", "-r", f"{SITE}/{RECORDS}")
+    server.step(STEP, apache("web1"))
+    assert server.run("ls", f"{SITE}/{RECORDS}") == "web1\n"
+
+
+def test_a_planted_record_leads_root_nowhere(server: Node) -> None:
+    server.step(STEP, apache("web1"))
+    server.run("rm", "-r", f"{SITE}/{RECORDS}")
+    server.run("chown", "www-data:", f"{SITE}/.ha-wordpress")
+    server.plant(f"ln -s {OUTSIDE} {SITE}/{RECORDS}")
+    assert "File exists" in server.refuses(STEP, apache("web1"))
+    assert server.run("ls", OUTSIDE) == "file\n"
+    server.run("rm", f"{SITE}/{RECORDS}")
+    server.step(STEP, apache("web1"))
 
 
 @pytest.mark.parametrize("stage", STAGES)
