@@ -264,8 +264,10 @@ class Instance(AwsResourceType[InstanceInputs]):
         machine = self.region.machines[resource_id]
         self.region.network.put_in_groups(machine.endpoint, tuple(new.vpc_security_group_ids))
         if user_data(old) != user_data(new) or old.instance_type != new.instance_type:
+            # the provider stops the instance, changes it, starts it, and waits until it runs (ec2_instance.go)
+            machine.shut_down()
             machine.write_seed({"user-data": user_data(new)})
-            machine.reboot()
+            machine.power_on()
         return {}
 
     def on_delete(self, resource_id: str, inputs: InstanceInputs) -> None:
