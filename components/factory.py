@@ -13,11 +13,12 @@ from components.cloud.existing.settings import ExistingSettings
 from components.cloud.interface import Cloud, SiteSpec
 from components.cloud.prices import Price
 from components.config.settings import Settings
+from components.roll.turns import Turns
 from components.web.interface import WebStack
 
 
-def create_cloud(settings: Settings, site: SiteSpec) -> Cloud:
-    """The chosen cloud, with its resources created.
+def create_cloud(settings: Settings, site: SiteSpec, turns: Turns) -> Cloud:
+    """The chosen cloud, with its resources created. `turns`: the order in which its nodes are changed.
 
     Raises TypeError for settings that belong to no cloud.
     """
@@ -25,15 +26,15 @@ def create_cloud(settings: Settings, site: SiteSpec) -> Cloud:
         case AwsSettings():
             from components.cloud.aws.cloud import Aws
 
-            return Aws(settings, site)
+            return Aws(settings, site, turns)
         case DigitalOceanSettings():
             from components.cloud.digitalocean.cloud import DigitalOcean
 
-            return DigitalOcean(settings, site)
+            return DigitalOcean(settings, site, turns)
         case ExistingSettings():
             from components.cloud.existing.cloud import Existing
 
-            return Existing(settings, site)
+            return Existing(settings, site, turns)
         case _:
             raise TypeError(f"no cloud belongs to {type(settings).__name__}; add a case to create_cloud")
 

@@ -18,9 +18,10 @@ from components.gluster.peers import Peers, PeersArgs
 from components.gluster.rejoin import Rejoin, RejoinArgs
 from components.gluster.volume import Volume, VolumeArgs
 from components.haproxy.acme import AcmeAccount, AcmeCertificate
-from components.haproxy.haproxy import Haproxy, HaproxyArgs
+from components.haproxy.haproxy import OWN_PORT, Haproxy, HaproxyArgs
 from components.keepalived.keepalived import Keepalived, KeepalivedArgs
 from components.machine.etc_hosts import EtcHosts, EtcHostsArgs, host_name
+from components.roll.turns import Duties, Turns
 from components.web.interface import WebContext, WebStack
 
 
@@ -36,8 +37,11 @@ def build(settings: Settings) -> None:
     spec = site_spec(settings, web)
     if pulumi.runtime.is_dry_run() and (price := monthly_price(settings, spec)):
         pulumi.log.info(price.text)
-    cloud = create_cloud(settings, spec)
+    turns = Turns(duties(settings, web))
+    cloud = create_cloud(settings, spec, turns)
     nodes = cloud.nodes
+    for node in nodes.values():
+        turns.reach(node.host)
 
     addresses = {host_name(name): nodes[name].private_address for name in roles.bricks}
     etc_hosts = {name: EtcHosts(name, EtcHostsArgs(node.host, addresses)) for name, node in nodes.items()}
@@ -183,6 +187,23 @@ def build(settings: Settings) -> None:
         pulumi.export(name, value)
     if cloud.ssh_private_key is not None:
         pulumi.export("ssh_private_key", cloud.ssh_private_key)
+
+
+def duties(settings: Settings, web: WebStack) -> dict[str, Duties]:
+    """What each node does for the site, by its name."""
+    roles, nodes = settings.node_roles, {}
+    for name in settings.nodes:
+        urls = []
+        if name in roles.web:
+            urls.append(f"http://127.0.0.1:{web.port}{web.health_path}")
+        if name in roles.balancers:
+            urls.append(f"http://127.0.0.1:{OWN_PORT}/health")
+        nodes[name] = Duties(
+            urls=tuple(urls),
+            volume=settings.gluster.volume if name in roles.bricks else "",
+            access_log=web.access_log if name in roles.web else "",
+        )
+    return nodes
 
 
 def site_spec(settings: Settings, web: WebStack) -> SiteSpec:

@@ -69,6 +69,7 @@ class Apache(pulumi.ComponentResource):
                 **volume_params(args.volume, args.servers),
             },
             timeout=TIMEOUT,
+            interrupts=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.own_files = self.step.stdout

@@ -21,6 +21,7 @@ class ApacheStack:
     balancer_user_data: Sequence[str] = ()
     port = PORT
     health_path = HEALTH_PATH
+    access_log = ""
     owner = 0
     """root, which owns /var/www before the migration."""
     volume_options: Mapping[str, str] = {}

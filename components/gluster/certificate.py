@@ -96,6 +96,7 @@ class Certificate(pulumi.ComponentResource):
             SCRIPT,
             params={"CERTIFICATE": certificate.cert_pem, "AUTHORITY": args.authority.certificate},
             secrets={"KEY": key},
+            interrupts=True,
             opts=child,
         )
         self.step.stdout.apply(lambda output: warn(name, output))

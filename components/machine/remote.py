@@ -53,7 +53,7 @@ class RemoteHost:
     replaced, all steps run again, and if it is deleted, they are deleted with it; None for an existing machine, whose
     steps run again if its host key changes. `reachable`: resources that SSH needs, such as firewall rules. `first`:
     the step that waits for `reachable` and that all other steps wait for; by default it waits until cloud-init has
-    succeeded.
+    succeeded. `change`: hooks of the steps that interrupt the machine. `creation`: hooks of the first step.
     """
 
     def __init__(
@@ -67,13 +67,16 @@ class RemoteHost:
         machine: pulumi.CustomResource | None,
         reachable: list[pulumi.Resource],
         first: Step = Step("ready", HERE / "ready.sh", timeout=900),
+        change: pulumi.ResourceHookBinding,
+        creation: pulumi.ResourceHookBinding,
         opts: pulumi.ResourceOptions,
     ) -> None:
         self.name = name
         self.address = address
         self.user = user
-        self._private_key = private_key
-        self._host_key = host_key
+        self.private_key = private_key
+        self.host_key = host_key
+        self._change = change
         self._machine = machine
         self._triggers = [machine.id if machine else host_key]
         self._depends_on: list[pulumi.Resource] = []
@@ -87,8 +90,11 @@ class RemoteHost:
                 opts,
                 pulumi.ResourceOptions(
                     depends_on=reachable,
-                    hooks=pulumi.ResourceHookBinding(
-                        on_error=[pulumi.ErrorHook(f"{name}-unreachable", explain_unreachable)]
+                    hooks=pulumi.ResourceHookBinding.merge(
+                        pulumi.ResourceHookBinding(
+                            on_error=[pulumi.ErrorHook(f"{name}-unreachable", explain_unreachable)]
+                        ),
+                        creation,
                     ),
                 ),
             ),
@@ -104,6 +110,7 @@ class RemoteHost:
         secrets: Mapping[str, pulumi.Input[str]] | None = None,
         timeout: int = 60,
         dials: int = RUNNING,
+        interrupts: bool = False,
         opts: pulumi.ResourceOptions,
     ) -> remote.Command:
         """Add a step that runs a script as root; returns its resource.
@@ -113,7 +120,8 @@ class RemoteHost:
         `step`: end of the resource's name. `script`: an idempotent bash script. `params`: its environment, visible in
         previews. `secrets`: variables that the script reads from standard input with `eval "$(cat)"`; they appear in
         no command text, argument, environment or log. `timeout`: seconds after which the script is killed. `dials`:
-        connection attempts.
+        connection attempts. `interrupts`: whether the script, when it runs again, may stop what the machine does for
+        the site: its update waits for the machine's turn.
         """
         environment = pulumi.Output.all(**params) if params else pulumi.Output.from_input(dict[str, str]())
         text = environment.apply(lambda known: command_text(script, known, timeout))
@@ -131,7 +139,9 @@ class RemoteHost:
             logging=remote.Logging.NONE,
             # needs an sshd whose AcceptEnv names the variables
             add_previous_output_in_env=False,
-            opts=self._options(opts),
+            opts=self._options(
+                pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=self._change)) if interrupts else opts
+            ),
         )
 
     def copy(self, step: str, source: Path, *, opts: pulumi.ResourceOptions) -> tuple[str, remote.CopyToRemote]:
@@ -153,8 +163,8 @@ class RemoteHost:
         return remote.ConnectionArgs(
             host=self.address,
             user=self.user,
-            private_key=self._private_key,
-            host_key=self._host_key,
+            private_key=self.private_key,
+            host_key=self.host_key,
             dial_error_limit=dials,
             per_dial_timeout=DIAL_TIMEOUT,
         )

@@ -66,6 +66,7 @@ class Sessions(pulumi.ComponentResource):
             "sessions",
             HERE / "sessions.sh",
             params=params(args.mount, https=args.https),
+            interrupts=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

@@ -23,6 +23,7 @@ class SessionsStack:
     balancer_user_data: Sequence[str] = ()
     port = PORT
     health_path = HEALTH_PATH
+    access_log = "/var/log/nginx/access.log"
     owner = USER_ID
     volume_options: Mapping[str, str] = VOLUME_OPTIONS
     database = False

@@ -67,6 +67,10 @@ sub vcl_recv {
         if (std.ip(req.http.X-Forwarded-For, "0.0.0.0", resolve = false) !~ site_network) {
             return (synth(403));
         }
+        # made before a change that interrupts this node (components/roll/drain.sh)
+        if (std.file_exists("/run/ha-wordpress-drained")) {
+            return (synth(503));
+        }
         return (pass);
     }
 

@@ -76,6 +76,7 @@ class Varnish(pulumi.ComponentResource):
                 "RESTART": RESTART.read_text(),
             },
             timeout=120,
+            interrupts=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

@@ -15,6 +15,11 @@ function unhealthy(string $why): never
 
 header('Content-Type: text/plain');
 header('Cache-Control: no-store');
+
+// made before a change that interrupts this node (components/roll/drain.sh)
+if (file_exists('/run/ha-wordpress-drained')) {
+    unhealthy('out of service for a change');
+}
 $mount = getenv('WATCHED_MOUNT');
 
 // read from the kernel's list of mounts, as a call on the mount itself may hang

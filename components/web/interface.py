@@ -68,6 +68,8 @@ class WebStack(Protocol):
     """TCP port on which web nodes answer visitors and the balancer."""
     health_path: str
     """Path of the balancer's health check: a node that answers 200 gets visitors."""
+    access_log: str
+    """Path of a web node's log of visitors' requests, if its health check answers 503 while it is drained; or empty."""
     owner: int
     """Numeric id of the user and the group that own the volume's root directory."""
     volume_options: Mapping[str, str]

@@ -115,6 +115,7 @@ class Web(pulumi.ComponentResource):
                 "TRUSTED_CA": args.trusted_ca,
             },
             timeout=120,
+            interrupts=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

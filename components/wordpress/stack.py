@@ -41,6 +41,7 @@ class WordPressStack:
     balancer_user_data: Sequence[str] = ("fail2ban",)
     port = PORT
     health_path = HEALTH_PATH
+    access_log = "/var/log/varnish/varnishncsa.log"
     owner = USER_ID
     volume_options: Mapping[str, str] = {}
     database = True

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pulumi import ResourceOptions, automation
+from pulumi import ResourceHookBinding, ResourceOptions, automation
 from pulumi.automation import EngineEvent
 from pulumi_tls import PrivateKey
 
@@ -19,7 +19,8 @@ def program() -> None:
     # no other machine than this one has such an address, and nothing listens on its port 22
     remote.RemoteHost(
         "gfs1", address="127.99.99.99", user="admin", private_key=key.private_key_openssh,
-        host_key=key.public_key_openssh, machine=None, reachable=[], opts=ResourceOptions(),
+        host_key=key.public_key_openssh, machine=None, reachable=[],
+        change=ResourceHookBinding(), creation=ResourceHookBinding(), opts=ResourceOptions(),
     )  # fmt: skip
 
 

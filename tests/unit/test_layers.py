@@ -23,11 +23,13 @@ LAYERS: dict[str, set[str]] = {
     "components.config.loader": {"components.config"} | CLOUDS,
     "components.machine": {"components.formerly"},
     "components.cloud": set(),
+    "components.roll": {"components.machine"},
     "components.cloud.interface": {"components.config", "components.machine"},
     "components.cloud.operator": set(),
     "components.cloud.prices": set(),
     **{
-        cloud: MACHINES | {"components.formerly", "components.cloud.operator", "components.cloud.prices"}
+        cloud: MACHINES
+        | {"components.formerly", "components.roll", "components.cloud.operator", "components.cloud.prices"}
         for cloud in CLOUDS
     },
     "components.firewall": MACHINES,
@@ -45,9 +47,9 @@ LAYERS: dict[str, set[str]] = {
     "components.factory": MACHINES
     | CLOUDS
     | {"components.cloud.prices"}
-    | {f"components.{name}" for name in ("apache", "sessions", "web", "wordpress")},
+    | {f"components.{name}" for name in ("apache", "roll", "sessions", "web", "wordpress")},
     "components.site": MACHINES
-    | {f"components.{name}" for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "web")},
+    | {f"components.{name}" for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "roll", "web")},
     "rehearsal": set(),
     "rehearsal.project": set(),
     "rehearsal.system": set(),

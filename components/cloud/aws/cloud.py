@@ -15,6 +15,7 @@ from components.cloud.aws.preflight import architectures
 from components.cloud.aws.settings import AwsSettings
 from components.cloud.aws.ssh_key import SshKey
 from components.cloud.aws.virtual_ip import SCRIPT, VirtualIp, VirtualIpArgs
+from components.roll.turns import Turns
 
 
 class Aws:
@@ -23,7 +24,7 @@ class Aws:
     Raises SettingsError before the first resource if Amazon lacks what the settings name.
     """
 
-    def __init__(self, settings: AwsSettings, site: interface.SiteSpec) -> None:
+    def __init__(self, settings: AwsSettings, site: interface.SiteSpec, turns: Turns) -> None:
         architecture = architectures(settings, database=site.database)
         zones = {node.zone for node in settings.nodes.values()}
         network = Network("network", NetworkArgs(settings.network, zones, site))
@@ -33,7 +34,15 @@ class Aws:
         nodes = {
             name: Node(
                 name,
-                NodeArgs(settings, network, ssh_key, virtual_ip, architecture[settings.machine_type(name)], machine),
+                NodeArgs(
+                    settings,
+                    network,
+                    ssh_key,
+                    virtual_ip,
+                    architecture[settings.machine_type(name)],
+                    machine,
+                    turns.of(name),
+                ),
             )
             for name, machine in sorted(site.machines.items())
         }

@@ -16,6 +16,7 @@ from components.cloud.aws.ssh_key import SshKey
 from components.cloud.aws.virtual_ip import VirtualIp
 from components.machine.remote import RemoteHost
 from components.machine.user_data import render
+from components.roll.turns import Turn
 
 DEBIAN = "136693071363"
 """Debian's account on Amazon, the owner of its images (wiki.debian.org/Cloud/AmazonEC2Image)."""
@@ -27,7 +28,7 @@ USER = "admin"
 @dataclass(frozen=True)
 class NodeArgs:
     """`virtual_ip`: the site's elastic IP, if it has one. `architecture`: Debian's name of that of the instance type.
-    `machine`: user data, disk size and role of this node.
+    `machine`: user data, disk size and role of this node. `turn`: its turn to be changed.
     """
 
     settings: AwsSettings
@@ -36,6 +37,7 @@ class NodeArgs:
     virtual_ip: VirtualIp | None
     architecture: str
     machine: interface.MachineSpec
+    turn: Turn
 
 
 class Node(pulumi.ComponentResource):
@@ -92,6 +94,7 @@ class Node(pulumi.ComponentResource):
                 # A new image would replace all nodes at once, and new user data would stop all nodes at once. Both
                 # matter only at first boot; `pulumi up --replace` applies them to one node at a time.
                 ignore_changes=["ami", "user_data_base64"],
+                hooks=args.turn.machine(),
             ),
         )
         address = ec2.Eip(name, domain="vpc", tags=tags, opts=child)
@@ -104,6 +107,8 @@ class Node(pulumi.ComponentResource):
             host_key=public_key,
             machine=instance,
             reachable=[association, *network.node_rules],
+            change=args.turn.change,
+            creation=args.turn.creation,
             opts=child,
         )
         self.instance = instance

@@ -16,6 +16,7 @@ from components.cloud.digitalocean.preflight import check
 from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.ssh_key import SshKey
 from components.cloud.digitalocean.virtual_ip import VirtualIp, VirtualIpArgs
+from components.roll.turns import Turns
 
 
 class DigitalOcean:
@@ -25,7 +26,7 @@ class DigitalOcean:
     SettingsError if it lacks what the settings name; both before the first resource.
     """
 
-    def __init__(self, settings: DigitalOceanSettings, site: interface.SiteSpec) -> None:
+    def __init__(self, settings: DigitalOceanSettings, site: interface.SiteSpec, turns: Turns) -> None:
         stack = pulumi.get_stack()
         # the characters that VPCs, firewalls, load balancers and tags all accept
         if not re.fullmatch(r"[a-zA-Z0-9-]+", stack):
@@ -36,7 +37,8 @@ class DigitalOcean:
         network = Network("network", NetworkArgs(settings, site))
         ssh_key = SshKey("login")
         nodes = {
-            name: Node(name, NodeArgs(settings, network, ssh_key, machine)) for name, machine in site.machines.items()
+            name: Node(name, NodeArgs(settings, network, ssh_key, machine, turns.of(name)))
+            for name, machine in site.machines.items()
         }
 
         self.cidr = network.cidr

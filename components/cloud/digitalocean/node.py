@@ -14,6 +14,7 @@ from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.digitalocean.ssh_key import SshKey
 from components.machine.remote import RemoteHost
 from components.machine.user_data import render
+from components.roll.turns import Turn
 
 USER = "root"
 """Login user of DigitalOcean's images."""
@@ -21,12 +22,13 @@ USER = "root"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`machine`: user data, disk size and role of this node."""
+    """`machine`: user data, disk size and role of this node. `turn`: its turn to be changed."""
 
     settings: DigitalOceanSettings
     network: Network
     ssh_key: SshKey
     machine: interface.MachineSpec
+    turn: Turn
 
 
 class Node(pulumi.ComponentResource):
@@ -68,6 +70,7 @@ class Node(pulumi.ComponentResource):
                 # A new image or new user data would replace all nodes at once. Both matter only at first boot;
                 # `pulumi up --replace` applies them to one node at a time.
                 ignore_changes=["image", "user_data"],
+                hooks=args.turn.machine("ipv4Address"),
                 # the default of a minute includes the shutdown
                 custom_timeouts=pulumi.CustomTimeouts(delete="10m"),
             ),
@@ -80,6 +83,8 @@ class Node(pulumi.ComponentResource):
             host_key=public_key,
             machine=self.droplet,
             reachable=network.firewalls,
+            change=args.turn.change,
+            creation=args.turn.creation,
             opts=self._child,
         )
         self.node = interface.Node(

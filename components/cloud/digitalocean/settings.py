@@ -35,9 +35,7 @@ class Machine(Section):
     """Properties of the nodes. A node's own entry in `nodes` takes precedence."""
 
     size: Size = "s-1vcpu-2gb"
-    """Size of the droplets. DigitalOcean switches a droplet off to resize it, so change one node at a time, in the
-    node's own entry.
-    """
+    """Size of the droplets. DigitalOcean switches a droplet off to resize it; `pulumi up` resizes one after another."""
     image: Image = "debian-13-x64"
     """Image of new machines. An existing machine keeps its image."""
 

@@ -10,17 +10,18 @@ from components.cloud import interface
 from components.cloud.existing import packages
 from components.cloud.existing.settings import ExistingSettings
 from components.machine.remote import RemoteHost, Step
+from components.roll.turns import Turn, Turns
 
 
 class Existing:
     """The site's existing machines; implements `components.cloud.interface.Cloud`."""
 
-    def __init__(self, settings: ExistingSettings, site: interface.SiteSpec) -> None:
+    def __init__(self, settings: ExistingSettings, site: interface.SiteSpec, turns: Turns) -> None:
         self.operators: Sequence[str] = []
         self.cidr = pulumi.Output.from_input(str(settings.network.private))
         self.ssh_private_key: pulumi.Output[str] | None = None
         self.nodes: Mapping[str, interface.Node] = {
-            name: self._node(name, settings, machine) for name, machine in sorted(site.machines.items())
+            name: self._node(name, settings, machine, turns.of(name)) for name, machine in sorted(site.machines.items())
         }
         self.database: interface.Database | None = None
         self.balancer: interface.Balancer | None = None
@@ -33,7 +34,9 @@ class Existing:
                 failover=None,
             )
 
-    def _node(self, name: str, settings: ExistingSettings, machine: interface.MachineSpec) -> interface.Node:
+    def _node(
+        self, name: str, settings: ExistingSettings, machine: interface.MachineSpec, turn: Turn
+    ) -> interface.Node:
         node = settings.nodes[name]
         host = RemoteHost(
             name,
@@ -44,6 +47,8 @@ class Existing:
             machine=None,
             reachable=[],
             first=Step("packages", packages.SCRIPT, packages.params(machine.user_data), timeout=900),
+            change=turn.change,
+            creation=turn.creation,
             opts=pulumi.ResourceOptions(),
         )
         return interface.Node(

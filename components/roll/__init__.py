@@ -1,0 +1,1 @@
+"""Changes that interrupt a node, one node after another within one `pulumi up`."""

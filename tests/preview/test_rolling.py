@@ -1,0 +1,199 @@
+"""Changes that interrupt several nodes, through the real engine on paper: one node after another, or none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from components.roll import turns
+from components.roll.node import Access, NodeError
+from rehearsal import progress
+from rehearsal.deploy.deployment import Deployment, DeploymentFailed, EngineSetup, OperationResult
+from rehearsal.deploy.stacks import stack_settings
+from rehearsal.plugins.command import CommandInputs
+from rehearsal.plugins.protocol import Properties, Refused
+from rehearsal.preview import paper
+from rehearsal.preview.paper import PaperMachine, PaperRegion
+from rehearsal.region.machine import Machine
+
+CHANGES = {
+    "aws-wordpress": ("ha-wordpress:machine.type", "t3.medium"),
+    "digitalocean-wordpress": ("ha-wordpress:machine.size", "s-4vcpu-8gb"),
+}
+NODES = {"aws-wordpress": 3, "digitalocean-wordpress": 5}
+WEB = {"aws-wordpress": {"gfs1", "gfs2", "gfs3"}, "digitalocean-wordpress": {"app1", "app2"}}
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+class Nodes:
+    """Stands in for the nodes' answers over SSH. `events`: what happened to them, in order.
+
+    `lacking`: what each node lacks; it may change while the engine works.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.events: list[str] = []
+        self.lacking: dict[str, str] = {}
+        self.lacking_after_change: dict[str, str] = {}
+        self.out_of_service: set[str] = set()
+
+    async def run(self, access: Access, script: Path, params: Mapping[str, str]) -> str:
+        assert access.host_key.startswith("ssh-ed25519 ")
+        name = self.names[access.address]
+        if script == turns.DRAIN:
+            self.events.append(f"{name} leaves")
+            return ""
+        if params["IN_SERVICE"]:
+            return "no" if name in self.out_of_service else "yes"
+        in_turn = self.events and self.events[-1].startswith(f"{name} ") and not self.events[-1].endswith("returns")
+        if in_turn and params["RETURNED"]:
+            if lacking := self.lacking_after_change.get(name):
+                raise NodeError(lacking)
+            self.events.append(f"{name} returns")
+            return ""
+        return self.lacking.get(name, "")
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    made = Nodes()
+    monkeypatch.setattr(turns, "run", made.run)
+    monkeypatch.setattr(turns, "EVERY", 0.05)
+    monkeypatch.setattr(turns, "NOTICED", 0)
+    monkeypatch.setattr(turns, "RETURN_LIMIT", 0.3)
+    monkeypatch.setattr(turns, "STALL", 0.3)
+
+    def power_on(machine: Machine) -> None:
+        made.events.append(f"{machine.name} starts")
+
+    monkeypatch.setattr(PaperMachine, "shut_down", lambda machine: made.events.append(f"{machine.name} stops"))
+    monkeypatch.setattr(PaperMachine, "power_off", lambda machine: made.events.append(f"{machine.name} stops"))
+    monkeypatch.setattr(PaperMachine, "power_on", power_on)
+    return made
+
+
+@pytest.fixture(params=sorted(CHANGES))
+def stack(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def deployment(
+    stack: str, nodes: Nodes, pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deployment]:
+    """The deployed stack on a paper region, whose machines have another type in the settings."""
+    # the program changes to the repository, and its directory becomes the first of the module path
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    (tmp_path / "logs").mkdir()
+    settings = stack_settings(stack)
+    region = PaperRegion(settings.get("aws:region") or settings["ha-wordpress:region"])
+    providers = paper.providers(region)
+    made = Deployment(stack, EngineSetup(tmp_path, pulumi, {provider.name: provider.serve() for provider in providers}))
+    run(made.up)
+    nodes.names = {node["public"]: name for name, node in made.outputs()["nodes"].items()}
+    nodes.events.clear()
+    made.set(*CHANGES[stack])
+    yield made
+    for provider in providers:
+        provider.stop()
+
+
+def run(operation: Callable[[progress.Step], OperationResult]) -> list[str]:
+    """Run an operation of the engine; returns its changes."""
+    with progress.step("the engine's operation") as step:
+        return list(operation(step).changes)
+
+
+def turn(stack: str, name: str) -> list[str]:
+    """The events of a node's turn."""
+    leaves = [f"{name} leaves"] if name in WEB[stack] else []
+    return [*leaves, f"{name} stops", f"{name} starts", f"{name} returns"]
+
+
+def order(events: list[str]) -> list[str]:
+    """The nodes in the order of their turns."""
+    return list(dict.fromkeys(event.split()[0] for event in events))
+
+
+def test_one_node_after_another_is_changed(stack: str, deployment: Deployment, nodes: Nodes) -> None:
+    changes = run(deployment.up)
+    assert len([change for change in changes if change.endswith("(update)")]) == NODES[stack]
+    assert len(order(nodes.events)) == NODES[stack]
+    assert nodes.events == [event for name in order(nodes.events) for event in turn(stack, name)]
+    assert not run(deployment.up)
+
+
+def test_a_node_that_does_not_return_ends_the_update(stack: str, deployment: Deployment, nodes: Nodes) -> None:
+    nodes.lacking_after_change = dict.fromkeys(nodes.names.values(), "no answer by SSH")
+    with pytest.raises(DeploymentFailed) as failed:
+        run(deployment.up)
+    (changed,) = order(nodes.events)
+    assert f"{changed} was changed and did not come back: {changed}: no answer by SSH" in str(failed.value)
+    assert f"was not touched, because {changed} was changed and did not come back" in str(failed.value)
+    nodes.lacking_after_change.clear()
+    nodes.events.clear()
+    run(deployment.up)
+    assert len(order(nodes.events)) == NODES[stack] - 1
+
+
+@pytest.mark.parametrize("stack", ["aws-wordpress"], indirect=True)
+def test_the_only_changed_node_does_not_return(deployment: Deployment, nodes: Nodes) -> None:
+    deployment.remove(CHANGES["aws-wordpress"][0])
+    deployment.set("ha-wordpress:nodes.gfs2.type", "t3.medium")
+    nodes.lacking_after_change["gfs2"] = "no answer by SSH"
+    with pytest.raises(DeploymentFailed, match="gfs2 was changed and did not come back: gfs2: no answer by SSH"):
+        run(deployment.up)
+
+
+@pytest.mark.parametrize("stack", ["aws-wordpress"], indirect=True)
+def test_nothing_is_touched_while_another_node_is_not_whole(
+    deployment: Deployment, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "GATE_LIMIT", 0.3)
+    deployment.remove(CHANGES["aws-wordpress"][0])
+    deployment.set("ha-wordpress:nodes.gfs2.type", "t3.medium")
+    nodes.lacking["gfs3"] = "gfs3:/brick: entries to heal: 3"
+    with pytest.raises(DeploymentFailed, match=r"gfs2 was not changed, as the site needs it: gfs3: .* to heal: 3"):
+        run(deployment.up)
+    assert nodes.events == []
+
+    # a repair of the node that is not whole waits for nothing
+    deployment.remove("ha-wordpress:nodes.gfs2.type")
+    deployment.set("ha-wordpress:nodes.gfs3.type", "t3.medium")
+    nodes.lacking["gfs2"] = "the brick is offline"
+    nodes.out_of_service.add("gfs3")
+    run(deployment.up)
+    assert nodes.events == ["gfs3 stops", "gfs3 starts"]
+
+
+@pytest.mark.parametrize("stack", ["aws-wordpress"], indirect=True)
+def test_steps_that_interrupt_their_node_take_turns_and_a_failed_one_ends_the_update(
+    deployment: Deployment, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.remove(CHANGES["aws-wordpress"][0])
+    deployment.set("ha-wordpress:cache.memory_mb", "512")
+    with monkeypatch.context() as patched:
+        patched.setattr(paper.PaperCommand, "run", refuse)
+        with pytest.raises(DeploymentFailed, match=r"was not touched, because the change of gfs\d failed"):
+            run(deployment.up)
+    (failed,) = order(nodes.events)
+    assert nodes.events == [f"{failed} leaves", f"{failed} returns"]
+    nodes.events.clear()
+
+    changes = run(deployment.up)
+    interrupting = [change for change in changes if "-web (" in change or "-varnish (" in change]
+    assert len(interrupting) == 6
+    assert [event.split()[1] for event in nodes.events] == ["leaves", "returns"] * len(interrupting)
+    left, returned = ([event.split()[0] for event in nodes.events[begin::2]] for begin in (0, 1))
+    assert left == returned
+
+
+def refuse(command: paper.PaperCommand, inputs: CommandInputs, text: str | None) -> Properties:
+    """Fail as a step does."""
+    raise Refused("the step failed")
