@@ -20,7 +20,8 @@ from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
 from rehearsal.drills.attacks.killed_services import KilledServices
 from rehearsal.drills.attacks.temporary_names import TemporaryNames
 from rehearsal.drills.attacks.third_party_page import ThirdPartyPage
-from rehearsal.drills.base import POWER_LOSS_OF_ALL, REBOOT_OF_ALL, Drill
+from rehearsal.drills.availability import Availability
+from rehearsal.drills.base import PAGE_OUTAGE, POWER_LOSS_OF_ALL, REBOOT_OF_ALL, Drill
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
 from rehearsal.drills.https import https_checks
@@ -28,6 +29,7 @@ from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.probes.agents.browser import BrowserTask
 from rehearsal.probes.base import Probe
 from rehearsal.probes.visitors import PageProbe
+from rehearsal.project import PROJECT
 from rehearsal.region.control import RegionControl
 from rehearsal.system.shell import ToolError, run
 
@@ -38,6 +40,11 @@ PAGE = 'content="WordPress'
 """A text in every page of a working site, and in no error page."""
 ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp, ThirdPartyPage, TemporaryNames)
 """The attacks beside the flood and the kills, in order."""
+TYPE_CHANGE = "machines change their type"
+TIMEOUT = "ReadTimeout"
+"""The error of a page that takes too long, as it may while a node boots on a host with few processors."""
+OTHER_TYPE = "t3.medium"
+"""A type of machine that the stack does not have before."""
 SERVICES = ("php*-fpm.service", "nginx.service", "varnish.service", "rsyslog.service", "fail2ban.service")
 """Units of a web node. The name of PHP's has its version."""
 
@@ -64,6 +71,7 @@ class WordPressDrill(Drill):
             **self.attacks(),
             **self.node_losses(),
             **self.machine_losses(),
+            **self.machine_changes(),
             "the database fails over": self.database_failover,
             REBOOT_OF_ALL: self.reboot_all,
             "refused destroy": self.refused_destroy,
@@ -87,6 +95,39 @@ class WordPressDrill(Drill):
     def machine_losses(self) -> Mapping[str, Callable[[], object]]:
         """The losses of single nodes for good by name."""
         return self.machine_losses_of(*self.site.nodes)
+
+    def machine_changes(self) -> Mapping[str, Callable[[], object]]:
+        """The changes of all machines by name."""
+        return {TYPE_CHANGE: self.change_types} if self.site.settings.cloud == "aws" else {}
+
+    def change_types(self) -> None:
+        """Change the type of all machines in one `up`; one after another leaves the balancer, changes and returns."""
+        with self.fault_window(TYPE_CHANGE) as window:
+            availability = Availability(self.site)
+            window.begin(time.time(), "pulumi up begins")
+            self.deployment.set(f"{PROJECT}:machine.type", OTHER_TYPE)
+            with availability.watched():
+                window.up_seconds = self.deployment.up(window.step).seconds
+            window.mark("pulumi up has ended")
+            pages = [probe for probe in window.probes if probe.kind == "page"]
+            window.end(pages)
+            window.stop()
+            window.measure_heal()
+            changes = self.deployment.up(window.step).changes
+            result = self.conclude(window)
+        attempts = [attempt for probe in pages for attempt in probe.attempts if attempt.start >= window.since]
+        refused = sum(attempt.error not in (None, TIMEOUT) for attempt in attempts)
+        self.check("pages refused", refused == 0, f"{refused:,} of {len(attempts):,}", "0", fault=TYPE_CHANGE)
+        changed = {node for nodes in availability.seen for node in nodes}
+        self.check(
+            "nodes out of service at once",
+            len(availability.most) == 1 and changed == {*self.site.nodes},
+            " and ".join(sorted(availability.most)) if len(availability.most) > 1 else f"1, {len(changed)} in turn",
+            f"1, {len(self.site.nodes)} in turn",
+            fault=TYPE_CHANGE,
+        )
+        self.check("resources changed by a second up", not changes, ", ".join(changes) or "0", "0", fault=TYPE_CHANGE)
+        self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
 
     def visitors(self) -> Sequence[Probe]:
         return [

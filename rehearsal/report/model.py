@@ -99,7 +99,7 @@ class FaultResult(BaseModel):
     lost_acknowledged_writes: int | None = None
     heal_seconds: Seconds | None = None
     up_seconds: Seconds | None = None
-    """Duration of the `up` that replaced a machine."""
+    """Duration of the `up` that replaced or changed machines."""
     full_redundancy_seconds: Seconds | None = None
     """Time from the start of that `up` until the last entry was healed."""
     marks: list[Mark] = []

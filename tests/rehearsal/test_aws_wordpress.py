@@ -1,4 +1,4 @@
-"""The drill of the stack aws-wordpress, with the loss of one machine for good."""
+"""The drill of the stack aws-wordpress, with the loss of one machine for good and a change of all."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.rehearsal.drill import (
 
 
 def test_aws_wordpress(tmp_path: Path) -> None:
-    gone = "gfs1 is gone"
-    report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, "gfs1 loses power", gone)
+    gone, changed = "gfs1 is gone", "machines change their type"
+    report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, "gfs1 loses power", gone, changed)
     assert faults.keys() == {
-        *ATTACKS, "gfs1 loses power", gone, "the database fails over", "all nodes reboot at once",
+        *ATTACKS, "gfs1 loses power", gone, changed, "the database fails over", "all nodes reboot at once",
         "all nodes lose power at once",
     }  # fmt: skip
     assert "aws:ec2/instance:Instance" in report["stand_ins"]
