@@ -96,7 +96,6 @@ class Certificate(pulumi.ComponentResource):
             SCRIPT,
             params={"CERTIFICATE": certificate.cert_pem, "AUTHORITY": args.authority.certificate},
             secrets={"KEY": key},
-            interrupts=True,
             opts=child,
         )
         self.step.stdout.apply(lambda output: warn(name, output))

@@ -40,7 +40,6 @@ class Glusterd(pulumi.ComponentResource):
             SCRIPT,
             params={"BASE_PORT": str(args.brick_ports.first), "MAX_PORT": str(args.brick_ports.last)},
             timeout=120,
-            interrupts=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

@@ -54,10 +54,11 @@ class RollError(Exception):
 class Turns:
     """One turn for all nodes: only one node at a time is out of service because of a change.
 
-    Before the change of a node that is in service, all others must be whole: they serve, their peers are connected,
-    every brick is online and has nothing to heal. Afterwards the changed node must become whole too. If it does not,
-    `up` fails and changes no further node. A node that does none of its duties, or is off, waits for nothing: its
-    change may be its repair. New nodes do not count as others, and the first `up` needs no turn, as it updates nothing.
+    Before the change of a node that is in service, all others must be whole: they serve and, if the node's machine is
+    changed, their peers are connected and every brick is online and has nothing to heal. Afterwards the changed node
+    must become whole too. If it does not, `up` fails and changes no further node. A node that does none of its duties,
+    or is off, waits for nothing: its change may be its repair. New nodes do not count as others, and the first `up`
+    needs no turn, as it updates nothing.
 
     `duties`: of each node, by its name.
     """
@@ -69,6 +70,7 @@ class Turns:
         self._created: set[str] = set()
         self._lock = asyncio.Lock()
         self._holder = self._holder_name = ""
+        self._storage = False
         self._failure = ""
 
     def of(self, name: str) -> Turn:
@@ -90,8 +92,11 @@ class Turns:
         """Take a node as new: the others do not wait for it."""
         self._created.add(name)
 
-    async def begin(self, name: str, urn: str) -> None:
+    async def begin(self, name: str, urn: str, *, storage: bool) -> None:
         """Take the turn for the change of a node's resource, and drain the node.
+
+        `storage`: whether the change stops the node's brick too. The bricks of the others matter only then: a step that
+        follows another node's replacement need not wait for the heal.
 
         Raises `RollError`, and takes no turn, if the node must not be changed now.
         """
@@ -103,6 +108,7 @@ class Turns:
         self._holder, self._holder_name = urn, name
         try:
             self._refuse_after_failure(name)
+            self._storage = storage
             if problems := await self._wait(name, self._problems_of_others, GATE_LIMIT, steady=0):
                 self._failure = f"the site needs the nodes that it has: {problems}"
                 raise RollError(
@@ -225,7 +231,7 @@ class Turns:
         duties, words = self._duties[name], {True: "yes", False: ""}
         return {
             "URLS": "\n".join(duties.urls),
-            "VOLUME": duties.volume,
+            "VOLUME": duties.volume if self._storage else "",
             "HEALED": words[healed],
             "RETURNED": words[returned],
             "IN_SERVICE": words[in_service],
@@ -240,7 +246,10 @@ class Turn:
 
     def __init__(self, turns: Turns, name: str) -> None:
         async def begin(args: pulumi.ResourceHookArgs) -> None:
-            await turns.begin(name, args.urn)
+            await turns.begin(name, args.urn, storage=False)
+
+        async def begin_machine(args: pulumi.ResourceHookArgs) -> None:
+            await turns.begin(name, args.urn, storage=True)
 
         async def end(args: pulumi.ResourceHookArgs) -> None:
             await turns.end(name, args.urn)
@@ -253,6 +262,7 @@ class Turn:
             turns.add(name)
 
         self._turns, self._name = turns, name
+        self._begin_machine = begin_machine
         self.change = pulumi.ResourceHookBinding(
             before_update=[pulumi.ResourceHook(f"{name}-leaves", begin)],
             after_update=[pulumi.ResourceHook(f"{name}-returns", end)],
@@ -272,4 +282,7 @@ class Turn:
                 self._turns.learn(self._name, args.old_outputs[address])
 
         known = pulumi.ResourceHook(f"{self._name}-address", learn)
-        return pulumi.ResourceHookBinding.merge(pulumi.ResourceHookBinding(before_update=[known]), self.change)
+        leaves = pulumi.ResourceHook(f"{self._name}-stops", self._begin_machine)
+        return pulumi.ResourceHookBinding(
+            before_update=[known, leaves], after_update=self.change.after_update, on_error=self.change.on_error
+        )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from components.roll import turns
+from components.roll.node import Access
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment, EngineSetup, OperationResult
 from rehearsal.deploy.stacks import stack_settings
@@ -78,10 +80,17 @@ def run(operation: Callable[[progress.Step], OperationResult]) -> set[str]:
         return {change for change in operation(step).changes if not change.startswith("Command ")}
 
 
+async def in_service(access: Access, script: Path, params: Mapping[str, str]) -> str:
+    """What a whole node answers."""
+    return "yes" if params.get("IN_SERVICE") else ""
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_machine_is_replaced_and_lost_ones_come_back(
-    stack: str, deployment: Deployment, region: PaperRegion, events: list[str]
+    stack: str, deployment: Deployment, region: PaperRegion, events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turns, "run", in_service)
+    monkeypatch.setattr(turns, "NOTICED", 0)
     faults, machine = FaultInjector(region), MACHINES[stack]
     run(deployment.up)
     events.clear()
