@@ -22,6 +22,7 @@ from rehearsal.region.endpoint import Endpoint, Port
 from rehearsal.region.load_balancer import LoadBalancer, TargetGroup
 from rehearsal.region.machine import Machine
 from rehearsal.region.network import ROUTER, Network
+from rehearsal.region.object_storage import Account, ObjectStorage
 from rehearsal.region.service import Service, ServicesRoot
 from rehearsal.region.service_context import ServiceContext
 from rehearsal.region.settings import RegionSettings
@@ -138,6 +139,11 @@ class Region:
         server = AcmeServer(directory, endpoint, self._service_context())
         self._trust(server.root)
         return server
+
+    def new_object_storage(self, url: str, program: Path, account: Account) -> ObjectStorage:
+        """Start an S3 server at a URL. `program`: the server's; `account`: the only one that it knows."""
+        endpoint = Endpoint("s3", (self.network.new_public_port("eth0", None),))
+        return ObjectStorage(url, endpoint, program, account, self._directory / "objects", self._service_context())
 
     def certificate(self, key: str) -> Certificate | None:
         """A certificate by its id or name in the cloud; None: there is no such certificate."""

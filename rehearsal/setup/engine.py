@@ -53,20 +53,20 @@ def _pinned() -> str:
 
 def _build(directory: Path) -> None:
     with progress.step("Building the Pulumi engine") as step:
-        go = _go(directory / "go")
+        compiler = go(directory / "go")
         step.detail("downloading its modules")
         # GOTOOLCHAIN=local: Go fails rather than download another version of itself
         environment = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
         flags = f"-ldflags=-s -w -X {VERSION}={_pinned()}"
         step.follow(
-            go, "build", "-v", "-trimpath", flags, "-o", directory / "pulumi", PACKAGE,
+            compiler, "build", "-v", "-trimpath", flags, "-o", directory / "pulumi", PACKAGE,
             cwd=MODULE, env=environment, timeout=1800,
         )  # fmt: skip
         version(run(directory / "pulumi", "version"))
         shutil.rmtree(directory / "go", ignore_errors=True)
 
 
-def _go(directory: Path) -> Path:
+def go(directory: Path) -> Path:
     """Return the Go on PATH if it is new enough for `MODULE`, else install the pinned one in `directory`."""
     required = version((MODULE / "go.mod").read_text())
     found = shutil.which("go")
