@@ -55,7 +55,7 @@ def create_web_stack(settings: Settings) -> WebStack:
     trusted_proxies = [str(each) for each in settings.network.trusted_proxies]
     match settings.web:
         case "wordpress":
-            from components.wordpress.stack import WordPressStack
+            from components.wordpress.stack import BackupStore, WordPressStack
 
             assert settings.site
             return WordPressStack(
@@ -64,6 +64,13 @@ def create_web_stack(settings: Settings) -> WebStack:
                 settings.bans,
                 settings.cache,
                 trusted_proxies,
+                BackupStore(
+                    settings.backup,
+                    settings.backup_secret_access_key.get_secret_value(),
+                    settings.backup_password.get_secret_value(),
+                )
+                if settings.backup
+                else None,
             )
         case "sessions":
             from components.sessions.stack import SessionsStack

@@ -176,6 +176,24 @@ AcmeDirectory = Annotated[
         r"https://\S+", "an ACME directory; write one such as https://acme-staging-v02.api.letsencrypt.org/directory"
     ),
 ]
+S3Endpoint = Annotated[
+    str,
+    Matches(
+        r"https://[a-zA-Z0-9.-]+(:\d+)?",
+        "the address of an S3 service; write one such as https://nyc3.digitaloceanspaces.com",
+    ),
+]
+Bucket = Annotated[
+    str, Matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name; use 3 to 63 of a-z, 0-9, - and .")
+]
+AccessKeyId = Annotated[str, Matches(r"\S+", "an access key's ID; write one without spaces")]
+Calendar = Annotated[
+    str,
+    Matches(
+        r"[A-Za-z0-9*:,./ ~-]+",
+        "a time of systemd's calendar (systemd.time(7)); write one such as daily or *-*-* 03:00:00 UTC",
+    ),
+]
 Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
 
 
@@ -371,6 +389,35 @@ class Tls(Section):
     """
 
 
+class Keep(Section):
+    """Number of backups that are kept. Those of the last day are all kept beside them."""
+
+    daily: int = Field(default=7, ge=1, le=366)
+    """The last backup of each of this many days."""
+    weekly: int = Field(default=4, ge=0, le=520)
+    """The last backup of each of this many weeks."""
+    monthly: int = Field(default=12, ge=0, le=120)
+    """The last backup of each of this many months."""
+
+
+class Backup(Section):
+    """Backups of WordPress's files and database in object storage: encrypted, deduplicated, and made by one node at a
+    time. Only with `web: wordpress`. docs/operations.md, "Back up and restore", describes the bucket and its key.
+    """
+
+    bucket: Bucket
+    """An existing bucket, of this site alone. The program makes none."""
+    access_key_id: AccessKeyId
+    """ID of an access key with rights on that bucket only. Its secret is the key `backup_secret_access_key`."""
+    endpoint: S3Endpoint | None = None
+    """Address of an S3 service other than Amazon's."""
+    at: Calendar = "daily"
+    """Times of the backups, as systemd.time(7) writes them. A restored site lacks all that was written after the last.
+    """
+    keep: Keep = Keep()
+    """Number of backups that are kept."""
+
+
 class Network(Section):
     """The way of visitors to the site."""
 
@@ -432,6 +479,16 @@ class Settings(Section):
     """
     smtp_password: SecretStr = SecretStr("")
     """Password for `site.smtp`, required with it. Set it with `pulumi config set --secret smtp_password`."""
+    backup: Backup | None = None
+    """Backups in object storage. Without them, files and database exist once."""
+    backup_secret_access_key: SecretStr = SecretStr("")
+    """Secret of `backup.access_key_id`, required with it. Set it with
+    `pulumi config set --secret backup_secret_access_key`.
+    """
+    backup_password: SecretStr = SecretStr("")
+    """Password that encrypts the backups, required with `backup`. Without it no backup can be read: keep it outside the
+    stack too, as the stack's state may be lost with the site. Set it with `pulumi config set --secret backup_password`.
+    """
     bans: Bans = Bans()
     """Limits that cause a ban."""
     cache: Cache = Cache()
@@ -501,7 +558,7 @@ class Settings(Section):
         web = raw.value(str, "web")
         if web == "wordpress" and "site" not in raw.raw:
             yield "site.admin_email: is missing; add it"
-        for section in ("site", "bans", "cache"):
+        for section in ("site", "bans", "cache", "backup"):
             if web in ("sessions", "apache") and section in raw.raw:
                 yield f"{section}: applies to WordPress only; omit it with web: {web}"
         if web == "apache" and raw.value(str, "cloud") != "existing":
@@ -516,6 +573,7 @@ class Settings(Section):
         for name in others:
             yield f"site.{name}: conflicts with {first}, which brings WordPress's code too; omit one of them"
         yield from cls._smtp_errors(raw)
+        yield from cls._backup_errors(raw)
         proxies = raw.value(list, "network", "trusted_proxies")
         if proxies and web == "apache":
             yield "network.trusted_proxies: Apache's own configuration names them; omit it with web: apache"
@@ -536,6 +594,16 @@ class Settings(Section):
             yield "smtp_password: needs its server; add site.smtp, or remove it with: pulumi config rm smtp_password"
         if smtp and "from" not in smtp and not raw.has("site", "domain"):
             yield "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them"
+
+    @classmethod
+    def _backup_errors(cls, raw: RawSettings) -> Iterator[str]:
+        """Yield an error line for backups without one of their secrets, and for a secret without backups."""
+        for secret in ("backup_secret_access_key", "backup_password"):
+            value = raw.value(str, secret)
+            if "backup" in raw.raw and not value:
+                yield f"{secret}: is missing, but backup needs it; set it with: pulumi config set --secret {secret}"
+            if value and "backup" not in raw.raw:
+                yield f"{secret}: needs its bucket; add backup, or remove it with: pulumi config rm {secret}"
 
     @classmethod
     def https_errors(cls, raw: RawSettings, zone: str, certificate: str) -> Iterator[str]:

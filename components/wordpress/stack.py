@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import pulumi
+
+from components.backup.backup import Backup, BackupArgs
 from components.cloud.interface import Ports
+from components.config import settings
 from components.config.settings import Bans, Cache, PortRange, Site
 from components.fail2ban.fail2ban import PORT as HITS_PORT
 from components.fail2ban.fail2ban import SHARED, Fail2ban, Fail2banArgs
@@ -25,6 +30,15 @@ opcache.revalidate_freq.
 """
 
 
+@dataclass(frozen=True)
+class BackupStore:
+    """The place of the site's backups, and the secrets for it."""
+
+    settings: settings.Backup
+    secret_access_key: str
+    password: str
+
+
 class WordPressStack:
     """Varnish, nginx, PHP-FPM and the same files on every web node. The first web node installs the site; each one
     has cron's timer.
@@ -37,7 +51,6 @@ class WordPressStack:
     cloud's balancer, or behind trusted proxies, in Varnish and nginx, which know the visitor's address.
     """
 
-    user_data: Sequence[str] = ("web", "wordpress", "migrate", "varnish", "fail2ban")
     balancer_user_data: Sequence[str] = ("fail2ban",)
     port = PORT
     health_path = HEALTH_PATH
@@ -54,10 +67,18 @@ class WordPressStack:
     )
 
     def __init__(
-        self, site: Site, smtp_password: str, bans: Bans, cache: Cache, trusted_proxies: Sequence[str]
+        self,
+        site: Site,
+        smtp_password: str,
+        bans: Bans,
+        cache: Cache,
+        trusted_proxies: Sequence[str],
+        backup: BackupStore | None,
     ) -> None:
         self._site, self._smtp_password, self._bans, self._cache = site, smtp_password, bans, cache
-        self._trusted_proxies = trusted_proxies
+        self._trusted_proxies, self._backup = trusted_proxies, backup
+        parts = ("web", "wordpress", "migrate", "varnish", "fail2ban")
+        self.user_data: Sequence[str] = (*parts, "backup") if backup else parts
 
     def serve(self, context: WebContext) -> Served:
         roles, cloud = context.roles, context.cloud
@@ -126,6 +147,22 @@ class WordPressStack:
                 cron=[cloud.nodes[name].host for name in roles.web],
             ),
         )
+        if store := self._backup:
+            Backup(
+                "backup",
+                BackupArgs(
+                    hosts=[cloud.nodes[name].host for name in roles.web],
+                    root=ROOT,
+                    settings=store.settings,
+                    secret_access_key=store.secret_access_key,
+                    password=store.password,
+                    database=database.name,
+                    database_host=pulumi.Output.format("{0}:{1}", database.address, database.port),
+                    database_user=wordpress.database_user,
+                    database_password=wordpress.database_password,
+                    depends_on=[wordpress.installed, *(mounts[name] for name in roles.web)],
+                ),
+            )
         return Served(
             outputs={"admin_user": self._site.admin_user, "admin_password": wordpress.admin_password},
             written=[wordpress.installed],

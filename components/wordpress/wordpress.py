@@ -75,7 +75,8 @@ class WordPress(pulumi.ComponentResource):
     them. Existing code and tables are never overwritten: the steps fail instead. Every node has cron's timer, so that
     scheduled work does not depend on any one of them; a lock on the volume lets one node at a time run it.
 
-    `admin_password`: an output, secret, of 24 characters. `installed`: the step after which the site's files are
+    `admin_password`: an output, secret, of 24 characters. `database_user`, `database_password`: the site's own login of
+    the database, the password secret. `installed`: the step after which the site's files are
     complete.
     """
 
@@ -93,6 +94,8 @@ class WordPress(pulumi.ComponentResource):
         if database.administrator:
             user = f"{database.name}_site"
             password = random.RandomPassword(f"{name}-database", length=32, special=False, opts=child).result
+
+        self.database_user, self.database_password = user, password
 
         imported = site.import_
         files = self._upload(host, "import-files", imported.files if imported else None)

@@ -39,9 +39,10 @@ LAYERS: dict[str, set[str]] = {
     "components.keepalived": MACHINES | {"components.haproxy"},
     "components.fail2ban": MACHINES,
     "components.web": MACHINES | {"components.gluster"},
+    "components.backup": MACHINES,
     "components.varnish": MACHINES | {"components.gluster", "components.web"},
     "components.wordpress": MACHINES
-    | {f"components.{name}" for name in ("fail2ban", "gluster", "migrate", "varnish", "web")},
+    | {f"components.{name}" for name in ("backup", "fail2ban", "gluster", "migrate", "varnish", "web")},
     "components.sessions": MACHINES | {"components.gluster", "components.web"},
     "components.apache": MACHINES | {"components.gluster", "components.migrate", "components.web"},
     "components.factory": MACHINES

@@ -37,6 +37,14 @@ MAIL: dict[str, Any] = {
 """The changes to MINIMAL that let WordPress send mail."""
 
 
+BACKUP: dict[str, Any] = {
+    "backup": {"bucket": "site-backups", "access_key_id": "AKIDBACKUP"},
+    "backup_secret_access_key": "SECRET-access-key",
+    "backup_password": "SECRET-backup-password",
+}
+"""The changes to MINIMAL that back up the site."""
+
+
 def read(**changes: Any) -> AwsSettings:
     settings = parse({name: text(value) for name, value in (MINIMAL | changes).items()})
     assert isinstance(settings, AwsSettings)
@@ -353,6 +361,35 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     (
         "site.smtp.host: 'localhost' is not a domain; write one such as www.example.com",
         MAIL | {"site": MAIL["site"] | {"smtp": {"host": "localhost", "user": "site"}}},
+    ),
+    *(
+        (
+            f"{secret}: is missing, but backup needs it; set it with: pulumi config set --secret {secret}",
+            BACKUP | {secret: ""},
+        )
+        for secret in ("backup_secret_access_key", "backup_password")
+    ),
+    *(
+        (
+            f"{secret}: needs its bucket; add backup, or remove it with: pulumi config rm {secret}",
+            {secret: "SECRET-password"},
+        )
+        for secret in ("backup_secret_access_key", "backup_password")
+    ),
+    ("backup.bucket: is missing; add it", BACKUP | {"backup": {"access_key_id": "AKIDBACKUP"}}),
+    (
+        (
+            "backup.endpoint: 'http://s3.rehearsal.test' is not the address of an S3 service; "
+            "write one such as https://nyc3.digitaloceanspaces.com"
+        ),
+        BACKUP | {"backup": BACKUP["backup"] | {"endpoint": "http://s3.rehearsal.test"}},
+    ),
+    (
+        (
+            "backup.at: 'daily; reboot' is not a time of systemd's calendar (systemd.time(7)); "
+            "write one such as daily or *-*-* 03:00:00 UTC"
+        ),
+        BACKUP | {"backup": BACKUP["backup"] | {"at": "daily; reboot"}},
     ),
     (
         "site.archive.sha256: is missing; add it",

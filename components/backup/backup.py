@@ -1,0 +1,98 @@
+"""Backups of a site's files and database, by restic, in object storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components.config import settings
+from components.machine.remote import RemoteHost
+from components.machine.template import render
+
+HERE = Path(__file__).parent
+
+HOME = "/var/lib/ha-wordpress/backup"
+"""Directory of restic's cache, and of the database's dump while a backup or a restoration runs."""
+
+SECRETS = "/etc/ha-wordpress/site-backup"
+"""File with the repository's and the database's logins, which only root can read."""
+
+AMAZON = "https://s3.amazonaws.com"
+"""The endpoint for settings that name none. Amazon's client finds the bucket's region through it."""
+
+
+@dataclass(frozen=True)
+class BackupArgs:
+    """The backups of one site."""
+
+    hosts: Sequence[RemoteHost]
+    """The nodes that mount the document root; one of them at a time makes a backup."""
+    root: str
+    """The document root."""
+    settings: settings.Backup
+    """The bucket, the times, and how many backups are kept."""
+    secret_access_key: str
+    """Secret of the bucket's access key."""
+    password: str
+    """Password that encrypts the repository."""
+    database: str
+    """Name of the database."""
+    database_host: pulumi.Input[str]
+    """The database's address and port, with a colon between them."""
+    database_user: pulumi.Input[str]
+    """The site's own user of the database, which needs no rights beyond it."""
+    database_password: pulumi.Input[str]
+    """Password of that user, secret."""
+    depends_on: Sequence[pulumi.Resource]
+    """Resources to wait for: the site is installed."""
+
+
+class Backup(pulumi.ComponentResource):
+    """A timer for backups and the command `site-restore` on every node; a step for each.
+
+    The first node's step makes the repository, so the others wait for it.
+    """
+
+    def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ha-wordpress:backup:Backup", name, None, opts)
+        depends_on = [*args.depends_on]
+        for host in args.hosts:
+            step = host.run(
+                "backup",
+                HERE / "backup.sh",
+                params={
+                    **backup_params(args.root, args.settings),
+                    "DB_HOST": args.database_host,
+                    "DB_NAME": args.database,
+                    "DB_USER": args.database_user,
+                },
+                secrets={
+                    "RESTIC_PASSWORD": args.password,
+                    "AWS_SECRET_ACCESS_KEY": args.secret_access_key,
+                    "DB_PASSWORD": args.database_password,
+                },
+                timeout=300,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
+            )
+            if len(depends_on) == len(args.depends_on):
+                depends_on.append(step)
+        self.register_outputs({})
+
+
+def backup_params(root: str, backup: settings.Backup) -> dict[str, str]:
+    """Parameters of backup.sh, except those of the database. `root`: the document root."""
+    keep = backup.keep
+    return {
+        "HOME_DIRECTORY": HOME,
+        "SCRIPT": render(
+            HERE / "site-backup.sh", ROOT=root, HOME=HOME, DAILY=keep.daily, WEEKLY=keep.weekly, MONTHLY=keep.monthly
+        ),
+        "COMMAND": render(HERE / "site-restore.sh", ROOT=root, SECRETS=SECRETS),
+        "SERVICE": render(HERE / "site-backup.service", ROOT=root, SECRETS=SECRETS),
+        "TIMER": render(HERE / "site-backup.timer", AT=backup.at),
+        "RESTIC_REPOSITORY": f"s3:{backup.endpoint or AMAZON}/{backup.bucket}",
+        "AWS_ACCESS_KEY_ID": backup.access_key_id,
+    }

@@ -1,0 +1,68 @@
+"""Backups: their steps in the graph, and what becomes of the settings in their files."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.backup.backup import backup_params
+from components.config.settings import Backup
+from tests.unit.graph import Graph, Secret, build
+from tests.unit.test_safety import visible_texts
+from tests.unit.test_settings import BACKUP
+
+STEPS = [f"remote.Command gfs{number}-backup" for number in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    """The stack with backups."""
+    return build(**BACKUP)
+
+
+def test_a_stack_without_backups_has_none_of_it(aws_wordpress: Graph) -> None:
+    assert not [key for key in aws_wordpress.resources if "backup" in key]
+    assert not [
+        instance.name
+        for instance in aws_wordpress.of_type("ec2.Instance")
+        if "restic" in "".join(visible_texts(instance.inputs))
+    ]
+
+
+def test_every_web_node_has_the_timer_and_its_secrets_on_standard_input(graph: Graph) -> None:
+    for key in STEPS:
+        inputs = graph[key].inputs
+        assert isinstance(inputs["stdin"], Secret)
+        for assignment in (
+            "RESTIC_PASSWORD=SECRET-backup-password",
+            "AWS_SECRET_ACCESS_KEY=SECRET-access-key",
+            "DB_PASSWORD=SECRET-wordpress-database",
+        ):
+            assert assignment in inputs["stdin"].value
+        assert "RESTIC_REPOSITORY=s3:https://s3.amazonaws.com/site-backups" in inputs["create"]
+        assert "DB_USER=wordpress_site" in inputs["create"]
+    shown = [text for each in graph.resources.values() for text in visible_texts(each.inputs)]
+    assert not [text for text in shown if "SECRET-backup" in text or "SECRET-access" in text]
+
+
+def test_the_first_node_makes_the_repository(graph: Graph) -> None:
+    first, *others = STEPS
+    assert "remote.Command gfs1-wordpress-site" in graph.after(first)
+    assert not {*others} & graph.after(first)
+    for other in others:
+        assert graph.after(other) & {*STEPS} == {first}
+
+
+def test_the_settings_decide_when_backups_are_made_and_which_are_kept() -> None:
+    backup = Backup.model_validate(
+        {
+            "bucket": "site-backups",
+            "access_key_id": "AKID",
+            "endpoint": "https://s3.rehearsal.test",
+            "at": "hourly",
+            "keep": {"daily": 3, "weekly": 0, "monthly": 5},
+        }
+    )
+    params = backup_params("/var/www/html", backup)
+    assert "OnCalendar=hourly" in params["TIMER"]
+    assert "--keep-daily 3 --keep-weekly 0 --keep-monthly 5" in params["SCRIPT"]
+    assert params["RESTIC_REPOSITORY"] == "s3:https://s3.rehearsal.test/site-backups"
