@@ -16,6 +16,7 @@ from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment
 from rehearsal.drills.attacks.base import Attack
 from rehearsal.drills.attacks.compromised_php import CompromisedPhp
+from rehearsal.drills.attacks.deletion import Deletion
 from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
 from rehearsal.drills.attacks.killed_services import KilledServices
 from rehearsal.drills.attacks.temporary_names import TemporaryNames
@@ -31,6 +32,7 @@ from rehearsal.probes.base import Probe
 from rehearsal.probes.visitors import PageProbe
 from rehearsal.project import PROJECT
 from rehearsal.region.control import RegionControl
+from rehearsal.region.object_storage import Account
 from rehearsal.system.shell import ToolError, run
 
 DATABASE_OUTAGE = 120.0
@@ -38,6 +40,8 @@ DATABASE_OUTAGE = 120.0
 DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """A text in every page of a working site, and in no error page."""
+OBJECT_STORAGE = "https://s3.rehearsal.test"
+BUCKET = "site-backups"
 ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp, ThirdPartyPage, TemporaryNames)
 """The attacks beside the flood and the kills, in order."""
 TYPE_CHANGE = "machines change their type"
@@ -73,6 +77,7 @@ class WordPressDrill(Drill):
             **self.machine_losses(),
             **self.machine_changes(),
             "the database fails over": self.database_failover,
+            Deletion.name: self.delete_and_restore,
             REBOOT_OF_ALL: self.reboot_all,
             "refused destroy": self.refused_destroy,
         }
@@ -197,6 +202,20 @@ class WordPressDrill(Drill):
     def flood(self) -> None:
         """Let many addresses guess passwords; all other visitors must be served."""
         self.attack(Flood(self.site, PAGE))
+
+    def delete_and_restore(self) -> None:
+        """Give the site backups, let an attacker delete its files and tables, and restore them."""
+        account = Account("AKIDREHEARSAL", secrets.token_hex(20))
+        self.control.start_object_storage(OBJECT_STORAGE, account, BUCKET)
+        self.stand_ins.append(f"object storage at {OBJECT_STORAGE}: versitygw, an S3 server")
+        with progress.step("pulumi up, with backup") as step:
+            self.deployment.set(f"{PROJECT}:backup.endpoint", OBJECT_STORAGE)
+            self.deployment.set(f"{PROJECT}:backup.bucket", BUCKET)
+            self.deployment.set(f"{PROJECT}:backup.access_key_id", account.access_key_id)
+            self.deployment.set(f"{PROJECT}:backup_secret_access_key", account.secret_access_key, secret=True)
+            self.deployment.set(f"{PROJECT}:backup_password", secrets.token_hex(20), secret=True)
+            self.deployment.up(step)
+        self.attack(Deletion(self.site, self.directory, PAGE))
 
     def database_failover(self) -> None:
         """Cut the power of the database's active host; its standby must take over."""

@@ -19,7 +19,7 @@ from rehearsal.report.model import Check, Report
 from rehearsal.session.leaks import leaks
 from rehearsal.session.runner import RESULT, Mode
 from rehearsal.session.sandbox import Sandbox
-from rehearsal.setup import cache, engine, host, image
+from rehearsal.setup import cache, engine, host, image, s3_server
 
 
 class RehearsalFailed(RuntimeError):
@@ -40,6 +40,8 @@ def rehearse(stack: str, mode: Mode, *, keep: bool, only: Sequence[str] = ()) ->
     host.ensure()
     pulumi = engine.ensure()
     machines = image.ensure()
+    # a drill starts it inside, where no module can be downloaded
+    s3_server.ensure()
     sandbox = sandbox_of(stack)
     if sandbox.kept and mode == "drill-and-destroy":
         mode = "drill"

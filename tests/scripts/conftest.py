@@ -35,7 +35,7 @@ from rehearsal.region.region import Region
 from rehearsal.region.settings import RegionSettings
 from rehearsal.server import mount_own_run
 from rehearsal.session.sandbox import SCRIPT
-from rehearsal.setup import cache, host, image
+from rehearsal.setup import cache, host, image, s3_server
 from tests.scripts import params
 from tests.scripts.node import Node
 
@@ -66,6 +66,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     except host.HostError as error:
         raise pytest.UsageError(str(error)) from error
     made = image.ensure()
+    if any(file.name == "test_backup.py" for file in files):
+        # no module can be downloaded inside
+        s3_server.ensure()
     (cache.DIRECTORY / "run").mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="scripts-", dir=cache.DIRECTORY / "run"))
     directory.chmod(0o755)

@@ -1,0 +1,98 @@
+"""An attacker deletes the site's files and tables; the operator restores both from the last backup."""
+
+from __future__ import annotations
+
+from rehearsal.drills.attacks.base import Attack
+from rehearsal.drills.flood.clients import UNCACHED_COOKIE
+from rehearsal.drills.site import Site
+from rehearsal.probes.visitors import PageProbe
+from rehearsal.report.model import FaultResult, Seconds
+
+SERVE_LIMIT = 300.0
+"""Seconds from the deletion until visitors are served again."""
+AS_WWW_DATA = ("setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups")
+DROP = 'require $argv[1]; foreach ($wpdb->get_col("SHOW TABLES") as $name) { $wpdb->query("DROP TABLE `$name`"); }'
+"""Drops every table, as a hole in a plugin lets anybody do."""
+TABLES = ("posts", "postmeta", "users", "terms", "term_taxonomy")
+"""Tables that only an author changes."""
+CHECKSUMS = (
+    "require $argv[1]; foreach (array_slice($argv, 2) as $name) "
+    '{ echo $name, " ", $wpdb->get_var("CHECKSUM TABLE {$wpdb->prefix}$name", 1), "\\n"; }'
+)
+
+
+class DeletionResult(FaultResult):
+    """The figures of a restoration: of the backup, of the data that it lacks, and of the way back."""
+
+    backup_seconds: Seconds
+    data_lost_seconds: Seconds
+    restore_seconds: Seconds
+    serves_again_seconds: Seconds
+
+
+class Deletion(Attack):
+    """Back the site up, delete it as PHP's user, and restore it with the documented command.
+
+    `directory`: the directory of the volume with the files of the drill's clients. `page`: a text in every page of a
+    working site.
+    """
+
+    name = "everything deleted by an attacker"
+
+    def __init__(self, site: Site, directory: str, page: str) -> None:
+        super().__init__(site)
+        self._directory, self._page = directory, page
+
+    def cause(self) -> FaultResult:
+        attacked, other, *_ = self.site.roles.web
+        backup = self.mark("backup begins")
+        self.site.on(attacked, "systemctl", "start", "site-backup", timeout=300)
+        backup_seconds = self.mark("backup has ended") - backup
+        files = {node: self.site.checksums(node, self._directory) for node in self.site.roles.bricks}
+        tables = self._tables(attacked)
+
+        visitor = PageProbe("visitor past the cache", self.site.url, self._page, cookie=UNCACHED_COOKIE)
+        try:
+            self.wait("a visitor is served", lambda: visitor.succeeded_since(0))
+            self.since = self.mark("files and tables are deleted")
+            self._delete(attacked)
+            first = self.site.roles.bricks[0]
+            deleted = len(self.site.differing(first, files[first]))
+            restore = self.mark("site-restore begins")
+            self.site.on(other, "site-restore", "latest", timeout=600)
+            restored = self.mark("site-restore has ended")
+            self.wait(
+                "visitors are served again",
+                lambda: visitor.succeeded_since(restored) and all(map(self.site.healthy, self.site.roles.web)),
+            )
+            served = self.mark("visitors are served again")
+        finally:
+            visitor.stop()
+
+        total = sum(len(checksums.splitlines()) for checksums in files.values())
+        damaged = [f"{node}: {file}" for node in files for file in self.site.differing(node, files[node])]
+        self.check("files deleted", deleted > 0, f"{deleted:,}", "> 0")
+        self.check("files lost or changed", not damaged and total > 0, f"{len(damaged):,} of {total:,}", "0")
+        different = {*tables} ^ {*self._tables(attacked)}
+        self.check_none("tables that differ", sorted(different))
+        seconds = served - self.since
+        self.check("serves again", seconds <= SERVE_LIMIT, f"{seconds:.1f} s", f"<= {SERVE_LIMIT:.0f} s")
+        return DeletionResult(
+            name=self.name,
+            page_outage_seconds=visitor.outage(self.since, served),
+            backup_seconds=backup_seconds,
+            data_lost_seconds=self.since - backup,
+            restore_seconds=restored - restore,
+            serves_again_seconds=seconds,
+            timeline=[visitor.lane(self.since)],
+        )
+
+    def _delete(self, node: str) -> None:
+        """Drop every table, and delete every file that PHP's user may delete."""
+        self.site.on(node, *AS_WWW_DATA, "php", "-r", DROP, f"{self.site.mount}/wp-load.php")
+        self.site.on(node, *AS_WWW_DATA, "sh", "-c", 'rm -rf "$1"/*', "sh", self.site.mount, timeout=120)
+
+    def _tables(self, node: str) -> list[str]:
+        """A checksum of each of `TABLES`."""
+        load = f"{self.site.mount}/wp-load.php"
+        return self.site.on(node, *AS_WWW_DATA, "php", "-r", CHECKSUMS, load, *TABLES).splitlines()
