@@ -96,8 +96,9 @@ class LoadBalancer:
         Raises `ToolError` when HAProxy refuses the configuration or does not load it within `LOAD_LIMIT`.
         """
         with self._lock:
-            self._write_certificates()
+            # first: a listener that another thread adds in between would have no certificate yet
             self._write_config()
+            self._write_certificates()
             if self.listeners:
                 self._load()
             elif self._service:
