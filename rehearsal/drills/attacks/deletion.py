@@ -45,15 +45,16 @@ class Deletion(Attack):
 
     def cause(self) -> FaultResult:
         attacked, other, *_ = self.site.roles.web
-        backup = self.mark("backup begins")
-        self.site.on(attacked, "systemctl", "start", "site-backup", timeout=300)
-        backup_seconds = self.mark("backup has ended") - backup
-        files = {node: self.site.checksums(node, self._directory) for node in self.site.roles.bricks}
-        tables = self._tables(attacked)
-
         visitor = PageProbe("visitor past the cache", self.site.url, self._page, cookie=UNCACHED_COOKIE)
         try:
+            # the first view of a theme writes a post
             self.wait("a visitor is served", lambda: visitor.succeeded_since(0))
+            backup = self.mark("backup begins")
+            self.site.on(attacked, "systemctl", "start", "site-backup", timeout=300)
+            backup_seconds = self.mark("backup has ended") - backup
+            files = {node: self.site.checksums(node, self._directory) for node in self.site.roles.bricks}
+            tables = self._tables(attacked)
+
             self.since = self.mark("files and tables are deleted")
             self._delete(attacked)
             first = self.site.roles.bricks[0]
