@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from rehearsal.deploy.deployment import Deployment, EngineSetup
+from rehearsal.deploy.stacks import stack_settings
+from rehearsal.preview import paper
 from rehearsal.preview.comparison import Preview, compare
+from rehearsal.preview.paper import PaperRegion
 from rehearsal.project import REPOSITORY
 from rehearsal.setup import engine
 
@@ -65,3 +70,25 @@ def compared(pulumi: Path, tmp_path: Path) -> Compare:
         return compare(stack, "main", copy_program(tmp_path / "old"), tree, pulumi, scratch)
 
     return compare_edit
+
+
+@pytest.fixture
+def region(stack: str) -> PaperRegion:
+    """The region of a stack; a test's own fixture `stack` names it."""
+    settings = stack_settings(stack)
+    return PaperRegion(settings.get("aws:region") or settings["ha-wordpress:region"])
+
+
+@pytest.fixture
+def deployment(
+    stack: str, region: PaperRegion, pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deployment]:
+    """The stack on a paper region, before its first `up`."""
+    # the program changes to the repository, and its directory becomes the first of the module path
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    (tmp_path / "logs").mkdir()
+    providers = paper.providers(region)
+    yield Deployment(stack, EngineSetup(tmp_path, pulumi, {provider.name: provider.serve() for provider in providers}))
+    for provider in providers:
+        provider.stop()

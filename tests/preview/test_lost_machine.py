@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ import pytest
 from components.roll import turns
 from components.roll.node import Access
 from rehearsal import progress
-from rehearsal.deploy.deployment import Deployment, EngineSetup, OperationResult
-from rehearsal.deploy.stacks import stack_settings
-from rehearsal.preview import paper
+from rehearsal.deploy.deployment import Deployment, OperationResult
 from rehearsal.preview.paper import PaperMachine, PaperRegion
 from rehearsal.region.disk import Disk
 from rehearsal.region.faults import FaultInjector
@@ -51,27 +48,6 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture(params=sorted(MACHINES))
 def stack(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def region(stack: str) -> PaperRegion:
-    settings = stack_settings(stack)
-    return PaperRegion(settings.get("aws:region") or settings["ha-wordpress:region"])
-
-
-@pytest.fixture
-def deployment(
-    stack: str, region: PaperRegion, pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Deployment]:
-    """The stack on a paper region, before its first `up`."""
-    # the program changes to the repository, and its directory becomes the first of the module path
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", ["", *sys.path])
-    (tmp_path / "logs").mkdir()
-    providers = paper.providers(region)
-    yield Deployment(stack, EngineSetup(tmp_path, pulumi, {provider.name: provider.serve() for provider in providers}))
-    for provider in providers:
-        provider.stop()
 
 
 def run(operation: Callable[[progress.Step], OperationResult]) -> set[str]:

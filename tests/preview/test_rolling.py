@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,11 @@ import pytest
 from components.roll import turns
 from components.roll.node import Access, NodeError
 from rehearsal import progress
-from rehearsal.deploy.deployment import Deployment, DeploymentFailed, EngineSetup, OperationResult
-from rehearsal.deploy.stacks import stack_settings
+from rehearsal.deploy.deployment import Deployment, DeploymentFailed, OperationResult
 from rehearsal.plugins.command import CommandInputs
 from rehearsal.plugins.protocol import Properties, Refused
 from rehearsal.preview import paper
-from rehearsal.preview.paper import PaperMachine, PaperRegion
+from rehearsal.preview.paper import PaperMachine
 from rehearsal.region.machine import Machine
 
 CHANGES = {
@@ -83,25 +81,13 @@ def stack(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def deployment(
-    stack: str, nodes: Nodes, pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Deployment]:
+def deployment(stack: str, nodes: Nodes, deployment: Deployment) -> Deployment:
     """The deployed stack on a paper region, whose machines have another type in the settings."""
-    # the program changes to the repository, and its directory becomes the first of the module path
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", ["", *sys.path])
-    (tmp_path / "logs").mkdir()
-    settings = stack_settings(stack)
-    region = PaperRegion(settings.get("aws:region") or settings["ha-wordpress:region"])
-    providers = paper.providers(region)
-    made = Deployment(stack, EngineSetup(tmp_path, pulumi, {provider.name: provider.serve() for provider in providers}))
-    run(made.up)
-    nodes.names = {node["public"]: name for name, node in made.outputs()["nodes"].items()}
+    run(deployment.up)
+    nodes.names = {node["public"]: name for name, node in deployment.outputs()["nodes"].items()}
     nodes.events.clear()
-    made.set(*CHANGES[stack])
-    yield made
-    for provider in providers:
-        provider.stop()
+    deployment.set(*CHANGES[stack])
+    return deployment
 
 
 def run(operation: Callable[[progress.Step], OperationResult]) -> list[str]:
