@@ -40,8 +40,9 @@ def rehearse(stack: str, mode: Mode, *, keep: bool, only: Sequence[str] = ()) ->
     host.ensure()
     pulumi = engine.ensure()
     machines = image.ensure()
-    # a drill starts it inside, where no module can be downloaded
-    s3_server.ensure()
+    if mode != "up":
+        # a drill starts it inside, where no module can be downloaded
+        s3_server.ensure()
     sandbox = sandbox_of(stack)
     if sandbox.kept and mode == "drill-and-destroy":
         mode = "drill"

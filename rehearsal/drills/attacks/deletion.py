@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rehearsal.drills.attacks.base import Attack
+from rehearsal.drills.attacks.compromised_php import AS_PHP
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.site import Site
 from rehearsal.probes.visitors import PageProbe
@@ -10,7 +11,6 @@ from rehearsal.report.model import FaultResult, Seconds
 
 SERVE_LIMIT = 300.0
 """Seconds from the deletion until visitors are served again."""
-AS_WWW_DATA = ("setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups")
 DROP = 'require $argv[1]; foreach ($wpdb->get_col("SHOW TABLES") as $name) { $wpdb->query("DROP TABLE `$name`"); }'
 """Drops every table, as a hole in a plugin lets anybody do."""
 TABLES = ("posts", "postmeta", "users", "terms", "term_taxonomy")
@@ -90,10 +90,10 @@ class Deletion(Attack):
 
     def _delete(self, node: str) -> None:
         """Drop every table, and delete every file that PHP's user may delete."""
-        self.site.on(node, *AS_WWW_DATA, "php", "-r", DROP, f"{self.site.mount}/wp-load.php")
-        self.site.on(node, *AS_WWW_DATA, "sh", "-c", 'rm -rf "$1"/*', "sh", self.site.mount, timeout=120)
+        self.site.on(node, *AS_PHP, "php", "-r", DROP, f"{self.site.mount}/wp-load.php")
+        self.site.on(node, *AS_PHP, "sh", "-c", 'rm -rf "$1"/*', "sh", self.site.mount, timeout=120)
 
     def _tables(self, node: str) -> list[str]:
         """A checksum of each of `TABLES`."""
         load = f"{self.site.mount}/wp-load.php"
-        return self.site.on(node, *AS_WWW_DATA, "php", "-r", CHECKSUMS, load, *TABLES).splitlines()
+        return self.site.on(node, *AS_PHP, "php", "-r", CHECKSUMS, load, *TABLES).splitlines()
