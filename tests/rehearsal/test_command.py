@@ -68,10 +68,16 @@ def test_an_interrupt_takes_the_stack_down_and_prints_it() -> None:
     assert leaks(sandbox) == []
 
 
-def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
+def test_a_kept_stack_stays_until_it_is_taken_down_and_has_the_operators_own_plugin(tmp_path: Path) -> None:
+    plugin = tmp_path / "pulumi-resource-command"
+    plugin.write_text(PLUGIN.format(python=sys.executable, repository=REPOSITORY, started=tmp_path / "started"))
+    plugin.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     sandbox = sandbox_of(STACK)
     try:
-        assert rehearse("up", STACK, "--keep").returncode == 0
+        words = ["up", STACK, "--keep", "--json", str(tmp_path / "report.json")]
+        done = rehearse(*words, env={**os.environ, "PATH": path})
+        assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"gfs1: running 10\.20\.", rehearse("status", timeout=60).stdout)
         shell = subprocess.run(
             [REHEARSE, "shell", STACK, "gfs2"], check=False, input="findmnt --types fuse.glusterfs --noheadings\n",
@@ -83,14 +89,6 @@ def test_a_kept_stack_stays_until_it_is_taken_down() -> None:
     assert ended.returncode == 0
     assert leaks(sandbox) == []
 
-
-def test_the_operators_own_command_plugin_replaces_its_stand_in(tmp_path: Path) -> None:
-    plugin = tmp_path / "pulumi-resource-command"
-    plugin.write_text(PLUGIN.format(python=sys.executable, repository=REPOSITORY, started=tmp_path / "started"))
-    plugin.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = rehearse("up", STACK, "--json", str(tmp_path / "report.json"), env={**os.environ, "PATH": path})
-    assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "started").exists()
     stand_ins = json.loads((tmp_path / "report.json").read_text())["stand_ins"]
     assert [kind for kind in stand_ins if kind.startswith("command:")] == []

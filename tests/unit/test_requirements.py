@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "tools" / "pulumi" / "requirements.txt"]
+FILES = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "tools" / "go" / "requirements.txt"]
 
 
 def pins(file: Path) -> dict[str, str]:
