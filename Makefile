@@ -19,8 +19,8 @@ TEST_FILES := $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW) $(LOADED_DRILLS) $(LIGHT_DR
 RUN_TESTS := .venv/bin/python tools/run_tests.py
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --keep-going --output-sync
 
-.PHONY: help rehearse preview drill test test-unit test-preview test-scripts lint docs readme replacements report-picture bench \
-	bench-filters $(TEST_FILES) $(STACKS:%=drill-%)
+.PHONY: help rehearse preview drill test test-lint test-unit test-preview test-scripts lint docs readme replacements \
+	report-picture bench bench-filters $(TEST_FILES) $(STACKS:%=drill-%)
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,12 +38,12 @@ $(STACKS:%=drill-%): drill-%: .venv/installed
 	@.venv/bin/rehearse drill $* $(ARGS)
 
 # Each of the three groups runs to its end, even after a failure; the last line of the recipe reports all results.
-test: lint ## lint, unit tests, steps, drills: 45 minutes, as root
+test: .venv/installed ## lint, unit tests, steps, drills: 45 minutes, as root
 	@$(RUN_TESTS) begin
-	-@$(SIDE_BY_SIDE) --jobs=3 $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW)
+	-@$(SIDE_BY_SIDE) --jobs=4 $(COMMAND) test-lint $(STEPS) $(UNIT) $(PREVIEW)
 	-@$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
 	-@$(SIDE_BY_SIDE) --jobs=2 $(LIGHT_DRILLS)
-	@$(RUN_TESTS) end $(TEST_FILES)
+	@$(RUN_TESTS) end lint $(TEST_FILES)
 
 test-unit: .venv/installed ## the tests that need neither root nor Linux
 	.venv/bin/pytest $(UNIT)
@@ -58,6 +58,9 @@ test-scripts: .venv/installed ## every step on machines booted here, as root
 
 $(TEST_FILES): .venv/installed
 	@$(RUN_TESTS) run $@
+
+test-lint: .venv/installed
+	@$(RUN_TESTS) run lint
 
 lint: .venv/installed ## style, types, shell
 	.venv/bin/ruff check

@@ -1,4 +1,4 @@
-"""Run files of tests, and keep the first failure of a file that passes at its second try.
+"""Run the lint and files of tests, and keep the first failure of a file that passes at its second try.
 
 Machine tests share the processors with everything else on the host, so a failure may be noise: such a file is run once
 more, as a whole, on new machines. The output of its first failure is printed, and kept in reports/first-failures.
@@ -20,6 +20,8 @@ FIRST_FAILURES = Path("reports/first-failures")
 RESULTS = Path("reports/test-results")
 """One line for each file of tests: its result and its path. Runs at the same time append to it."""
 
+LINT = "lint"
+"""The target of the Makefile that stands beside the files of tests."""
 RETRIED = ("tests/scripts/", "tests/rehearsal/")
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -47,7 +49,7 @@ def begin() -> None:
 
 @app.command()
 def run(file: str) -> None:
-    """Run one file (or directory) of tests; a file of machine tests that fails is run once more."""
+    """Run `lint` or one file (or directory) of tests; a file of machine tests that fails is run once more."""
     status, output = attempt(file)
     result = Result.FAILED if status else Result.PASSED
     if status not in (0, INTERRUPTED) and file.startswith(RETRIED):
@@ -74,7 +76,7 @@ def end(files: list[str]) -> None:
 
 
 def attempt(file: str) -> tuple[int, bytes]:
-    """Run pytest once and print its output as it comes; returns the exit status and the output.
+    """Run pytest or the lint once and print its output as it comes; returns the exit status and the output.
 
     Ctrl-C reaches pytest as well, which then takes its machines down: the function returns after that.
     """
@@ -85,18 +87,19 @@ def attempt(file: str) -> tuple[int, bytes]:
         interrupted = True
 
     before = signal.signal(signal.SIGINT, interrupt)
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", file]
+    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", file]
+    words = ["make", "--no-print-directory", LINT] if file == LINT else pytest
     output = b""
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pytest:
-        signal.signal(signal.SIGTERM, lambda *_: pytest.terminate())
-        assert pytest.stdout
-        for line in pytest.stdout:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+        signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+        assert running.stdout
+        for line in running.stdout:
             output += line
             sys.stdout.buffer.write(line)
             sys.stdout.flush()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, before)
-    return INTERRUPTED if interrupted else pytest.returncode, output
+    return INTERRUPTED if interrupted else running.returncode, output
 
 
 def kept(file: str) -> Path:
