@@ -9,6 +9,9 @@ from rehearsal.drills.base import node_loss_name
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.drills.wordpress import WordPressDrill
 
+OTHER_SIZE = "s-2vcpu-4gb"
+"""A size of droplet that the stack does not have before."""
+
 
 class StorageDrill(WordPressDrill):
     """The faults of a WordPress site, with the loss of each storage node and of a web node."""
@@ -22,6 +25,10 @@ class StorageDrill(WordPressDrill):
 
     def machine_losses(self) -> Mapping[str, Callable[[], object]]:
         return self.machine_losses_of(*self.site.roles.bricks, self.site.roles.web[0])
+
+    def machine_changes(self) -> Mapping[str, Callable[[], object]]:
+        web = self.site.roles.web
+        return self.change_of(*web, to={f"nodes.{node}.size": OTHER_SIZE for node in web})
 
     def check_site_ports(self) -> None:
         storage, other, *_ = self.site.roles.bricks

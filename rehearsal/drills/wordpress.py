@@ -44,7 +44,7 @@ OBJECT_STORAGE = "https://s3.rehearsal.test"
 BUCKET = "site-backups"
 ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp, ThirdPartyPage, TemporaryNames)
 """The attacks beside the flood and the kills, in order."""
-TYPE_CHANGE = "machines change their type"
+MACHINE_CHANGE = "machines change one after another"
 TIMEOUT = "ReadTimeout"
 """The error of a page that takes too long, as it may while a node boots on a host with few processors."""
 OTHER_TYPE = "t3.medium"
@@ -102,15 +102,22 @@ class WordPressDrill(Drill):
         return self.machine_losses_of(*self.site.nodes)
 
     def machine_changes(self) -> Mapping[str, Callable[[], object]]:
-        """The changes of all machines by name."""
-        return {TYPE_CHANGE: self.change_types} if self.site.settings.cloud == "aws" else {}
+        """The changes of several machines by name."""
+        if self.site.settings.cloud != "aws":
+            return {}
+        return self.change_of(*self.site.nodes, to={"machine.type": OTHER_TYPE})
 
-    def change_types(self) -> None:
-        """Change the type of all machines in one `up`; one after another leaves the balancer, changes and returns."""
-        with self.fault_window(TYPE_CHANGE) as window:
+    def change_of(self, *nodes: str, to: Mapping[str, str]) -> Mapping[str, Callable[[], object]]:
+        """The change of these nodes' machines by these settings, as part of a drill."""
+        return {MACHINE_CHANGE: partial(self.change_machines, nodes, to)}
+
+    def change_machines(self, nodes: Sequence[str], settings: Mapping[str, str]) -> None:
+        """Change nodes' machines in one `up`; one after another leaves the balancer, changes and returns."""
+        with self.fault_window(MACHINE_CHANGE) as window:
             availability = Availability(self.site)
             window.begin(time.time(), "pulumi up begins")
-            self.deployment.set(f"{PROJECT}:machine.type", OTHER_TYPE)
+            for key, value in settings.items():
+                self.deployment.set(f"{PROJECT}:{key}", value)
             with availability.watched():
                 window.up_seconds = self.deployment.up(window.step).seconds
             window.mark("pulumi up has ended")
@@ -122,16 +129,18 @@ class WordPressDrill(Drill):
             result = self.conclude(window)
         attempts = [attempt for probe in pages for attempt in probe.attempts if attempt.start >= window.since]
         refused = sum(attempt.error not in (None, TIMEOUT) for attempt in attempts)
-        self.check("pages refused", refused == 0, f"{refused:,} of {len(attempts):,}", "0", fault=TYPE_CHANGE)
-        changed = {node for nodes in availability.seen for node in nodes}
+        self.check("pages refused", refused == 0, f"{refused:,} of {len(attempts):,}", "0", fault=MACHINE_CHANGE)
+        changed = {node for out in availability.seen for node in out}
         self.check(
             "nodes out of service at once",
-            len(availability.most) == 1 and changed == {*self.site.nodes},
+            len(availability.most) == 1 and changed == {*nodes},
             " and ".join(sorted(availability.most)) if len(availability.most) > 1 else f"1, {len(changed)} in turn",
-            f"1, {len(self.site.nodes)} in turn",
-            fault=TYPE_CHANGE,
+            f"1, {len(nodes)} in turn",
+            fault=MACHINE_CHANGE,
         )
-        self.check("resources changed by a second up", not changes, ", ".join(changes) or "0", "0", fault=TYPE_CHANGE)
+        self.check(
+            "resources changed by a second up", not changes, ", ".join(changes) or "0", "0", fault=MACHINE_CHANGE
+        )
         self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
 
     def visitors(self) -> Sequence[Probe]:
