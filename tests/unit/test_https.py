@@ -235,9 +235,14 @@ def test_php_sessions_behind_a_clouds_load_balancer_have_https(
     assert graph.outputs["url"] == f"https://{NAME}"
     assert "dns_records" not in graph.outputs
     assert "session.cookie_secure] = on" in text(graph, "gfs1-sessions")
-    plain = build(stack, nodes={}, gluster={}, balancer={}, **SESSIONS | {"tls": {}})
-    assert plain.outputs["url"].startswith("http://")
-    assert "session.cookie_secure] = off" in text(plain, "gfs1-sessions")
+
+
+@pytest.mark.parametrize("stack", ["aws-wordpress", "digitalocean-wordpress"])
+def test_a_domain_alone_gives_php_sessions_no_https(stack: str) -> None:
+    graph = build(stack, nodes={}, gluster={}, balancer={}, **SESSIONS)
+    assert graph.outputs["url"] == f"http://{NAME}"
+    assert [record["name"] for record in graph.outputs["dns_records"]] == [NAME]
+    assert "session.cookie_secure] = off" in text(graph, "gfs1-sessions")
 
 
 @pytest.mark.parametrize(
