@@ -48,8 +48,10 @@ DATABASES = {
     "db.r6g.large": 0.215,
 }
 """MySQL and MariaDB in one zone, in USD an hour. Multi-AZ costs twice as much, and so does its storage. Compared in
-November 2026 with an article of 2026 (t4g up to medium) and with published tables without a date, which agree on all
-but two: db.m6g.large is 0.152 to 0.159 there, db.r6g.large 0.192 to 0.225. These two are not confirmed.
+November 2026: all but db.m7g.large with the data of Bytebase's dbcost, read from Amazon's price list in March 2023; t4g
+up to medium with an article of 2026; t3, db.m6g.large and db.m7g.large with published tables without a date;
+db.r6g.large with an invoice and such a table. No difference. Tables that have more for m6g and r6g have PostgreSQL's
+prices, 0.159 and 0.225, or lie between the two.
 """
 
 DISK_GB = 0.08

@@ -8,7 +8,7 @@ from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.cloud.interface import SiteSpec
 from components.cloud.prices import Part, Price, machines
 
-SOURCE = "Prices as known in 2025; compare digitalocean.com/pricing"
+SOURCE = "Prices as published by others by September 2026; compare digitalocean.com/pricing"
 
 DROPLETS = {
     "s-1vcpu-512mb-10gb": 4,
@@ -29,8 +29,9 @@ DATABASES = {
     "db-s-4vcpu-8gb": 122.10,
     "db-s-6vcpu-16gb": 244.35,
 }
-"""One node of managed MySQL with its smallest storage, in USD a month; the standby costs as much as the primary. Not
-confirmed: published tables without a date have 30, 60, 120 and 240.
+"""One node of managed MySQL with its smallest storage, in USD a month; the standby costs as much as the primary.
+Compared in November 2026 with a research note of 2026-08-09 (MySQL up to four CPUs), a cost plan of 2026-09-30 (up to
+two CPUs) and two published tables without a date (up to six). No difference; others, rounded, have 30, 60, 120, 240.
 """
 
 DISK_GB = 0.10
