@@ -132,9 +132,9 @@ def test_another_package_manager_is_waited_for(node: Node, lock: str) -> None:
 def test_packages_that_no_archive_has_are_named_and_nothing_changes(node: Node) -> None:
     before = node.state()
     output = node.refuses(
-        STEP, settings("curl rehearsed no-such-package neither-this", "==> /etc/rehearsed.d/c\nthree\n")
+        STEP, settings("curl rehearsed no-such-package glusterfs-absent", "==> /etc/rehearsed.d/c\nthree\n")
     )
-    assert "No archive of this machine has neither-this, no-such-package. Nothing was changed." in output
+    assert "No archive of this machine has glusterfs-absent, no-such-package. Nothing was changed." in output
     assert "universe" in output
     assert status(node, "rehearsed") == ""
     assert node.state() == before
@@ -150,7 +150,7 @@ def on(node: Node, os_release: str, params: dict[str, str]) -> subprocess.Comple
 
 DNF = """#!/bin/sh
 case $* in
-*repoquery*no-such-package) ;;
+*repoquery*absent | *repoquery*uacme) ;;
 *repoquery*) echo found ;;
 *) echo "$*" >>/run/dnf; for name; do echo "$name" >>/run/installed; done ;;
 esac
@@ -190,11 +190,27 @@ def test_the_el_family_has_names_of_its_own(el: Node, os_release: str) -> None:
     el.run("test", "!", "-e", "/run/dnf")
 
 
-def test_the_el_family_is_shown_the_repository_of_glusterfs(el: Node) -> None:
-    done = on(el, ROCKY, settings("rsync no-such-package"))
+@pytest.mark.parametrize(
+    ("needed", "absent", "way"),
+    [
+        (settings("rsync glusterfs-absent"), "glusterfs-absent", ["dnf install centos-release-gluster11"]),
+        (packages.params(["balancer", "acme"]), "uacme", ["tls.certificate in place of tls.acme"]),
+        (
+            settings("glusterfs-absent uacme absent glusterfs-also-absent"),
+            "glusterfs-absent, uacme, absent, glusterfs-also-absent",
+            ["tls.certificate in place of tls.acme", "dnf install centos-release-gluster11"],
+        ),
+    ],
+)
+def test_the_el_family_is_shown_the_archives_of_absent_packages(
+    el: Node, needed: dict[str, str], absent: str, way: list[str]
+) -> None:
+    done = on(el, ROCKY, needed)
     assert done.returncode == 1
-    assert "No archive of this machine has no-such-package. Nothing was changed." in done.stderr
-    assert "dnf install centos-release-gluster11" in done.stderr
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"No archive of this machine has {absent}. Nothing was changed."
+    assert len(lines) == len(way) + 1
+    assert all(part in line for part, line in zip(way, lines[1:], strict=True))
     el.run("test", "!", "-e", "/run/dnf")
     el.run("test", "!", "-e", ENV)
 

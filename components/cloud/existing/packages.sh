@@ -13,14 +13,11 @@ case " $ID ${ID_LIKE-} " in
         family=debian
         os='APACHE_SERVICE=apache2
 APACHE_CONF=/etc/apache2/conf-enabled'
-        archives="Debian 12 and 13 have GlusterFS, and Ubuntu 24.04 in its component universe."
         ;;
     *' fedora '* | *' rhel '*)
         family=el
         os='APACHE_SERVICE=httpd
 APACHE_CONF=/etc/httpd/conf.d'
-        archives="GlusterFS for EL9 is in the CentOS Storage SIG's repository: dnf install centos-release-gluster11. \
-Fedora has it up to 41, EL10 does not."
         ;;
     *)
         fail "${PRETTY_NAME-$ID} is not a system that this program supports: use Debian, Ubuntu, Fedora or EL."
@@ -38,6 +35,21 @@ el_name() {
         php-mysql) echo php-mysqlnd ;;
         php-zip) echo php-pecl-zip ;;
         *) echo "$1" ;;
+    esac
+}
+
+# archive_of NAME: prints which systems of the family have a package that others lack.
+archive_of() {
+    case $family/$1 in
+        debian/glusterfs-*) echo "Debian 12 and 13 have GlusterFS, and Ubuntu 24.04 in its component universe." ;;
+        debian/uacme) echo "Debian has uacme, and Ubuntu in its component universe." ;;
+        el/glusterfs-*)
+            echo "GlusterFS for EL9 is in the CentOS Storage SIG's repository: dnf install centos-release-gluster11." \
+                "Fedora has it up to 41, EL10 does not."
+            ;;
+        el/uacme)
+            echo "Fedora has uacme. Where no repository for EL has it, set tls.certificate in place of tls.acme."
+            ;;
     esac
 }
 
@@ -110,7 +122,10 @@ mapfile -t missing < <([ "${#packages[@]}" -eq 0 ] || "missing_$family" "${packa
 if [ "${#missing[@]}" -gt 0 ]; then
     absent=$("absent_$family" "${missing[@]}" 2>"$log") ||
         fail "The package manager cannot read its archives. Nothing was changed." "$(tail -n 20 "$log")"
-    [ -z "$absent" ] || fail "No archive of this machine has ${absent//$'\n'/, }. Nothing was changed." "$archives"
+    if [ -n "$absent" ]; then
+        mapfile -t archives < <(for name in $absent; do archive_of "$name"; done | sort -u)
+        fail "No archive of this machine has ${absent//$'\n'/, }. Nothing was changed." "${archives[@]}"
+    fi
 fi
 
 write_if_changed /etc/ha-wordpress/os.env 644 "$os"$'\n'
