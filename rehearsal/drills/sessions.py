@@ -82,7 +82,8 @@ class SessionsDrill(ExistingDrill):
     def obtain_certificates(self) -> None:
         """Let the balancers obtain certificates, with visitors at work, if the settings have one for them now."""
         tls = self.site.settings.tls
-        if tls is None or tls.acme:
+        domain = self.site.settings.domain
+        if tls is None or tls.acme or domain is None:
             return
         # the visitors of the fault trust the authorities that there are when they start
         self.control.start_acme_server(LETS_ENCRYPT)
@@ -94,7 +95,7 @@ class SessionsDrill(ExistingDrill):
             self.deployment.set(f"{PROJECT}:tls.acme.email", "editor@rehearsal.test")
             self.deployment.up(step)
             window.mark("pulumi up has ended")
-            check = certificates_check(self.control, self.site.roles.balancers, ACME)
+            check = certificates_check(self.control, self.site.roles.balancers, domain, ACME)
             obtained = time.time()
             window.mark("the balancers have their certificates")
             window.wait(

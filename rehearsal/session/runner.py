@@ -79,7 +79,8 @@ def rehearse(directory: Path, engine: Path, stack: str, mode: Mode, only: Sequen
         control.point_domain(record["name"], record["value"])
     settings = deployment.settings()
     if settings.tls and settings.tls.acme:
-        report.checks.append(certificates_check(control, settings.node_roles.balancers))
+        assert settings.domain
+        report.checks.append(certificates_check(control, settings.node_roles.balancers, settings.domain))
     if drill and mode != "up":
         drill.run(only)
         if mode == "drill-and-destroy":
