@@ -88,7 +88,8 @@ def test_the_visitor_is_the_one_that_a_trusted_proxy_names(node: Node) -> None:
 
 def test_only_a_balancer_says_that_a_visitor_uses_https(node: Node, mounted: Mapping[str, Node]) -> None:
     page = (
-        '<?php if (isset($_GET["own"])) header("Strict-Transport-Security: max-age=1"); echo $_SERVER["HTTPS"] ?? "";'
+        '<?php if (isset($_GET["own"])) header("Strict-Transport-Security: max-age=1");'
+        'echo $_SERVER["HTTPS"] ?? "", $_SERVER["HTTP_X_FORWARDED_PROTO"] ?? "";'
     )
     node.run("sh", "-c", f"cat >{params.ROOT}/probe.php", stdin=page)
     asked = ["curl", "--silent", "--include", "--header", "X-Forwarded-Proto: https"]
