@@ -45,7 +45,7 @@ if [ -z "$ACME_DOMAIN" ] && [ -e "$units/site-certificate.timer" ]; then
 fi
 [ -z "$CERTIFICATE" ] || write_if_changed "$pem" 600 "$CERTIFICATE"
 write_if_changed "$file" 644 "${text//@CERTIFICATE@/$pem}"
-[ -n "$CERTIFICATE$ACME_DOMAIN" ] || rm -f "$pem"
+[ -n "$CERTIFICATE$ACME_DOMAIN" ] || rm -f "$pem" "$pem.new"
 
 in_force() {
     [ "$(curl --silent --fail --max-time 2 "http://127.0.0.1:$OWN_PORT/version")" = "$version" ]

@@ -66,6 +66,7 @@ openssl x509 -checkend $((30 * 86400)) -noout -in "$certificate" >/dev/null 2>&1
     obtain
 }
 in_force && exit
+trap 'rm -f "$served.new"' EXIT
 cat "$certificate" "$home/private/@DOMAIN@/key.pem" >"$served.new"
 haproxy -c -f <(sed "s#$served#$served.new#" /etc/haproxy/haproxy.cfg) >/dev/null
 mv "$served.new" "$served"
