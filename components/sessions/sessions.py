@@ -56,8 +56,9 @@ class Sessions(pulumi.ComponentResource):
     """PHP-FPM with its sessions in a directory of the volume, so any server can continue any session (one step).
 
     Requests of one session wait for each other by flock(2), also across servers. A server that crashes while it writes
-    leaves the session unchanged (in-place.php). While the volume is unreachable, PHP answers 503 (guard.php). Every
-    server has a timer that removes old sessions; a lock on the volume lets one server at a time do so.
+    leaves the session unchanged, and a power loss of all nodes leaves it as it was before the change or after it
+    (in-place.php). While the volume is unreachable, PHP answers 503 (guard.php). Every server has a timer that removes
+    old sessions; a lock on the volume lets one server at a time do so.
     """
 
     def __init__(self, name: str, args: SessionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:

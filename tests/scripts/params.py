@@ -61,6 +61,12 @@ VOLUME = {
 }
 """Parameters of gluster/volume.sh."""
 
+HEALED = r"""
+gluster --mode=script volume heal wp info summary |
+    awk '/^Status: Connected/ { bricks++ } /^Total/ { pending += $NF } END { exit !(bricks == 3 && pending == 0) }'
+"""
+"""Succeeds when every brick answers and no entry is pending."""
+
 TITLE = 'It\'s a "site" of $5'
 """Holds characters that shell, PHP and SQL must quote."""
 

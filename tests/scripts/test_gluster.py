@@ -472,12 +472,6 @@ def rejoin(node: Node) -> None:
     node.step("gluster/rejoin.sh", params.rejoin(f"node-{node.name}"))
 
 
-HEALED = r"""
-gluster --mode=script volume heal wp info summary |
-    awk '/^Status: Connected/ { bricks++ } /^Total/ { pending += $NF } END { exit !(bricks == 3 && pending == 0) }'
-"""
-"""Succeeds when every brick answers and no entry is pending."""
-
 LOSSES: dict[str, tuple[str, Sequence[Callable[[Node], None]]]] = {
     "the first node's machine": ("gfs1", [lose_machine]),
     "a machine and its disk": ("gfs3", [lose_machine, lose_disk]),
@@ -495,7 +489,7 @@ def test_a_lost_node_takes_its_place_again(
     other.run("sh", "-ec", f"mkdir {directory}; for n in $(seq 50); do echo before $n >{directory}/$n; done")
     # GlusterFS heals a directory only while every brick is there (afr-self-heal-entry.c): a brick that came back a
     # moment ago would not get these files while another one is away
-    other.eventually("sh", "-c", HEALED, within=120)
+    other.eventually("sh", "-c", params.HEALED, within=120)
     for lose in losses:
         lose(node)
     other.run("sh", "-ec", f"for n in $(seq 25 75); do echo after $n >{directory}/$n; done")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_only_php_reads_the_sessions(pair: tuple[Node, Node]) -> None:
     visitor = Visitor()
     visitor.ask(node)
     file = f"{DIRECTORY}/sess_{visitor.cookies['PHPSESSID']}"
-    assert node.run("cat", file) == "counter|i:1;\n"
+    assert node.run("cat", file).rstrip("\0") == "counter|i:1;\n"
     refused = node.run("sh", "-c", f"runuser --user nobody -- cat {file} 2>&1 || true")
     assert "Permission denied" in refused
     # the command line, cron and the pool of /healthz keep Debian's setting
@@ -158,6 +159,82 @@ def test_a_server_that_dies_while_it_writes_leaves_the_session_as_it_was(pair: t
     assert visitor.ask(other).json()["counter"] == 2
     change(node, visitor, "$_SESSION['counter'] = 10;")
     assert visitor.ask(other).json()["counter"] == 11
+
+
+LOST_POWER = r"""
+namespace HaWordPress\Sessions;
+// the disk gets what was written so far, but not the file's new length
+function fsync($file) {
+    if (--$GLOBALS['syncs'] === 0) {
+        exec('python3 /mnt/data-only.py ' . path(session_id()));
+        posix_kill(getmypid(), 9);
+    }
+    return \fsync($file);
+}
+"""
+"""PHP that loses power while it waits for the last of `syncs` calls."""
+DATA_ONLY = """
+import ctypes, os, sys
+ALL = 7  # sync_file_range(2): writes the pages, and waits for them
+file = os.open(sys.argv[1], os.O_RDWR)
+assert ctypes.CDLL(None).sync_file_range(file, ctypes.c_int64(0), ctypes.c_int64(0), ALL) == 0
+"""
+
+
+@pytest.mark.parametrize("syncs", [1, 2])
+@pytest.mark.parametrize("length", [30, 5000])
+def test_a_session_that_gets_longer_survives_a_power_loss_before_its_length_is_on_the_disk(
+    spare: Node, length: int, syncs: int
+) -> None:
+    spare.run("mkfs.xfs", "-q", "-f", spare.disk)
+
+    def php(text: str) -> str:
+        spare.run("tee", "/mnt/page.php", stdin=text)
+        words = ["php", "-d", "session.save_path=/mnt", "-d", "auto_prepend_file=/mnt/in-place.php", "/mnt/page.php"]
+        return spare.run("sh", "-c", '"$@" || true', "sh", *words)
+
+    begin = "session_id('buyer'); session_start();"
+    try:
+        spare.run("mount", spare.disk, "/mnt")
+        spare.run("tee", "/mnt/in-place.php", stdin=SETTINGS["IN_PLACE"])
+        spare.run("tee", "/mnt/data-only.py", stdin=DATA_ONLY)
+        # as an earlier version left it, without zeros
+        spare.run("tee", "/mnt/sess_buyer", stdin='cart|a:1:{i:0;s:3:"tea";}counter|i:9;\n')
+        spare.run("sync")
+        php(f"<?php {LOST_POWER} $syncs = {syncs}; {begin} $_SESSION['cart'][] = str_repeat('milk', {length});")
+        spare.machine.power_off()
+        spare.machine.power_on()
+        spare.eventually("systemctl", "is-active", "--quiet", "ssh")
+        spare.run("mount", spare.disk, "/mnt")
+        stored = json.loads(php(f"<?php {begin} echo json_encode($_SESSION);"))
+        assert stored in ({"cart": cart, "counter": 9} for cart in (["tea"], ["tea", "milk" * length]))
+    finally:
+        spare.run("sh", "-c", "umount /mnt; wipefs --all --quiet " + spare.disk)
+
+
+OUTDATED = "import os, sys; print(os.getxattr(sys.argv[1], 'trusted.afr.wp-client-0').hex())"
+"""Prints a brick's mark of a file's copy on the first brick; the first 8 digits count the changes that it lacks."""
+
+
+def test_a_copy_that_lacks_a_change_is_marked_on_the_disks_before_php_answers(
+    pair: tuple[Node, Node], mounted: Mapping[str, Node]
+) -> None:
+    lost, node = pair
+    visitor = Visitor()
+    visitor.ask(node)
+    mounted["gfs1"].run("systemctl", "stop", "glusterd")
+    try:
+        assert visitor.ask(node).json()["counter"] == 2
+        lost.machine.power_off()
+        lost.machine.power_on()
+        lost.eventually("findmnt", params.BRICK_MOUNT, within=120)
+        file = f"{params.BRICK}/php/sess_{visitor.cookies['PHPSESSID']}"
+        assert lost.run("cat", file).rstrip("\0") == "counter|i:2;\n"
+        assert int(lost.run("python3", "-c", OUTDATED, file)[:8], 16) > 0
+    finally:
+        mounted["gfs1"].run("systemctl", "start", "glusterd")
+        lost.eventually("findmnt", "--types", "fuse.glusterfs", MOUNT, within=120)
+        node.eventually("sh", "-c", params.HEALED, within=120)
 
 
 def test_a_session_that_gets_shorter_holds_nothing_of_before(pair: tuple[Node, Node]) -> None:
