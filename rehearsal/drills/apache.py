@@ -35,7 +35,7 @@ class ApacheDrill(ExistingDrill):
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {
-            POWER_LOSS_OF_ALL: self.power_loss_of_all,
+            POWER_LOSS_OF_ALL: self.power_loss_after_up,
             "ports": self.check_site_ports,
             node_loss_name(self.site.nodes[0]): self.captured_node_loss,
             **self.machine_losses_of(*self.site.nodes),

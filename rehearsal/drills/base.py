@@ -222,17 +222,18 @@ class Drill:
             return self.return_of_all(window)
 
     def power_loss_of_all(self) -> FaultResult:
-        """Cut the power of all nodes together, and power them on; no acknowledged write and no file may be lost.
-
-        As the drill's first fault, it shows that the files of the `up` are on the disks.
-        """
-        before = {node: self.site.checksums(node, self.directory) for node in self.site.roles.bricks}
+        """Cut the power of all nodes together, and power them on; no acknowledged write may be lost."""
         with self.fault_window(POWER_LOSS_OF_ALL) as window:
             window.begin(self.control.power_off(*self.site.nodes), "all nodes lose power")
             for node in self.site.nodes:
                 self.control.power_on(node)
             window.mark("all nodes have power again")
-            result = self.return_of_all(window)
+            return self.return_of_all(window)
+
+    def power_loss_after_up(self) -> None:
+        """Cut the power of all nodes as the drill's first fault; every file of the `up` must be on the disks."""
+        before = {node: self.site.checksums(node, self.directory) for node in self.site.roles.bricks}
+        result = self.power_loss_of_all()
         damaged = [f"{node}: {file}" for node in before for file in self.site.differing(node, before[node])]
         files = sum(len(checksums.splitlines()) for checksums in before.values())
         self.check(
@@ -242,7 +243,6 @@ class Drill:
             "0",
             fault=result.name,
         )
-        return result
 
     def return_of_all(self, window: FaultWindow) -> FaultResult:
         """Wait until all nodes, which are down, serve again without an operator, and check the outage."""

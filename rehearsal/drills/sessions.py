@@ -11,7 +11,7 @@ from rehearsal import progress
 from rehearsal.deploy.stacks import LETS_ENCRYPT
 from rehearsal.drills.acme import acme_stand_in, certificates_check
 from rehearsal.drills.attacks.killed_services import KilledServices
-from rehearsal.drills.base import PAGE_OUTAGE, REBOOT_OF_ALL, WRITE_OUTAGE
+from rehearsal.drills.base import PAGE_OUTAGE, POWER_LOSS_OF_ALL, REBOOT_OF_ALL, WRITE_OUTAGE
 from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.fault_window import RETURN_LIMIT, FaultWindow
 from rehearsal.drills.https import https_checks
@@ -47,14 +47,13 @@ class SessionsResult(FaultResult):
 
 
 class SessionsDrill(ExistingDrill):
-    """Faults: certificates by ACME, loss of the active balancer, of a PHP server and of each machine, a flapping
-    private link, a stop of all bricks, a reboot of all nodes.
-
-    Not a loss of all nodes' power at once: though PHP syncs its sessions, one change of a session was lost in it.
+    """Faults: a power loss of all nodes, certificates by ACME, loss of the active balancer, of a PHP server and of each
+    machine, a flapping private link, a stop of all bricks, a reboot of all nodes.
     """
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {
+            POWER_LOSS_OF_ALL: self.power_loss_of_all,
             "ports": self.check_site_ports,
             "HTTPS": self.check_https,
             ACME: self.obtain_certificates,

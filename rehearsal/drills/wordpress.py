@@ -66,7 +66,7 @@ class WordPressDrill(Drill):
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
         return {
-            POWER_LOSS_OF_ALL: self.power_loss_of_all,
+            POWER_LOSS_OF_ALL: self.power_loss_after_up,
             "ports": self.check_site_ports,
             "HTTPS": self.check_https,
             "upload": self.upload_everywhere,
