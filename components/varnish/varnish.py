@@ -47,7 +47,9 @@ class VarnishArgs:
 
 
 class Varnish(pulumi.ComponentResource):
-    """Varnish on port 80, in front of the node's own nginx, and of a neighbour's when its own fails (one step).
+    """Varnish on port 80, in front of the node's own nginx, and of a neighbour's when its own fails (two steps).
+
+    The first step writes the rules, which Varnish loads without an interruption; only the second may restart it.
 
     /healthz answers 200 while the node can serve by itself or through a neighbour. When all nodes answer 503, let the
     balancer send visitors to all of them: Varnish serves cached pages for up to twelve hours.
@@ -62,13 +64,20 @@ class Varnish(pulumi.ComponentResource):
             trusted_proxies=list(args.trusted_proxies),
             web_nodes=pulumi.Output.all(*args.web_nodes),
         )
-        self.step = args.host.run(
-            "varnish",
-            HERE / "varnish.sh",
+        rules = args.host.run(
+            "vcl",
+            HERE / "vcl.sh",
             params={
                 "SITE": (HERE / "site.vcl").read_text(),
                 "NODES": outputs.apply(lambda addresses: nodes_vcl(args.host.name, **addresses)),
                 "BANS": (HERE / "bans.vcl").read_text(),
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.step = args.host.run(
+            "varnish",
+            HERE / "varnish.sh",
+            params={
                 "UNIT": render(HERE / "varnish.conf", MEMORY_MB=args.memory_mb, NGINX_PORT=PORT_BEHIND_CACHE),
                 "LOG_UNIT": (HERE / "varnishncsa.conf").read_text(),
                 "LOG_FORMAT": (HERE / "log.format").read_text(),
@@ -77,7 +86,7 @@ class Varnish(pulumi.ComponentResource):
             },
             timeout=120,
             interrupts=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[rules, *args.depends_on]),
         )
         self.register_outputs({})
 

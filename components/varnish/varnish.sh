@@ -1,29 +1,10 @@
 #!/bin/bash
-# Varnish and its log. SITE and NODES: texts of VCL files. BANS: text of bans.vcl, written only if that file does not
-# exist yet. UNIT and LOG_UNIT: drop-ins of the two services. RESTART: a drop-in of both. LOG_FORMAT: format of the log.
-# LOGROTATE: how it is rotated. Changed VCL takes effect by a reload, which keeps the cache and drops no request; only a
-# changed command line restarts Varnish.
+# Varnish and its log, with the rules that vcl.sh has written. UNIT and LOG_UNIT: drop-ins of the two services. RESTART:
+# a drop-in of both. LOG_FORMAT: format of the log. LOGROTATE: how it is rotated. Only a changed command line restarts
+# Varnish.
 set -euo pipefail
 
 directory=/etc/varnish/ha-wordpress
-# shellcheck disable=SC2153 # a parameter
-version=$(sha256sum <<<"$SITE$NODES" | cut -d ' ' -f 1)
-
-[ -e "$directory/bans.vcl" ] || write_if_changed "$directory/bans.vcl" 644 "$BANS"
-
-work=$(mktemp --directory)
-trap 'rm -rf "$work"' EXIT
-nodes=${NODES//@VERSION@/$version}
-printf '%s' "$SITE" >"$work/site.vcl"
-printf '%s' "$nodes" >"$work/nodes.vcl"
-cp "$directory/bans.vcl" "$work"
-# varnishd's own user compiles it
-chmod 755 "$work"
-output=$(varnishd -C -n "$work/checked" -f "$work/site.vcl" 2>&1 >/dev/null) ||
-    fail "$(sed -n '/^Message from VCC-compiler/,$p' <<<"$output")"
-write_if_changed "$directory/site.vcl" 644 "$SITE"
-write_if_changed "$directory/nodes.vcl" 644 "$nodes"
-
 units=/etc/systemd/system
 write_if_changed "$units/varnish.service.d/ha-wordpress.conf" 644 "$UNIT"
 write_if_changed "$units/varnishncsa.service.d/ha-wordpress.conf" 644 "$LOG_UNIT"
@@ -42,26 +23,15 @@ runs_as_configured() {
     [ "$pid" != 0 ] &&
         [[ $(systemctl show --property=ExecStart "$1") == *" argv[]=$(tr '\0' ' ' <"/proc/$pid/cmdline"); "* ]]
 }
-in_force() {
-    local active
-    active=$(varnishadm vcl.list 2>/dev/null | awk '$1 == "active" { print $5 }')
-    [ -n "$active" ] && varnishadm vcl.show -v "$active" | grep -F "$version" >/dev/null
-}
 health=http://127.0.0.1/healthz
 # 503 is accepted, as another step mounts the site's files
 serves() {
-    runs_as_configured varnish && runs_as_configured varnishncsa && in_force &&
-        [[ $(http_status "$health") =~ ^(200|503)$ ]]
-}
-reload_until_it_serves() {
-    serves && return
-    in_force || systemctl reload varnish 2>/dev/null || true
-    return 1
+    runs_as_configured varnish && runs_as_configured varnishncsa && [[ $(http_status "$health") =~ ^(200|503)$ ]]
 }
 
 # a start that fails is reported below, with Varnish's log; varnishncsa waits for Varnish, for as long as it takes
 runs_as_configured varnish || systemctl restart varnish 2>/dev/null || true
 runs_as_configured varnishncsa || systemctl restart --no-block varnishncsa
-wait_until 40 reload_until_it_serves || fail_with_journal "Varnish does not serve with $directory/site.vcl: \
+wait_until 40 serves || fail_with_journal "Varnish does not serve with $directory/site.vcl: \
 $health answers $(http_status "$health"). These listen on port 80:
 $(ss --no-header --tcp --listening --numeric --processes 'sport = :80')" varnish varnishncsa

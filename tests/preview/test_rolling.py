@@ -180,6 +180,15 @@ def test_steps_that_interrupt_their_node_take_turns_and_a_failed_one_ends_the_up
     assert left == returned
 
 
+@pytest.mark.parametrize("stack", ["aws-wordpress"], indirect=True)
+def test_another_nodes_new_address_interrupts_no_node(deployment: Deployment, nodes: Nodes) -> None:
+    deployment.remove(CHANGES["aws-wordpress"][0])
+    with progress.step("replacement") as step:
+        changes = deployment.replace(["Instance gfs1"], step).changes
+    assert {"Command gfs2-vcl (update)", "Command gfs3-vcl (update)"} <= {*changes}
+    assert not [event for event in nodes.events if not event.startswith("gfs1 ")]
+
+
 def refuse(command: paper.PaperCommand, inputs: CommandInputs, text: str | None) -> Properties:
     """Fail as a step does."""
     raise Refused("the step failed")

@@ -187,13 +187,18 @@ def web(root: str = ROOT, behind_cache: str | None = None) -> dict[str, str]:
     }
 
 
-def varnish(own: str, addresses: Mapping[str, str], memory_mb: int = 64) -> dict[str, str]:
+def vcl(own: str, addresses: Mapping[str, str]) -> dict[str, str]:
     """`own`: the node's name; `addresses`: all nodes' addresses by name."""
     neighbours = {name: address for name, address in addresses.items() if name != own}
     return {
         "SITE": text("varnish/site.vcl"),
         "NODES": cache.nodes_vcl(own, addresses[own], neighbours, NETWORK, [PROXIES], list(addresses.values())),
         "BANS": text("varnish/bans.vcl"),
+    }
+
+
+def varnish(memory_mb: int = 64) -> dict[str, str]:
+    return {
         "UNIT": render(cache.HERE / "varnish.conf", MEMORY_MB=memory_mb, NGINX_PORT=PORT_BEHIND_CACHE),
         "LOG_UNIT": text("varnish/varnishncsa.conf"),
         "LOG_FORMAT": text("varnish/log.format"),

@@ -56,7 +56,9 @@ def site(
 
     def cached(node: Node) -> None:
         node.step("web/web.sh", params.web(behind_cache=node.address))
-        node.step("varnish/varnish.sh", params.varnish(node.name, addresses))
+        # Varnish does not run yet, and loads the rules when it starts
+        node.step("varnish/vcl.sh", params.vcl(node.name, addresses))
+        node.step("varnish/varnish.sh", params.varnish())
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(cached, mounted.values()))
@@ -156,7 +158,7 @@ def cached(node: Node, path: str) -> str:
 def test_rules(nodes: Mapping[str, Node], case: Path) -> None:
     # in its own network namespace, where nodes, balancer and visitor are addresses of the loopback interface;
     # without health probes: varnishtest's servers would take one for a visitor's request
-    text = params.varnish("gfs1", {"gfs1": "10.20.1.4", "gfs2": "10.20.2.4"})["NODES"]
+    text = params.vcl("gfs1", {"gfs1": "10.20.1.4", "gfs2": "10.20.2.4"})["NODES"]
     text = re.sub(r"probe health \{.*?\n\}\n", "", text, flags=re.DOTALL).replace(" .probe = health;", "")
     files = {
         "site.vcl": params.text("varnish/site.vcl"),
@@ -177,7 +179,8 @@ def test_rules(nodes: Mapping[str, Node], case: Path) -> None:
 
 def test_varnish_serves_and_is_made_once(site: Mapping[str, Node], addresses: Mapping[str, str]) -> None:
     node = site["gfs1"]
-    node.again("varnish/varnish.sh", params.varnish(node.name, addresses))
+    node.again("varnish/vcl.sh", params.vcl(node.name, addresses))
+    node.again("varnish/varnish.sh", params.varnish())
     node.again("web/web.sh", params.web(behind_cache=node.address))
     assert "<title>Hello world! &#8211; " in cached(node, "/hello-world/")
     assert "X-Cache: pass" in page(node, "/hello-world/", "--cookie", "wordpress_logged_in_0=x")
@@ -251,14 +254,16 @@ def test_the_visit_log_is_bounded_and_leaves_out_refused_visitors(site: Mapping[
     node.run("sh", "-c", f"rm -f {log}.*")
 
 
-def test_a_change_drops_no_request_and_forgets_nothing(site: Mapping[str, Node], addresses: Mapping[str, str]) -> None:
+def test_changed_rules_drop_no_request_and_forget_nothing(
+    site: Mapping[str, Node], addresses: Mapping[str, str]
+) -> None:
     node = site["gfs1"]
     cached(node, "/hello-world/")
-    settings = params.varnish(node.name, addresses)
+    settings = params.vcl(node.name, addresses)
     header = 'set resp.http.X-Tested = "yes";\n    unset resp.http.X-Url;'
     changed = settings | {"SITE": settings["SITE"].replace("unset resp.http.X-Url;", header)}
     with ThreadPoolExecutor() as pool:
-        step = pool.submit(node.step, "varnish/varnish.sh", changed)
+        step = pool.submit(node.step, "varnish/vcl.sh", changed)
         answers = []
         while not step.done():
             answers.append(page(node, "/hello-world/"))
@@ -266,19 +271,19 @@ def test_a_change_drops_no_request_and_forgets_nothing(site: Mapping[str, Node],
     assert len(answers) > 10
     assert all("200 OK" in answer.splitlines()[0] and "X-Cache: hit" in answer for answer in answers)
     assert "X-Tested: yes" in page(node, "/hello-world/")
-    node.again("varnish/varnish.sh", changed)
+    node.again("varnish/vcl.sh", changed)
     # a file that was written but not loaded is loaded
     node.run("varnishadm", "vcl.use", "boot")
-    node.step("varnish/varnish.sh", changed)
+    node.step("varnish/vcl.sh", changed)
     assert "X-Tested: yes" in page(node, "/hello-world/")
     # a file that does not compile is not written
     before = node.state()
     assert "Symbol not found: 'req.nonsense'" in node.refuses(
-        "varnish/varnish.sh",
+        "varnish/vcl.sh",
         settings | {"SITE": settings["SITE"].replace("sub vcl_hash {", "sub vcl_hash {\n set req.nonsense = 1;")},
     )
     assert node.state() == before
-    node.step("varnish/varnish.sh", settings)
+    node.step("varnish/vcl.sh", settings)
 
 
 def test_a_forged_header_changes_nothing(site: Mapping[str, Node], spare: Node) -> None:
@@ -449,6 +454,7 @@ def test_a_client_outside_cannot_purge_a_page(site: Mapping[str, Node]) -> None:
 def test_varnish_names_the_process_that_has_its_port(spare: Node, addresses: Mapping[str, str]) -> None:
     spare.run("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "80")
     spare.eventually("curl", "--silent", "--output", "/dev/null", "http://127.0.0.1/")
-    output = spare.refuses("varnish/varnish.sh", params.varnish("spare", {**addresses, "spare": spare.address}))
+    spare.step("varnish/vcl.sh", params.vcl("spare", {**addresses, "spare": spare.address}))
+    output = spare.refuses("varnish/varnish.sh", params.varnish())
     assert "python3" in output
     spare.run("systemctl", "stop", "squatter")

@@ -311,7 +311,7 @@ def test_one_more_app_droplet_changes_only_the_others_lists_of_web_nodes(graph: 
     grown = stack(nodes=NODES | {"app3": {"role": "web"}})
     assert not graph.resources.keys() - grown.resources.keys()
     changed = {key for key, resource in graph.resources.items() if resource != grown[key]}
-    assert changed == {f"remote.Command {node}-varnish" for node in ("app1", "app2")}
+    assert changed == {f"remote.Command {node}-vcl" for node in ("app1", "app2")}
     new = grown.resources.keys() - graph.resources.keys()
     assert "digitalocean.Droplet app3" in new
     assert {key.split()[-1].split("-")[0] for key in new} == {"app3"}

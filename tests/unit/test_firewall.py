@@ -104,7 +104,7 @@ def test_own_balancers_admit_visitors_from_trusted_proxies_only_if_the_settings_
 def test_every_machine_believes_the_trusted_proxies_and_never_bans_them() -> None:
     graph = build(network={"ssh_from": ["198.18.0.0/24"], "trusted_proxies": PROXIES})
     for node in ("gfs1", "gfs2", "gfs3"):
-        assert '    "198.18.100.0"/24;\n' in graph[f"remote.Command {node}-varnish"].inputs["create"]
+        assert '    "198.18.100.0"/24;\n' in graph[f"remote.Command {node}-vcl"].inputs["create"]
         assert "    set_real_ip_from 2001:4860::/32;\n" in graph[f"remote.Command {node}-web"].inputs["create"]
         bans = graph[f"remote.Command {node}-fail2ban"].inputs["create"]
         assert f"198.18.0.0/24 {' '.join(PROXIES)}" in bans

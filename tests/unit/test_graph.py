@@ -235,7 +235,7 @@ def test_adding_a_node_leaves_the_machines_disks_and_bricks_of_the_others_as_the
         "remote.Command gfs2-peers",
         "remote.Command gfs1-volume-wp",
         # the mount's servers, the fallback web nodes, the receivers of hits
-        *(f"remote.Command {node}-{step}" for node in NODES for step in ("mount", "varnish", "fail2ban")),
+        *(f"remote.Command {node}-{step}" for node in NODES for step in ("mount", "vcl", "fail2ban")),
     }
 
 

@@ -65,7 +65,7 @@ systemctl start bans-apply.service
 """
 """Removes the malformed fact from a node and from the volume, and applies the others."""
 PLACES = ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var/cache", "/var/lib", "/var/log")
-NODE_STEPS = ("web", "varnish", "fail2ban", "wordpress-code", "wordpress-site", "wordpress-cron")
+NODE_STEPS = ("web", "vcl", "varnish", "fail2ban", "wordpress-code", "wordpress-site", "wordpress-cron")
 """Ends of the names of the steps that run again: those that work where PHP may write."""
 
 
