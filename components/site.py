@@ -21,7 +21,9 @@ from components.haproxy.acme import AcmeAccount, AcmeCertificate
 from components.haproxy.haproxy import OWN_PORT, Haproxy, HaproxyArgs
 from components.keepalived.keepalived import Keepalived, KeepalivedArgs
 from components.machine.etc_hosts import EtcHosts, EtcHostsArgs, host_name
-from components.roll.turns import Duties, Turns
+from components.roll.lacking import warn_after
+from components.roll.nodes import Duties, Nodes
+from components.roll.turns import Turns
 from components.web.interface import WebContext, WebStack
 
 
@@ -37,11 +39,11 @@ def build(settings: Settings) -> None:
     spec = site_spec(settings, web)
     if pulumi.runtime.is_dry_run() and (price := monthly_price(settings, spec)):
         pulumi.log.info(price.text)
-    turns = Turns(duties(settings, web))
-    cloud = create_cloud(settings, spec, turns)
+    asked = Nodes(duties(settings, web))
+    cloud = create_cloud(settings, spec, Turns(asked))
     nodes = cloud.nodes
     for node in nodes.values():
-        turns.reach(node.host)
+        asked.reach(node.host)
 
     addresses = {host_name(name): nodes[name].private_address for name in roles.bricks}
     etc_hosts = {name: EtcHosts(name, EtcHostsArgs(node.host, addresses)) for name, node in nodes.items()}
@@ -164,6 +166,8 @@ def build(settings: Settings) -> None:
 
     for name, path in brick_paths.items():
         Flush(name, FlushArgs(nodes[name].host, path, depends_on=[volume.step, *served.written]))
+
+    warn_after(asked, [step for node in nodes.values() for step in node.host.steps])
 
     pulumi.export("url", url)
     if cloud.balancer or cloud.virtual_ip:

@@ -76,6 +76,7 @@ class RemoteHost:
         self.user = user
         self.private_key = private_key
         self.host_key = host_key
+        self.steps: list[pulumi.CustomResource] = []
         self._change = change
         self._machine = machine
         self._triggers = [machine.id if machine else host_key]
@@ -128,7 +129,7 @@ class RemoteHost:
         stdin: pulumi.Output[str] | None = None
         if secrets:
             stdin = pulumi.Output.secret(pulumi.Output.all(**secrets).apply(assignments))
-        return remote.Command(
+        command = remote.Command(
             f"{self.name}-{step}",
             connection=self._connection(dials),
             create=text,
@@ -143,6 +144,8 @@ class RemoteHost:
                 pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=self._change)) if interrupts else opts
             ),
         )
+        self.steps.append(command)
+        return command
 
     def copy(self, step: str, source: Path, *, opts: pulumi.ResourceOptions) -> tuple[str, remote.CopyToRemote]:
         """Copy a local file into the login user's home; returns its path there, and the resource to wait for.

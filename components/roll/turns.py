@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pulumi
 
-from components.machine.remote import RemoteHost
-from components.roll.node import Access, NodeError, run
-
-HERE = Path(__file__).parent
-CHECK = HERE / "check.sh"
-DRAIN = HERE / "drain.sh"
+from components.roll.nodes import Nodes
 
 NOTICED = 12
 """Seconds in which every balancer notices that a node has left or is back: two checks of Amazon's, 5 s apart."""
@@ -33,20 +26,6 @@ EVERY = 1.0
 """Seconds between two questions to the nodes."""
 
 
-@dataclass(frozen=True)
-class Duties:
-    """A node's part in the site.
-
-    `urls`: addresses on the node itself that answer 200 while it serves. `volume`: the volume's name if the node holds
-    a brick of it, or else empty. `access_log`: log of the visitors' requests, if a balancer sends visitors to the node
-    and its health check answers 503 while it is drained; or else empty.
-    """
-
-    urls: tuple[str, ...]
-    volume: str
-    access_log: str
-
-
 class RollError(Exception):
     """A change of a node was refused, or a changed node did not come back."""
 
@@ -59,14 +38,10 @@ class Turns:
     must become whole too. If it does not, `up` fails and changes no further node. A node that does none of its duties,
     or is off, waits for nothing: its change may be its repair. New nodes do not count as others, and the first `up`
     needs no turn, as it updates nothing.
-
-    `duties`: of each node, by its name.
     """
 
-    def __init__(self, duties: Mapping[str, Duties]) -> None:
-        self._duties = duties
-        self._keys: dict[str, tuple[str, str, str]] = {}
-        self._addresses: dict[str, str] = {}
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
         self._created: set[str] = set()
         self._lock = asyncio.Lock()
         self._holder = self._holder_name = ""
@@ -76,17 +51,6 @@ class Turns:
     def of(self, name: str) -> Turn:
         """The turn of a node."""
         return Turn(self, name)
-
-    def reach(self, host: RemoteHost) -> None:
-        """Ask and drain a node by its address and its keys, once they are known."""
-        pulumi.Output.from_input(host.address).apply(lambda address: self.learn(host.name, address))
-        pulumi.Output.all(host.private_key, host.host_key).apply(
-            lambda keys: self._keys.update({host.name: (host.user, keys[0], keys[1])})
-        )
-
-    def learn(self, name: str, address: str) -> None:
-        """Use a node's address, from now on."""
-        self._addresses[name] = address
 
     def add(self, name: str) -> None:
         """Take a node as new: the others do not wait for it."""
@@ -115,9 +79,9 @@ class Turns:
                     f"{name} was not changed, as the site needs it: {problems}. Nothing was touched. Wait until all "
                     "bricks are healed, or repair the node that is named; then run the update again."
                 )
-            if log := self._duties[name].access_log:
+            if self.nodes.duties[name].access_log:
                 pulumi.log.info(f"{name} leaves the balancer.")
-                await self._drain(name, log)
+                await self.nodes.drain(name, NOTICED)
         except BaseException:
             self._release()
             raise
@@ -126,7 +90,7 @@ class Turns:
         """Put a changed node back into service, and give the turn back. Raises `RollError` if it does not return."""
         if self._holder != urn:
             return
-        steady = NOTICED if self._duties[name].access_log else 0
+        steady = NOTICED if self.nodes.duties[name].access_log else 0
         try:
             if problems := await self._wait(name, self._problems_after_change, RETURN_LIMIT, steady):
                 self._failure = f"{name} was changed and did not come back: {problems}"
@@ -146,20 +110,6 @@ class Turns:
             await self._problems_after_change(name)
         finally:
             self._release()
-
-    async def _drain(self, name: str, log: str) -> None:
-        try:
-            if left := await run(self._access(name), DRAIN, {"LOG": log, "SECONDS_NOTICED": str(NOTICED)}):
-                pulumi.log.warn(f"{name} is changed although {left}.")
-        except NodeError as error:
-            pulumi.log.warn(f"{name} is changed although it could not be taken out of the balancer: {error}.")
-
-    def _access(self, name: str) -> Access:
-        """The way onto a node. Raises `NodeError` while it is unknown."""
-        if name not in self._addresses or name not in self._keys:
-            raise NodeError("its address is not known yet")
-        user, private_key, host_key = self._keys[name]
-        return Access(self._addresses[name], user, private_key, host_key)
 
     def _release(self) -> None:
         self._holder = self._holder_name = ""
@@ -186,23 +136,18 @@ class Turns:
             await asyncio.sleep(EVERY)
 
     async def _problems_of_others(self, name: str) -> str:
-        others = [other for other in self._duties if other != name and other not in self._created]
-        asked = next((other for other in others if self._duties[other].volume), None)
+        duties = self.nodes.duties
+        others = [other for other in duties if other != name and other not in self._created]
+        asked = next((other for other in others if duties[other].volume), None)
         # a node that an update which was killed has drained is put back into service: nobody else has the turn
-        checks = (self._check(other, healed=other == asked, returned=True) for other in others)
+        checks = (
+            self.nodes.lacking(other, storage=self._storage, healed=other == asked, returned=True) for other in others
+        )
         answers = await asyncio.gather(*checks)
         return "; ".join(answer for answer in answers if answer)
 
     async def _problems_after_change(self, name: str) -> str:
-        return await self._check(name, healed=True, returned=True)
-
-    async def _check(self, name: str, *, healed: bool = False, returned: bool = False) -> str:
-        """What a node lacks, on one line; empty if it is whole."""
-        try:
-            lines = await run(self._access(name), CHECK, self._params(name, healed=healed, returned=returned))
-        except NodeError as error:
-            return f"{name}: {error}"
-        return "; ".join(f"{name}: {line}" for line in lines.splitlines())
+        return await self.nodes.lacking(name, storage=self._storage, healed=True, returned=True)
 
     async def _out_of_service(self, name: str) -> bool:
         """Whether a node has done none of its duties for `STALL` seconds, or is off: then a change takes nothing away.
@@ -211,31 +156,14 @@ class Turns:
         """
         end = time.monotonic() + STALL
         while True:
-            if self._holder_name == name or (answer := await self._in_service(name)) == "yes":
+            if self._holder_name == name or (answer := await self.nodes.in_service(name)) == "yes":
                 return False
             if time.monotonic() >= end:
                 break
             await asyncio.sleep(EVERY)
-        return answer == "no" or any([await self._in_service(other) for other in self._duties if other != name])
-
-    async def _in_service(self, name: str) -> str:
-        """`yes` if a node does any of its duties, `no` if it does none; empty if it does not answer."""
-        try:
-            return await run(self._access(name), CHECK, self._params(name, in_service=True))
-        except NodeError:
-            return ""
-
-    def _params(
-        self, name: str, *, healed: bool = False, returned: bool = False, in_service: bool = False
-    ) -> dict[str, str]:
-        duties, words = self._duties[name], {True: "yes", False: ""}
-        return {
-            "URLS": "\n".join(duties.urls),
-            "VOLUME": duties.volume if self._storage else "",
-            "HEALED": words[healed],
-            "RETURNED": words[returned],
-            "IN_SERVICE": words[in_service],
-        }
+        return answer == "no" or any(
+            [await self.nodes.in_service(other) for other in self.nodes.duties if other != name]
+        )
 
 
 class Turn:
@@ -279,7 +207,7 @@ class Turn:
 
         def learn(args: pulumi.ResourceHookArgs) -> None:
             if address and args.old_outputs:
-                self._turns.learn(self._name, args.old_outputs[address])
+                self._turns.nodes.learn(self._name, args.old_outputs[address])
 
         known = pulumi.ResourceHook(f"{self._name}-address", learn)
         leaves = pulumi.ResourceHook(f"{self._name}-stops", self._begin_machine)

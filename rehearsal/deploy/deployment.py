@@ -51,10 +51,11 @@ class Step:
 
 @dataclass
 class OperationResult:
-    """The result of an operation: its duration, its steps by URN, and the stack's outputs after an `up`."""
+    """The result of an operation: its duration, steps by URN and warnings, and the stack's outputs after an `up`."""
 
     seconds: float
     steps: dict[str, Step] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -178,6 +179,7 @@ class Deployment:
         begun = time.time()
         steps: dict[str, Step] = {}
         errors: list[str] = []
+        warnings: list[str] = []
 
         def show() -> None:
             busy = [short_name(step.urn) for step in list(steps.values()) if step.end is None]
@@ -194,6 +196,8 @@ class Deployment:
                 # what a refresh found out is only known at its end
                 steps[done.urn].operation, steps[done.urn].end = done.op.value, now
                 show()
+            elif event.diagnostic_event and event.diagnostic_event.severity == "warning":
+                warnings.append(event.diagnostic_event.message.strip())
             elif event.diagnostic_event and event.diagnostic_event.severity == "error":
                 where = (event.diagnostic_event.urn or "").split("::")[-1]
                 # the error of a failed step repeats its script; only its output is of use
@@ -205,7 +209,7 @@ class Deployment:
                 operation(on_event=on_event, on_output=lambda line: print(line, file=log), color="never")
             except automation.CommandError as error:
                 raise DeploymentFailed("\n".join(errors) or str(error)) from error
-        result = OperationResult(time.time() - begun, steps)
+        result = OperationResult(time.time() - begun, steps, warnings)
         if operation == self.stack.up:
             result.outputs = self.outputs()
         return result

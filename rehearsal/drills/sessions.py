@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from components.cloud.existing.settings import ExistingSettings
 from components.haproxy.haproxy import HTTPS_PORT, PORT
+from components.machine.etc_hosts import host_name
 from rehearsal import progress
 from rehearsal.deploy.stacks import LETS_ENCRYPT
 from rehearsal.drills.acme import acme_stand_in, certificates_check
@@ -33,6 +34,9 @@ FLAPS = 10
 FLAP_SECONDS = 1.0
 """Seconds for which a flapping link is down, and then up."""
 NEWEST_RETURNS_LAST = "newest copy returns last"
+BRICK_AWAY = "a brick is away"
+NOT_WHOLE = "The site is not whole."
+"""The beginning of the warnings of `pulumi up` about nodes."""
 AWAY_SECONDS = 5.0
 """Seconds for which the brick with the newest copies stays away when the others have returned."""
 
@@ -48,7 +52,7 @@ class SessionsResult(FaultResult):
 
 class SessionsDrill(ExistingDrill):
     """Faults: a power loss of all nodes, certificates by ACME, loss of the active balancer, of a PHP server and of each
-    machine, a flapping private link, a stop of all bricks, a reboot of all nodes.
+    machine, a flapping private link, a stop of all bricks and of one, a reboot of all nodes.
     """
 
     def parts(self) -> Mapping[str, Callable[[], object]]:
@@ -63,6 +67,7 @@ class SessionsDrill(ExistingDrill):
             "link flaps": lambda: self.link_flaps(self.active_balancer()),
             **self.machine_losses_of(*self.site.nodes),
             NEWEST_RETURNS_LAST: self.newest_copy_returns_last,
+            BRICK_AWAY: self.brick_away,
             REBOOT_OF_ALL: self.reboot_all,
         }
 
@@ -184,6 +189,36 @@ class SessionsDrill(ExistingDrill):
             window.wait("visitors are served again", lambda: served_since(back))
             result = self.conclude_healed(window, visitors)
         self.check_outage(result, "page outage", result.page_outage_seconds, RETURN_LIMIT)
+
+    def brick_away(self) -> None:
+        """Kill a brick; a `pulumi up` that changes nothing must warn of it, and of nothing while the site is whole."""
+        node = self.site.roles.bricks[1]
+        with self.fault_window(BRICK_AWAY) as window:
+            whole = self.deployment.up(window.step)
+            window.begin(time.time(), f"{node}'s brick is killed")
+            self.site.on(node, "pkill", "-x", "glusterfsd")
+            away = self.deployment.up(window.step)
+            window.up_seconds = away.seconds
+            window.mark("pulumi up has ended")
+            self.site.on(node, "gluster", "--mode=script", "volume", "start", self.site.volume, "force")
+            window.mark(f"{node}'s brick is back")
+            result = self.conclude_healed(window, window.probes)
+            back = self.deployment.up(window.step)
+        before, during, after = (
+            [warning for warning in up.warnings if warning.startswith(NOT_WHOLE)] for up in (whole, away, back)
+        )
+        named = any(f"brick {host_name(node)}:" in warning and "is offline" in warning for warning in during)
+        self.check(
+            "pulumi up names the missing brick",
+            named,
+            "yes" if named else " ".join(during) or "no",
+            "yes",
+            fault=result.name,
+        )
+        false = [*before, *after]
+        self.check("warnings while the site is whole", not false, " ".join(false) or "0", "0", fault=result.name)
+        self.check_outage(result, "write outage", result.write_outage_seconds, WRITE_OUTAGE)
+        self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
 
     def conclude(self, window: FaultWindow) -> SessionsResult:
         """Let every visitor verify its session once more, and add the sessions' figures and checks."""

@@ -154,9 +154,11 @@ def run_program(tree: Path) -> None:
     os.chdir(tree)
     sys.meta_path[:] = [finder for finder in sys.meta_path if not of_editable_installation(finder)]
     sys.path.insert(0, str(tree))
-    # on paper no node is connected to, so it does not matter which address this machine has
+    # on paper no node is connected to: it does not matter which address this machine has, nor what the nodes lack
     with contextlib.suppress(ModuleNotFoundError):
         importlib.import_module("components.cloud.operator").source_address = lambda: None  # type: ignore[attr-defined]
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("components.roll.lacking").warn_after = lambda nodes, steps: None  # type: ignore[attr-defined]
     runpy.run_path(str(tree / "__main__.py"), run_name="__main__")
 
 

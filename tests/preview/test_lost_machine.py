@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.roll import turns
+from components.roll import nodes, turns
 from components.roll.node import Access
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment, OperationResult
@@ -65,7 +65,7 @@ async def in_service(access: Access, script: Path, params: Mapping[str, str]) ->
 def test_a_machine_is_replaced_and_lost_ones_come_back(
     stack: str, deployment: Deployment, region: PaperRegion, events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "run", in_service)
+    monkeypatch.setattr(nodes, "run", in_service)
     monkeypatch.setattr(turns, "NOTICED", 0)
     faults, machine = FaultInjector(region), MACHINES[stack]
     run(deployment.up)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components.roll import turns
+from components.roll import lacking, turns
+from components.roll import nodes as asked
 from components.roll.node import Access, NodeError
 from rehearsal import progress
 from rehearsal.deploy.deployment import Deployment, DeploymentFailed, OperationResult
@@ -42,8 +43,8 @@ class Nodes:
 
     async def run(self, access: Access, script: Path, params: Mapping[str, str]) -> str:
         assert access.host_key.startswith("ssh-ed25519 ")
-        name = self.names[access.address]
-        if script == turns.DRAIN:
+        name = self.names.get(access.address, "a new node")
+        if script == asked.DRAIN:
             self.events.append(f"{name} leaves")
             return ""
         if params["IN_SERVICE"]:
@@ -60,7 +61,8 @@ class Nodes:
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch) -> Nodes:
     made = Nodes()
-    monkeypatch.setattr(turns, "run", made.run)
+    monkeypatch.setattr(asked, "run", made.run)
+    monkeypatch.setattr(lacking, "SETTLE", 0.05)
     monkeypatch.setattr(turns, "EVERY", 0.05)
     monkeypatch.setattr(turns, "NOTICED", 0)
     monkeypatch.setattr(turns, "RETURN_LIMIT", 0.3)
@@ -187,6 +189,25 @@ def test_another_nodes_new_address_interrupts_no_node(deployment: Deployment, no
         changes = deployment.replace(["Instance gfs1"], step).changes
     assert {"Command gfs2-vcl (update)", "Command gfs3-vcl (update)"} <= {*changes}
     assert not [event for event in nodes.events if not event.startswith("gfs1 ")]
+
+
+@pytest.mark.parametrize("stack", ["digitalocean-wordpress"], indirect=True)
+def test_an_update_warns_of_nodes_that_are_not_whole(deployment: Deployment, nodes: Nodes) -> None:
+    deployment.remove(CHANGES["digitalocean-wordpress"][0])
+    with progress.step("nothing to change") as step:
+        assert not_whole(deployment.up(step)) == []
+        nodes.lacking = {"gfs2": "brick node-gfs1:/brick is offline", "app1": "http://127.0.0.1/healthz answers 503"}
+        result = deployment.up(step)
+    assert result.changes == []
+    assert not_whole(result) == [
+        "The site is not whole. app1: http://127.0.0.1/healthz answers 503",
+        "The site is not whole. gfs2: brick node-gfs1:/brick is offline",
+    ]
+
+
+def not_whole(result: OperationResult) -> list[str]:
+    """An update's warnings about nodes."""
+    return sorted(warning for warning in result.warnings if warning.startswith("The site is not whole."))
 
 
 def refuse(command: paper.PaperCommand, inputs: CommandInputs, text: str | None) -> Properties:

@@ -9,16 +9,16 @@ from tests.rehearsal.drill import PING_TIMEOUT, TOLERANCE, assert_that_a_brick_w
 
 def test_php_sessions(tmp_path: Path) -> None:
     acme, web, newest = "certificates by ACME", "php1 loses power", "newest copy returns last"
-    reboot, power = "all nodes reboot at once", "all nodes lose power at once"
+    away, reboot, power = "a brick is away", "all nodes reboot at once", "all nodes lose power at once"
     report, faults = drilled(
         "php-sessions", tmp_path, power, "ports", "HTTPS", acme, "active balancer loses power", web, "killed services",
-        "link flaps", newest, reboot,
+        "link flaps", newest, away, reboot,
     )  # fmt: skip
     # either balancer may have the address at first, and after the kills
     [balancer] = faults.keys() & {"lb1 loses power", "lb2 loses power"}
     [flaps] = faults.keys() & {"lb1's link flaps", "lb2's link flaps"}
     kills = faults.pop("killed services")
-    assert faults.keys() == {power, acme, balancer, web, flaps, newest, reboot}
+    assert faults.keys() == {power, acme, balancer, web, flaps, newest, away, reboot}
     assert 0 < kills["slowest_return_seconds"] <= TOLERANCE * 5
     assert any("existing machines" in stand_in for stand_in in report["stand_ins"])
     assert any("the certificate of www." in stand_in for stand_in in report["stand_ins"])
