@@ -113,6 +113,7 @@ backup() {
     last=$(snapshots | tail -n 1 | cut -d ' ' -f 2-)
     if [ -n "$waited" ] && [ -n "$last" ] && [ "$(date --date "$last" +%s)" -ge $((begun - 30)) ]; then
         echo "Another node has backed up the site at $last."
+        touch --date "$last" "$home/made"
         return
     fi
     client_options
@@ -125,6 +126,8 @@ backup() {
     [ "$status" -ne 3 ] || { status=0 && save || status=$?; }
     rm "$dump"
     [ "$status" -eq 0 ] || fail "restic has ended with the status $status: the last backup lacks files, or there is none."
+    # when the last backup that this node knows of was made (components/watch/site-watch.sh)
+    touch --date "@$begun" "$home/made"
     restic forget --quiet --host site --group-by host --keep-within 1d \
         --keep-daily @DAILY@ --keep-weekly @WEEKLY@ --keep-monthly @MONTHLY@ --prune
     # the first backup of a week

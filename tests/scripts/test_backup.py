@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.backup.backup import SECRETS, backup_params
+from components.backup.backup import HOME, SECRETS, backup_params
 from components.cloud.aws.database import NAME
 from components.config.settings import Backup
 from rehearsal.region.object_storage import Account, ObjectStorage
@@ -171,6 +171,8 @@ def test_nodes_that_start_together_make_one_backup(sites: Mapping[str, Node]) ->
     logs = [log(node) for node in sites.values()]
     assert sum("Another node has backed up" in text for text in logs) == 2, logs
     assert restic(sites["gfs1"], "snapshots", "--json").count('"short_id"') == before + 1
+    for node in sites.values():
+        assert time.time() - float(node.run("stat", "--format=%Y", f"{HOME}/made")) < 120
 
 
 def test_no_link_leads_a_backup_or_a_restoration_out_of_the_site(
