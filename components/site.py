@@ -24,6 +24,8 @@ from components.machine.etc_hosts import EtcHosts, EtcHostsArgs, host_name
 from components.roll.lacking import warn_after
 from components.roll.nodes import Duties, Nodes
 from components.roll.turns import Turns
+from components.watch.watch import PORT as FIGURES_PORT
+from components.watch.watch import Alarms, Watch, WatchArgs
 from components.web.interface import WebContext, WebStack
 
 
@@ -167,6 +169,23 @@ def build(settings: Settings) -> None:
     for name, path in brick_paths.items():
         Flush(name, FlushArgs(nodes[name].host, path, depends_on=[volume.step, *served.written]))
 
+    if settings.alarms and settings.site and settings.site.smtp:
+        alarms = Alarms(pulumi.get_stack(), settings.site.sender, settings.alarms.mail, settings.site.smtp)
+        for name, node in nodes.items():
+            Watch(
+                name,
+                WatchArgs(
+                    host=node.host,
+                    host_name=host_name(name),
+                    address=node.private_address,
+                    duties=asked.duties[name],
+                    brick=brick_paths.get(name, ""),
+                    alarms=alarms,
+                    password=settings.smtp_password.get_secret_value(),
+                    depends_on=[volume.step, *served.written],
+                ),
+            )
+
     warn_after(asked, [step for node in nodes.values() for step in node.host.steps])
 
     pulumi.export("url", url)
@@ -226,6 +245,8 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
         storage = ["gluster-client"] if mounts or name in roles.bricks else []
         if name in roles.bricks:
             storage.append("gluster")
+        if settings.alarms:
+            services.append("watch")
         machines[name] = MachineSpec(
             user_data=["base", *storage, *services],
             disk_gb=settings.gluster.disk_gb if name in roles.bricks else None,
@@ -236,6 +257,8 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
         Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT), root_only=True),
         Ports("bricks", settings.gluster.ports, root_only=True),
     ]
+    if settings.alarms:
+        peers.append(Ports("figures", PortRange(FIGURES_PORT, FIGURES_PORT)))
     balanced_peers: Sequence[Ports] = []
     if roles.balancers:
         peers += web.peers

@@ -330,6 +330,13 @@ class Site(Section):
     import_: Import | None = Field(default=None, alias="import")
     """An existing site to import."""
 
+    @property
+    def sender(self) -> str:
+        """Sender of the site's mail, as WordPress chooses it."""
+        if self.smtp and self.smtp.from_:
+            return self.smtp.from_
+        return f"wordpress@{(self.domain or '').removeprefix('www.')}"
+
 
 class Bans(Section):
     """Limits for an address that guesses passwords. Every web node and every balancer of the site's own refuses a
@@ -454,6 +461,16 @@ class Node(Section):
     """Brick directory of this node, if it differs from `gluster.brick`."""
 
 
+class Alarms(Section):
+    """Mail about troubles, such as an offline brick or a full disk, by `site.smtp`: each trouble that lasts over five
+    minutes is mailed once, and again when it is over. Only with `web: wordpress`. docs/operations.md, "Watch and
+    alarms", lists the troubles.
+    """
+
+    mail: Email
+    """Address that gets the mail."""
+
+
 class Settings(Section):
     """The settings of one stack. Each cloud has a subclass with its own sections."""
 
@@ -489,6 +506,8 @@ class Settings(Section):
     """Password that encrypts the backups, required with `backup`. Without it no backup can be read: keep it outside the
     stack too, as the stack's state may be lost with the site. Set it with `pulumi config set --secret backup_password`.
     """
+    alarms: Alarms | None = None
+    """Mail about troubles. Without it, no node checks itself, and none shows its figures."""
     bans: Bans = Bans()
     """Limits that cause a ban."""
     cache: Cache = Cache()
@@ -558,7 +577,7 @@ class Settings(Section):
         web = raw.value(str, "web")
         if web == "wordpress" and "site" not in raw.raw:
             yield "site.admin_email: is missing; add it"
-        for section in ("site", "bans", "cache", "backup"):
+        for section in ("site", "bans", "cache", "backup", "alarms"):
             if web in ("sessions", "apache") and section in raw.raw:
                 yield f"{section}: applies to WordPress only; omit it with web: {web}"
         if web == "apache" and raw.value(str, "cloud") != "existing":
@@ -584,7 +603,7 @@ class Settings(Section):
     @classmethod
     def _smtp_errors(cls, raw: RawSettings) -> Iterator[str]:
         """Yield an error line for each part of the mail server's settings that lacks another."""
-        smtp, password = raw.section("site", "smtp"), raw.value(str, "smtp_password")
+        smtp, password, web = raw.section("site", "smtp"), raw.value(str, "smtp_password"), raw.value(str, "web")
         if smtp and not password:
             yield (
                 "smtp_password: is missing, but site.smtp needs it; "
@@ -592,6 +611,8 @@ class Settings(Section):
             )
         if password and not raw.has("site", "smtp"):
             yield "smtp_password: needs its server; add site.smtp, or remove it with: pulumi config rm smtp_password"
+        if web == "wordpress" and "alarms" in raw.raw and not raw.has("site", "smtp"):
+            yield "alarms: needs a mail server; add site.smtp, or omit alarms"
         if smtp and "from" not in smtp and not raw.has("site", "domain"):
             yield "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them"
 

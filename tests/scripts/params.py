@@ -11,7 +11,7 @@ from components.cloud.aws.certificates import database_ca
 from components.cloud.interface import Ports
 from components.config.settings import GLUSTERD_PORT, Cache, Gluster, PortRange
 from components.firewall import firewall
-from components.gluster.certificate import TLS
+from components.gluster.certificate import TLS, VALIDITY
 from components.gluster.mount import fallback_order, volume_params
 from components.gluster.volume import METADATA_CACHE, lines, volume_options
 from components.machine.etc_hosts import host_name
@@ -107,7 +107,7 @@ class StorageAuthority:
             subject={"commonName": "storage"},
             isCaCertificate=True,
             allowedUses=["cert_signing"],
-            validityPeriodHours=24,
+            validityPeriodHours=VALIDITY,
         )
         return cls(key, made["certPem"])
 
@@ -121,7 +121,7 @@ class StorageAuthority:
             caCertPem=self.certificate,
             certRequestPem=request["certRequestPem"],
             allowedUses=["digital_signature", "client_auth", "server_auth"],
-            validityPeriodHours=24,
+            validityPeriodHours=VALIDITY,
         )
         return {"CERTIFICATE": made["certPem"], "AUTHORITY": self.certificate}, {"KEY": key}
 

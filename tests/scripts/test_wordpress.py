@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -278,7 +278,9 @@ MAIL_SERVER = "smtp.rehearsal.test"
 
 
 @contextmanager
-def mail_server(region: Region, node: Node, directory: Path, encryption: str, certified: str) -> Iterator[None]:
+def mail_server(
+    region: Region, nodes: Collection[Node], directory: Path, encryption: str, certified: str
+) -> Iterator[None]:
     """A mail server at MAIL_SERVER (mail_server.py), with a certificate of the region's authority for `certified`."""
     region.ca.sign(directory, certified)
     port = region.network.new_port("eth0", ipaddress.IPv4Network("10.20.9.0/24"), ("sg-all",))
@@ -286,14 +288,16 @@ def mail_server(region: Region, node: Node, directory: Path, encryption: str, ce
     region.network.plug(endpoint, configured=True)
     words = [sys.executable, "-m", "tests.scripts.mail_server", port.address, str(directory), encryption]
     server = Service(["nsenter", f"--net={endpoint.namespace}", *words], directory / "log")
-    hosts = node.run("cat", "/etc/hosts")
-    node.run("tee", "-a", "/etc/hosts", stdin=f"{port.address} {MAIL_SERVER}\n")
+    hosts = {node: node.run("cat", "/etc/hosts") for node in nodes}
     try:
-        number = 465 if encryption == "implicit" else 587
-        node.eventually("bash", "-c", f": </dev/tcp/{MAIL_SERVER}/{number}")
+        for node in nodes:
+            node.run("tee", "-a", "/etc/hosts", stdin=f"{port.address} {MAIL_SERVER}\n")
+            number = 465 if encryption == "implicit" else 587
+            node.eventually("bash", "-c", f": </dev/tcp/{MAIL_SERVER}/{number}")
         yield
     finally:
-        node.run("sh", "-c", "cat >/etc/hosts", stdin=hosts)
+        for node, before in hosts.items():
+            node.run("sh", "-c", "cat >/etc/hosts", stdin=before)
         server.stop()
         region.network.unplug(endpoint)
 
@@ -325,7 +329,7 @@ def reset_password(node: Node) -> tuple[str, str]:
 
 
 def test_mail_goes_to_the_server_of_the_settings(site: Node, region: Region, tmp_path: Path, mailing: str) -> None:
-    with mail_server(region, site, tmp_path, mailing, MAIL_SERVER):
+    with mail_server(region, [site], tmp_path, mailing, MAIL_SERVER):
         assert reset_password(site) == ("302", "")
     (mail,) = (tmp_path / "mail/new").iterdir()
     text = mail.read_text()
@@ -335,7 +339,7 @@ def test_mail_goes_to_the_server_of_the_settings(site: Node, region: Region, tmp
 
 
 def test_no_mail_goes_to_a_server_with_another_name(site: Node, region: Region, tmp_path: Path, mailing: str) -> None:
-    with mail_server(region, site, tmp_path, mailing, "other.rehearsal.test"):
+    with mail_server(region, [site], tmp_path, mailing, "other.rehearsal.test"):
         status, log = reset_password(site)
     assert status == "200"
     assert "Mail: not sent: SMTP Error: Could not connect to SMTP host." in log
@@ -347,7 +351,7 @@ def test_no_mail_goes_to_a_server_that_nobody_vouches_for(
     site: Node, region: Region, tmp_path: Path, mailing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(region, "ca", CertificateAuthority())
-    with mail_server(region, site, tmp_path, mailing, MAIL_SERVER):
+    with mail_server(region, [site], tmp_path, mailing, MAIL_SERVER):
         status, log = reset_password(site)
     assert status == "200"
     assert "certificate verify failed" in log
@@ -357,7 +361,7 @@ def test_no_mail_goes_to_a_server_that_nobody_vouches_for(
 @pytest.mark.parametrize("mailing", [587], indirect=True)
 @pytest.mark.usefixtures("mailing")
 def test_no_mail_and_no_password_goes_over_plain_text(site: Node, region: Region, tmp_path: Path) -> None:
-    with mail_server(region, site, tmp_path, "none", MAIL_SERVER):
+    with mail_server(region, [site], tmp_path, "none", MAIL_SERVER):
         status, log = reset_password(site)
     assert status == "200"
     assert "STARTTLS command failed" in log

@@ -40,6 +40,7 @@ LAYERS: dict[str, set[str]] = {
     "components.fail2ban": MACHINES,
     "components.web": MACHINES | {"components.gluster"},
     "components.backup": MACHINES,
+    "components.watch": MACHINES | {"components.roll"},
     "components.varnish": MACHINES | {"components.gluster", "components.web"},
     "components.wordpress": MACHINES
     | {f"components.{name}" for name in ("backup", "fail2ban", "gluster", "migrate", "varnish", "web")},
@@ -50,7 +51,10 @@ LAYERS: dict[str, set[str]] = {
     | {"components.cloud.prices"}
     | {f"components.{name}" for name in ("apache", "roll", "sessions", "web", "wordpress")},
     "components.site": MACHINES
-    | {f"components.{name}" for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "roll", "web")},
+    | {
+        f"components.{name}"
+        for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "roll", "watch", "web")
+    },
     "rehearsal": set(),
     "rehearsal.project": set(),
     "rehearsal.system": set(),

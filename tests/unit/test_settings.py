@@ -357,6 +357,16 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them",
         MAIL | {"site": MINIMAL["site"] | {"smtp": MAIL["site"]["smtp"]}},
     ),
+    ("alarms: needs a mail server; add site.smtp, or omit alarms", {"alarms": {"mail": "you@rehearsal.test"}}),
+    ("alarms.mail: must be a valid string; it is 1; put it in quotes", MAIL | {"alarms": {"mail": 1}}),
+    (
+        "alarms.mail: you@example.com is for documentation only (RFC 2606); write your own",
+        MAIL | {"alarms": {"mail": "you@example.com"}},
+    ),
+    (
+        "alarms: applies to WordPress only; omit it with web: sessions",
+        {"web": "sessions", "site": {}, "alarms": {"mail": "you@rehearsal.test"}},
+    ),
     ("site.smtp.host: is missing; add it", MAIL | {"site": MAIL["site"] | {"smtp": {"user": "site"}}}),
     (
         "site.smtp.host: 'localhost' is not a domain; write one such as www.example.com",

@@ -1,0 +1,1 @@
+"""The check of every node: figures for Prometheus, and mail about troubles that last."""
