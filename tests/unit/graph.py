@@ -209,6 +209,7 @@ class Outputs(mocks.Mocks):
             "aws:lb/loadBalancer:LoadBalancer": {
                 "dnsName": f"{name}.example",
                 "arn": f"arn-of-{name}",
+                "arnSuffix": f"app/{name}",
                 "zoneId": f"zone-of-{name}",
             },
             "aws:acm/certificate:Certificate": {
@@ -224,8 +225,9 @@ class Outputs(mocks.Mocks):
             },
             "aws:acm/certificateValidation:CertificateValidation": {"certificateArn": f"issued-{name}"},
             "aws:route53/record:Record": {"fqdn": f"fqdn-of-{name}"},
-            "aws:lb/targetGroup:TargetGroup": {"arn": f"arn-of-{name}"},
-            "aws:rds/instance:Instance": {"address": f"{name}.example", "port": 3306},
+            "aws:lb/targetGroup:TargetGroup": {"arn": f"arn-of-{name}", "arnSuffix": f"targetgroup/{name}"},
+            "aws:sns/topic:Topic": {"arn": f"arn:aws:sns:us-east-1:123456789012:{name}"},
+            "aws:rds/instance:Instance": {"address": f"{name}.example", "port": 3306, "identifier": name},
             "aws:rds/subnetGroup:SubnetGroup": {"name": f"{name}-1a2b3c4"},
             "aws:rds/parameterGroup:ParameterGroup": {"name": f"{name}-1a2b3c4"},
             "digitalocean:index/droplet:Droplet": {

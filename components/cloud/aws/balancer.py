@@ -106,6 +106,7 @@ class Balancer(pulumi.ComponentResource):
                 default_actions=[forward],
                 opts=child,
             )
+        self.load_balancer, self.targets = balancer, targets
         self.balancer = interface.Balancer(
             address=balancer.dns_name, https=https, record=None if zone_id else "CNAME, or ALIAS at a zone's apex"
         )

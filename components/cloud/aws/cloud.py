@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.cloud import interface
+from components.cloud.aws.alarms import Alarms, AlarmsArgs
 from components.cloud.aws.balancer import Balancer, BalancerArgs
 from components.cloud.aws.database import Database, DatabaseArgs
 from components.cloud.aws.network import Network, NetworkArgs, virtual_ip_address
@@ -51,12 +52,22 @@ class Aws:
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.ssh_private_key: pulumi.Output[str] | None = ssh_key.private_key
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
-        self.database = Database("database", DatabaseArgs(settings, network)).database if site.database else None
-        self.balancer = (
-            Balancer("balancer", BalancerArgs(settings.balancer, network, site, nodes)).balancer
-            if site.balanced
-            else None
+        database = Database("database", DatabaseArgs(settings, network)) if site.database else None
+        self.database = database.database if database else None
+        balancer = (
+            Balancer("balancer", BalancerArgs(settings.balancer, network, site, nodes)) if site.balanced else None
         )
+        self.balancer = balancer.balancer if balancer else None
+        if settings.alarms:
+            Alarms(
+                "alarms",
+                AlarmsArgs(
+                    settings.alarms.mail,
+                    balancer,
+                    database.instance if database else None,
+                    settings.database.storage_gb,
+                ),
+            )
         self.virtual_ip: interface.VirtualIp | None = None
         if virtual_ip:
             self.virtual_ip = interface.VirtualIp(

@@ -87,6 +87,7 @@ class Database(pulumi.ComponentResource):
                 ignore_changes=["engine_lifecycle_support"],
             ),
         )
+        self.instance = instance
         self.database = interface.Database(
             address=instance.address,
             port=instance.port,

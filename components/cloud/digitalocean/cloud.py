@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.cloud import interface
+from components.cloud.digitalocean.alarms import Alarms, AlarmsArgs
 from components.cloud.digitalocean.balancer import Balancer, BalancerArgs
 from components.cloud.digitalocean.database import Database, DatabaseArgs
 from components.cloud.digitalocean.network import Network, NetworkArgs
@@ -45,12 +46,14 @@ class DigitalOcean:
         self.operators: Sequence[str] = [str(cidr) for cidr in settings.network.ssh_from]
         self.ssh_private_key: pulumi.Output[str] | None = ssh_key.private_key
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
-        self.database: interface.Database | None = None
-        if site.database:
-            self.database = Database("database", DatabaseArgs(settings, network)).database
+        database = Database("database", DatabaseArgs(settings, network)) if site.database else None
+        self.database = database.database if database else None
         self.balancer: interface.Balancer | None = None
         if site.balanced:
             self.balancer = Balancer("balancer", BalancerArgs(settings, network, site)).balancer
+        if settings.alarms:
+            cluster = database.cluster if database else None
+            Alarms("alarms", AlarmsArgs(settings.alarms.mail, self.balancer, site.domain, cluster))
         self.virtual_ip: interface.VirtualIp | None = None
         if site.virtual_ip_nodes:
             balancers = {name: nodes[name] for name in site.virtual_ip_nodes}

@@ -62,6 +62,7 @@ class Database(pulumi.ComponentResource):
             opts=child,
         )
         ca = digitalocean.get_database_ca_output(cluster_id=cluster.id, opts=pulumi.InvokeOutputOptions(parent=self))
+        self.cluster = cluster
         self.database = interface.Database(
             address=cluster.private_host,
             port=cluster.port,

@@ -15,7 +15,9 @@ from rehearsal.plugins.aws.api_model import NEW, Call
 from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.protocol import InputModel, InputsT, Properties, Refused
 
-REFERENCE = re.compile(r"(vpc|subnet|sg|sgr|igw|rtb|i|vol|eipalloc)-[0-9a-f]{17}|arn:aws:elasticloadbalancing:\S+")
+REFERENCE = re.compile(
+    r"(vpc|subnet|sg|sgr|igw|rtb|i|vol|eipalloc)-[0-9a-f]{17}|arn:aws:(elasticloadbalancing|sns):\S+"
+)
 ACCOUNT = "123456789012"
 
 TAGS = 50

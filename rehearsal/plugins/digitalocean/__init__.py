@@ -6,7 +6,17 @@ refusals follow its documentation.
 
 from __future__ import annotations
 
-from rehearsal.plugins.digitalocean import balancer, certificates, compute, database, dns, firewall, network, regions
+from rehearsal.plugins.digitalocean import (
+    alarms,
+    balancer,
+    certificates,
+    compute,
+    database,
+    dns,
+    firewall,
+    network,
+    regions,
+)
 from rehearsal.plugins.protocol import Provider
 from rehearsal.region.region import Region
 
@@ -14,7 +24,7 @@ from rehearsal.region.region import Region
 def provider(region: Region) -> Provider:
     resource_types = [
         resource_type(region)
-        for module in (network, firewall, compute, database, balancer, certificates, dns)
+        for module in (network, firewall, compute, database, balancer, certificates, dns, alarms)
         for resource_type in module.RESOURCE_TYPES
     ]
     functions = {

@@ -11,7 +11,8 @@ from rehearsal.plugins import aws, digitalocean
 from rehearsal.plugins.aws.resource_type import AwsResourceType
 from rehearsal.plugins.protocol import schema_errors
 from rehearsal.region.region import Region
-from tests.unit.graph import Secret, build
+from tests.unit.graph import Secret
+from tests.unit.test_alarms import alarmed
 
 PROVIDERS = {"aws": aws, "digitalocean": digitalocean}
 
@@ -36,7 +37,8 @@ def region() -> Mock:
 def test_every_input_of_the_stack_is_accepted(stack: str) -> None:
     cloud = stack.split("-", maxsplit=1)[0]
     resource_types = PROVIDERS[cloud].provider(region()).resource_types
-    requested = [resource for resource in build(stack).resources.values() if resource.type.startswith(f"{cloud}:")]
+    graph = alarmed(stack)
+    requested = [resource for resource in graph.resources.values() if resource.type.startswith(f"{cloud}:")]
     assert requested
     errors = []
     for resource in requested:

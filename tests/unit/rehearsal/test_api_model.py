@@ -45,7 +45,7 @@ def example(annotation: Any, unread: set[str]) -> Any:
         return {"name": "text"}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return inputs_of(annotation, unread)
-    return {str: "text", int: 5, bool: True, IPv4Network: IPv4Network("10.0.0.0/16")}[annotation]
+    return {str: "text", int: 5, float: 5.5, bool: True, IPv4Network: IPv4Network("10.0.0.0/16")}[annotation]
 
 
 def inputs_of(inputs: type[BaseModel], unread: set[str], *, optional: bool = True) -> Any:
