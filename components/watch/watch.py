@@ -13,7 +13,7 @@ from components.config.certificate import RENEW_BEFORE
 from components.config.settings import Smtp
 from components.machine.remote import PRELUDE, RESTART, RemoteHost
 from components.machine.template import render
-from components.roll.turns import CHECK, Duties
+from components.roll.nodes import CHECK, Duties
 
 HERE = Path(__file__).parent
 
