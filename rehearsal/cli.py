@@ -38,8 +38,11 @@ Keep = Annotated[bool, typer.Option("--keep", help="Leave the stack up, until `r
 Json = Annotated[Path | None, typer.Option("--json", help="Copy report.json to this path.", show_default=False)]
 
 
-Only = Annotated[
-    list[str] | None, typer.Option("--only", help="Run only this part of the drill; repeatable.", show_default=False)
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--faults", help="Cause only this fault, or run this part, of the drill; repeatable.", show_default=False
+    ),
 ]
 
 
@@ -50,9 +53,9 @@ def up(stack: Stack, keep: Keep = False, json: Json = None) -> None:
 
 
 @app.command()
-def drill(stack: Stack, keep: Keep = False, json: Json = None, only: Only = None) -> None:
+def drill(stack: Stack, keep: Keep = False, json: Json = None, faults: Faults = None) -> None:
     """Do what `up` does, and cause the faults of the stack's drill while clients are at work."""
-    run(stack, "drill" if keep else "drill-and-destroy", keep=keep, copy=json, only=only or [])
+    run(stack, "drill" if keep else "drill-and-destroy", keep=keep, copy=json, only=faults or [])
 
 
 @app.command()

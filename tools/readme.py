@@ -2,8 +2,8 @@
 
 Usage: python -m tools.readme
 
-A stack without a report in reports/ keeps its measurements. Run whole drills before: a report of `--only` one fault
-shows only that one.
+A stack without a report in reports/ keeps its measurements. Run whole drills before: a report of `--faults` shows only
+these.
 """
 
 from __future__ import annotations

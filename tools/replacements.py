@@ -2,7 +2,7 @@
 
 Usage: python -m tools.replacements
 
-A replacement without a report in reports/ keeps its figures. A report of `--only` one fault is enough for that one.
+A replacement without a report in reports/ keeps its figures. A report of one fault is enough for that one.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def warn_after(nodes: Nodes, steps: Sequence[pulumi.CustomResource]) -> None:
     A preview asks no node.
     """
     if not pulumi.runtime.is_dry_run():
-        pulumi.Output.all(*(step.id for step in steps)).apply(lambda _: warn(nodes))
+        warned: pulumi.Output[None] = pulumi.Output.all(*(step.id for step in steps)).apply(lambda _: warn(nodes))
 
 
 async def warn(nodes: Nodes) -> None:

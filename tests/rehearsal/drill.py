@@ -56,7 +56,7 @@ def drilled(stack: str, directory: Path, *parts: str) -> tuple[dict[str, Any], d
 
     Returns its report, and its faults by name.
     """
-    only = [word for part in parts for word in ("--only", part)]
+    only = [word for part in parts for word in ("--faults", part)]
     done = rehearse("drill", stack, "--json", str(directory / "report.json"), *only, timeout=1200)
     assert (directory / "report.json").exists(), done.stdout + done.stderr
 
