@@ -16,13 +16,9 @@ SETTLE = 2.0
 """Seconds after which a node that lacks something is asked again, as a health check may notice a return only then."""
 
 
-def warn_after(nodes: Nodes, steps: Sequence[pulumi.CustomResource]) -> None:
-    """Warn about what the nodes lack when an `up` has run all steps, whether it has changed anything or not.
-
-    A preview asks no node.
-    """
-    if not pulumi.runtime.is_dry_run():
-        warned: pulumi.Output[None] = pulumi.Output.all(*(step.id for step in steps)).apply(lambda _: warn(nodes))
+def warn_after(nodes: Nodes, steps: Sequence[pulumi.CustomResource]) -> pulumi.Output[None]:
+    """Warn about what the nodes lack when all steps have run, whether they changed anything or not."""
+    return pulumi.Output.all(*(step.id for step in steps)).apply(lambda _: warn(nodes))
 
 
 async def warn(nodes: Nodes) -> None:

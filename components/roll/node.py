@@ -50,7 +50,7 @@ async def run(access: Access, script: Path, params: Mapping[str, str]) -> str:
         ) as connection:
             done = await connection.run(command_text(script, params, SCRIPT_LIMIT), timeout=SCRIPT_LIMIT + 30)
     except (OSError, asyncssh.Error) as error:
-        raise NodeError(f"no answer by SSH ({error or type(error).__name__})") from error
+        raise NodeError(f"no answer by SSH ({str(error) or type(error).__name__})") from error
     if done.exit_status:
         raise NodeError(f"{script.name} failed: {done.stderr!s}".strip())
     return str(done.stdout).strip()
