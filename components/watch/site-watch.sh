@@ -130,7 +130,9 @@ check_volume() {
     [ -n "$mails" ] || grep -q $'\tshared\t' "$state/mailed" || return 0
     lines=$(lacks "$volume" '')
     while read -r line; do
-        [ -z "$line" ] || trouble shared "$line"
+        # a brick that is offline is not connected either, and one that is not connected does not count its entries
+        [[ -z $line || $line = *': -' || $lines = *"brick ${line% is not connected} is offline"* ]] ||
+            trouble shared "$line"
     done <<<"$lines"
     if grep -qE 'state is unknown|does not tell' <<<"$lines"; then
         unknown=yes
