@@ -463,8 +463,8 @@ class Node(Section):
 
 class Alarms(Section):
     """Mail about troubles, such as an offline brick or a full disk, by `site.smtp`: each trouble that lasts over five
-    minutes is mailed once, and again when it is over. Only with `web: wordpress`. docs/operations.md, "Watch and
-    alarms", lists the troubles.
+    minutes is mailed once, and again when it is over. Amazon and DigitalOcean mail what the nodes cannot see. Only with
+    `web: wordpress`. docs/operations.md, "Watch and alarms", lists the troubles.
     """
 
     mail: Email
