@@ -42,7 +42,7 @@ def build(settings: Settings) -> None:
     if pulumi.runtime.is_dry_run() and (price := monthly_price(settings, spec)):
         pulumi.log.info(price.text)
     asked = Nodes(duties(settings, web))
-    cloud = create_cloud(settings, spec, Turns(asked))
+    cloud = create_cloud(settings, spec, Turns(asked, protect_data=settings.protect_data))
     nodes = cloud.nodes
     for node in nodes.values():
         asked.reach(node.host)

@@ -38,10 +38,21 @@ class Turns:
     must become whole too. If it does not, `up` fails and changes no further node. A node that does none of its duties,
     or is off, waits for nothing: its change may be its repair. New nodes do not count as others, and the first `up`
     needs no turn, as it updates nothing.
+
+    A replacement takes no turn, so a preview refuses to delete two machines in one update. The update itself cannot: by
+    then, the engine has marked what depends on a machine for replacement, and goes on with that in the next update.
+
+    `protect_data`: whether the stack's data is protected. `pulumi destroy` does not run the program, and is refused
+    while a resource has a hook of its deletion.
     """
 
-    def __init__(self, nodes: Nodes) -> None:
+    def __init__(self, nodes: Nodes, *, protect_data: bool) -> None:
         self.nodes = nodes
+        # One hook of all nodes, because the state names it when a node has left the settings. The refusal of `pulumi
+        # destroy` shows this name: that of the setting to change.
+        hook = pulumi.ResourceHook("protect_data", self._judge_deletion, pulumi.ResourceHookOptions(on_dry_run=True))
+        self.deletion = [hook] if protect_data else []
+        self._deleted: set[str] = set()
         self._created: set[str] = set()
         self._lock = asyncio.Lock()
         self._holder = self._holder_name = ""
@@ -110,6 +121,17 @@ class Turns:
             await self._problems_after_change(name)
         finally:
             self._release()
+
+    def _judge_deletion(self, args: pulumi.ResourceHookArgs) -> None:
+        """In a preview, refuse the deletion of a second machine; a machine has its node's name."""
+        if not pulumi.runtime.is_dry_run():
+            return
+        self._deleted.add(args.name)
+        if len(self._deleted) > 1:
+            raise RollError(
+                f"{' and '.join(sorted(self._deleted))} would leave the site in one update, for good or to be "
+                "replaced. Replace or remove one in each update, and the next when all bricks are healed."
+            )
 
     def _release(self) -> None:
         self._holder = self._holder_name = ""
@@ -199,7 +221,7 @@ class Turn:
         self.creation = pulumi.ResourceHookBinding(before_create=[pulumi.ResourceHook(f"{name}-is-new", create)])
 
     def machine(self, address: str | None = None) -> pulumi.ResourceHookBinding:
-        """Hooks of the node's machine, whose update interrupts the node.
+        """Hooks of the node's machine, whose update interrupts the node and whose deletion is judged.
 
         `address`: the machine's output that the steps connect to, as the engine names it. It is unknown to the program
         while the machine is being changed, and the other nodes' turns need it. None: the address is not the machine's.
@@ -212,5 +234,8 @@ class Turn:
         known = pulumi.ResourceHook(f"{self._name}-address", learn)
         leaves = pulumi.ResourceHook(f"{self._name}-stops", self._begin_machine)
         return pulumi.ResourceHookBinding(
-            before_update=[known, leaves], after_update=self.change.after_update, on_error=self.change.on_error
+            before_update=[known, leaves],
+            after_update=self.change.after_update,
+            on_error=self.change.on_error,
+            before_delete=self._turns.deletion,
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from pulumi.automation import CommandError
 
 from components.roll import lacking, turns
 from components.roll import nodes as asked
@@ -189,6 +190,25 @@ def test_another_nodes_new_address_interrupts_no_node(deployment: Deployment, no
         changes = deployment.replace(["Instance gfs1"], step).changes
     assert {"Command gfs2-vcl (update)", "Command gfs3-vcl (update)"} <= {*changes}
     assert not [event for event in nodes.events if not event.startswith("gfs1 ")]
+
+
+def test_a_preview_refuses_to_replace_two_nodes_at_once(deployment: Deployment, nodes: Nodes) -> None:
+    deployment.remove(CHANGES[deployment.stack.name][0])
+    machines = [
+        resource["urn"] for resource in deployment.resources() if resource["type"].endswith((":Instance", ":Droplet"))
+    ]
+    first, second, *_ = sorted(urn for urn in machines if "gfs" in urn)
+    with pytest.raises(CommandError, match="gfs1 and gfs2 would leave the site in one update"):
+        deployment.stack.preview(replace=[first, second])
+    deployment.stack.preview(replace=[first])
+
+    # the refusal of an operator's destroy names the setting, and ends with it
+    with pytest.raises(CommandError, match="protect"):
+        deployment.stack.preview_destroy()
+    deployment.set("ha-wordpress:protect_data", "false")
+    run(deployment.up)
+    deployment.stack.preview_destroy()
+    assert nodes.events == []
 
 
 @pytest.mark.parametrize("stack", ["digitalocean-wordpress"], indirect=True)
