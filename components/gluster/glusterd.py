@@ -31,6 +31,7 @@ class Glusterd(pulumi.ComponentResource):
 
     Since GlusterFS 10.0 a brick listens on a random port (gluster/glusterfs #786). The range makes the firewall's rule
     small. The step refuses to change the range while bricks run on the node, because a restart of glusterd stops them.
+    Without a session of geo-replication, its program is put away, which slows glusterd down.
     """
 
     def __init__(self, name: str, args: GlusterdArgs, opts: pulumi.ResourceOptions | None = None) -> None:

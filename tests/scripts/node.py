@@ -118,7 +118,7 @@ class Node:
         end = time.monotonic() + within
         while self._inside(*command).returncode:
             assert time.monotonic() < end, f"{self.name}: not within {within} s: {' '.join(command)}"
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def applies_after_kills(
         self,

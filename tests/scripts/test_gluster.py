@@ -64,6 +64,22 @@ def test_glusterd_runs_with_narrowed_ports(glusterd: Mapping[str, Node]) -> None
     node.again("gluster/glusterd.sh", params.GLUSTERD)
 
 
+def test_geo_replications_program_is_put_away_unless_it_is_in_use(glusterd: Mapping[str, Node]) -> None:
+    node = glusterd["gfs2"]
+    file = node.run("sh", "-c", "echo /usr/lib/*-linux-gnu/glusterfs/gsyncd.unused").strip().removesuffix(".unused")
+    assert node.run("dpkg-divert", "--listpackage", file) == "LOCAL\n"
+    session = "/var/lib/glusterd/geo-replication/wp_backup_wp"
+    node.run("mkdir", "-p", session)
+    node.run("dpkg-divert", "--quiet", "--local", "--rename", "--remove", file)
+    try:
+        node.step("gluster/glusterd.sh", params.GLUSTERD)
+        node.run("test", "-x", file)
+    finally:
+        node.run("rmdir", session)
+        node.step("gluster/glusterd.sh", params.GLUSTERD)
+    node.run("test", "!", "-e", file)
+
+
 def test_brick_is_on_xfs_of_its_own(bricks: Mapping[str, Node]) -> None:
     node = bricks["gfs1"]
     uuid = node.run("blkid", "--probe", "--match-tag", "UUID", "--output", "value", node.disk).strip()

@@ -47,6 +47,11 @@ cp -RT --remove-destination "$FILES" "$nodes"
 # as in Debian's cloud images
 chroot "$nodes" systemctl --quiet enable systemd-networkd.service systemd-resolved.service
 ln -sf /run/systemd/resolve/resolv.conf "$nodes/etc/resolv.conf"
+# systemd runs every generator at each daemon-reload; these find nothing to do on such a machine
+mkdir -p "$nodes/etc/systemd/system-generators"
+for generator in debug getty gpt-auto hibernate-resume rc-local run ssh system-update tpm2; do
+    ln -s /dev/null "$nodes/etc/systemd/system-generators/systemd-$generator-generator"
+done
 # every machine gets its own
 rm -f "$nodes"/etc/ssh/ssh_host_*
 rm -f "$nodes/etc/apt/apt.conf.d/99mmdebstrap" "$nodes/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
