@@ -23,7 +23,7 @@ from tests.rehearsal.drill import (
 
 def test_aws_wordpress(tmp_path: Path) -> None:
     lost = "gfs1 loses power"
-    report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, *ATTACKS, lost)
+    report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, *ATTACKS, lost, CHANGE, RESTORATION)
     assert faults.keys() == {
         *ATTACKS, lost, CHANGE, RESTORATION, "the database fails over", "all nodes reboot at once",
         "all nodes lose power at once",
