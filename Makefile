@@ -7,14 +7,14 @@ STACKS := $(patsubst stacks/Pulumi.%.yaml,%,$(wildcard stacks/Pulumi.*.yaml))
 SCRIPTS := $(shell find . -name .venv -prune -o -name "*.sh" -print) .ci/run
 
 UNIT := tests/unit
-PREVIEW := tests/preview
-# The longest file first, so that no long one runs alone at the end.
+PREVIEW := $(wildcard tests/preview/test_*.py)
+# The longest first, so that no long one runs alone at the end.
 STEPS := $(shell ls -S tests/scripts/test_*.py)
 COMMAND := tests/rehearsal/test_command.py
 # The loaded drills run one at a time: they load their machines and measure outages. The light ones mostly wait.
 LOADED_DRILLS := tests/rehearsal/test_aws_wordpress.py tests/rehearsal/test_digitalocean_wordpress.py
 LIGHT_DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apache.py
-TEST_FILES := $(COMMAND) $(STEPS) $(UNIT) $(PREVIEW) $(LOADED_DRILLS) $(LIGHT_DRILLS)
+TEST_FILES := $(COMMAND) $(PREVIEW) $(UNIT) $(STEPS) $(LOADED_DRILLS) $(LIGHT_DRILLS)
 
 RUN_TESTS := .venv/bin/python tools/run_tests.py
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --keep-going --output-sync
@@ -40,7 +40,7 @@ $(STACKS:%=drill-%): drill-%: .venv/installed
 # Each of the three groups runs to its end, even after a failure; the last line of the recipe reports all results.
 test: .venv/installed ## lint, unit tests, steps, drills: 45 minutes, as root
 	@$(RUN_TESTS) begin
-	-@$(SIDE_BY_SIDE) --jobs=4 $(COMMAND) test-lint $(STEPS) $(UNIT) $(PREVIEW)
+	-@$(SIDE_BY_SIDE) --jobs=4 $(COMMAND) test-lint $(PREVIEW) $(UNIT) $(STEPS)
 	-@$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
 	-@$(SIDE_BY_SIDE) --jobs=2 $(LIGHT_DRILLS)
 	@$(RUN_TESTS) end lint $(TEST_FILES)
