@@ -91,7 +91,8 @@ class Deletion(Attack):
     def _delete(self, node: str) -> None:
         """Drop every table, and delete every file that PHP's user may delete."""
         self.site.on(node, *AS_PHP, "php", "-r", DROP, f"{self.site.mount}/wp-load.php")
-        self.site.on(node, *AS_PHP, "sh", "-c", 'rm -rf "$1"/*', "sh", self.site.mount, timeout=120)
+        # the files of the drill's own clients are root's
+        self.site.on(node, *AS_PHP, "sh", "-c", 'rm -rf "$1"/* 2>/dev/null || true', "sh", self.site.mount, timeout=120)
 
     def _tables(self, node: str) -> list[str]:
         """A checksum of each of `TABLES`."""
