@@ -90,7 +90,12 @@ def build(settings: Settings) -> None:
                 volume=settings.gluster.volume,
                 brick=brick_paths[name],
                 disk=disk.path if (disk := nodes[name].disk) else "",
-                depends_on=[daemons[name].step, etc_hosts[name].step, *([bricks[name].step] if name in bricks else [])],
+                # a glusterd rejects a peer whose address it does not know
+                depends_on=[
+                    daemons[name].step,
+                    *(etc_hosts[other].step for other in roles.bricks),
+                    *([bricks[name].step] if name in bricks else []),
+                ],
             ),
         )
         for name in roles.bricks

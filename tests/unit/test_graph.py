@@ -80,14 +80,17 @@ def test_glusterd_and_the_mount_wait_for_the_firewall_and_for_tls(aws_wordpress:
     assert guards <= aws_wordpress[f"remote.Command {node}-mount"].waits_for
 
 
-def test_a_node_takes_its_place_again_without_waiting_for_another_node(aws_wordpress: Graph) -> None:
+def test_a_node_takes_its_place_again_when_the_others_know_its_address(aws_wordpress: Graph) -> None:
     for node in NODES:
         rejoin = f"remote.Command {node}-rejoin"
         assert aws_wordpress.waits(rejoin) == {
-            f"remote.Command {node}-{step}" for step in ("glusterd", "hosts", "brick")
+            f"remote.Command {node}-glusterd",
+            f"remote.Command {node}-brick",
+            *(f"remote.Command {each}-hosts" for each in NODES),
         }
         steps = {need for need in aws_wordpress.after(rejoin) if need.startswith("remote.Command ")}
-        assert all(need.startswith(f"remote.Command {node}-") for need in steps), steps
+        of_others = {need for need in steps if not need.startswith(f"remote.Command {node}-")}
+        assert all(need.endswith(("-hosts", "-ready")) for need in of_others), of_others
 
 
 def test_peers_wait_until_every_node_has_its_place(aws_wordpress: Graph) -> None:
