@@ -11,16 +11,19 @@ PREVIEW := $(wildcard tests/preview/test_*.py)
 # The longest first, so that no long one runs alone at the end.
 STEPS := $(shell ls -S tests/scripts/test_*.py)
 COMMAND := tests/rehearsal/test_command.py
-# The loaded drills run one at a time: they load their machines and measure outages. The light ones mostly wait.
+# The loaded drills run one at a time: they load their machines and measure outages. The light ones mostly wait, so one of
+# them runs beside a loaded one.
 LOADED_DRILLS := tests/rehearsal/test_aws_wordpress.py tests/rehearsal/test_digitalocean_wordpress.py
 LIGHT_DRILLS := tests/rehearsal/test_php_sessions.py tests/rehearsal/test_existing_apache.py
 TEST_FILES := $(COMMAND) $(PREVIEW) $(UNIT) $(STEPS) $(LOADED_DRILLS) $(LIGHT_DRILLS)
 
 RUN_TESTS := .venv/bin/python tools/run_tests.py
-SIDE_BY_SIDE := $(MAKE) --no-print-directory --keep-going --output-sync
+# Without MAKEFLAGS, make would warn of a --jobs that differs from that of the make above it.
+SIDE_BY_SIDE := MAKEFLAGS= $(MAKE) --no-print-directory --keep-going --output-sync
 
 .PHONY: help rehearse preview drill test test-lint test-unit test-preview test-scripts lint docs readme replacements \
-	report-picture bench bench-filters $(TEST_FILES) $(STACKS:%=drill-%)
+	report-picture bench bench-filters \
+	test-loaded-drills test-light-drills $(TEST_FILES) $(STACKS:%=drill-%)
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,12 +40,11 @@ drill: ## rehearse every stack, or only STACK=…
 $(STACKS:%=drill-%): drill-%: .venv/installed
 	@.venv/bin/rehearse drill $* $(ARGS)
 
-# Each of the three groups runs to its end, even after a failure; the last line of the recipe reports all results.
+# Each group runs to its end, even after a failure; the last line of the recipe reports all results.
 test: .venv/installed ## lint, unit tests, steps, drills: 45 minutes, as root
 	@$(RUN_TESTS) begin
 	-@$(SIDE_BY_SIDE) --jobs=4 $(COMMAND) test-lint $(PREVIEW) $(UNIT) $(STEPS)
-	-@$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
-	-@$(SIDE_BY_SIDE) --jobs=2 $(LIGHT_DRILLS)
+	-@$(SIDE_BY_SIDE) --jobs=2 test-loaded-drills test-light-drills
 	@$(RUN_TESTS) end lint $(TEST_FILES)
 
 test-unit: .venv/installed ## the tests that need neither root nor Linux
@@ -58,6 +60,12 @@ test-scripts: .venv/installed ## every step on machines booted here, as root
 
 $(TEST_FILES): .venv/installed
 	@$(RUN_TESTS) run $@
+
+test-loaded-drills:
+	@$(SIDE_BY_SIDE) --jobs=1 $(LOADED_DRILLS)
+
+test-light-drills:
+	@$(SIDE_BY_SIDE) --jobs=1 $(LIGHT_DRILLS)
 
 test-lint: .venv/installed
 	@$(RUN_TESTS) run lint
