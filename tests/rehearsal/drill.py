@@ -23,8 +23,6 @@ ATTACKS = (
     "flood", "flood past the cache", "compromised PHP", "third-party page", "temporary names", "killed services"
 )  # fmt: skip
 """The attacks in the drill of every WordPress site."""
-CHANGE = "machines change one after another"
-RESTORATION = "everything deleted by an attacker"
 WORDPRESS = (
     POWER_LOSS_OF_ALL, "ports", "HTTPS", "upload", "post", "the database fails over", REBOOT_OF_ALL, "refused destroy"
 )  # fmt: skip

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rehearsal.drills.attacks.deletion import Deletion
+from rehearsal.drills.wordpress import MACHINE_CHANGE
 from tests.rehearsal.drill import (
     ATTACKS,
-    CHANGE,
     PING_TIMEOUT,
-    RESTORATION,
     WORDPRESS,
     assert_that_a_brick_was_lost,
     assert_that_a_flood_came_past_the_cache,
@@ -23,9 +23,9 @@ from tests.rehearsal.drill import (
 
 def test_aws_wordpress(tmp_path: Path) -> None:
     lost = "gfs1 loses power"
-    report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, *ATTACKS, lost, CHANGE, RESTORATION)
+    report, faults = drilled("aws-wordpress", tmp_path, *WORDPRESS, *ATTACKS, lost, MACHINE_CHANGE, Deletion.name)
     assert faults.keys() == {
-        *ATTACKS, lost, CHANGE, RESTORATION, "the database fails over", "all nodes reboot at once",
+        *ATTACKS, lost, MACHINE_CHANGE, Deletion.name, "the database fails over", "all nodes reboot at once",
         "all nodes lose power at once",
     }  # fmt: skip
     assert "aws:ec2/instance:Instance" in report["stand_ins"]
@@ -34,8 +34,8 @@ def test_aws_wordpress(tmp_path: Path) -> None:
     assert_that_services_were_killed(faults["killed services"])
     assert_that_https_was_checked(report)
     assert_that_a_brick_was_lost(faults[lost])
-    assert_that_machines_changed(faults[CHANGE])
-    assert_that_the_site_was_restored(faults[RESTORATION])
+    assert_that_machines_changed(faults[MACHINE_CHANGE])
+    assert_that_the_site_was_restored(faults[Deletion.name])
     assert faults["the database fails over"]["write_outage_seconds"] < PING_TIMEOUT
     for fault in ("all nodes reboot at once", "all nodes lose power at once"):
         assert faults[fault]["page_outage_seconds"] > 1
