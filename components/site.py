@@ -174,8 +174,8 @@ def build(settings: Settings) -> None:
     for name, path in brick_paths.items():
         Flush(name, FlushArgs(nodes[name].host, path, depends_on=[volume.step, *served.written]))
 
-    if settings.alarms and settings.site and settings.site.smtp:
-        alarms = Alarms(pulumi.get_stack(), settings.site.sender, settings.alarms.mail, settings.site.smtp)
+    if settings.alarms and settings.smtp:
+        alarms = Alarms(pulumi.get_stack(), settings.sender, settings.alarms.mail, settings.smtp)
         for name, node in nodes.items():
             Watch(
                 name,

@@ -296,7 +296,7 @@ class Import(Section):
 
 
 class Smtp(Section):
-    """The mail server that takes WordPress's mail, over TLS only: its certificate must name `host`. The password is the
+    """The mail server that takes the site's mail, over TLS only: its certificate must name `host`. The password is the
     key `smtp_password`.
     """
 
@@ -307,7 +307,7 @@ class Smtp(Section):
     user: SmtpUser
     """Login name at the server."""
     from_: Email | None = Field(default=None, alias="from")
-    """Sender of WordPress's own mail. Default: `wordpress@` and `site.domain` without `www.`."""
+    """Sender of the mail. With `web: wordpress` the default is `wordpress@` and `site.domain` without `www.`."""
 
 
 class Site(Section):
@@ -462,13 +462,15 @@ class Node(Section):
 
 
 class Alarms(Section):
-    """Mail about troubles, such as an offline brick or a full disk, by `site.smtp`: each trouble that lasts over five
-    minutes is mailed once, and again when it is over. Amazon and DigitalOcean mail what the nodes cannot see. Only with
-    `web: wordpress`. docs/operations.md, "Watch and alarms", lists the troubles.
+    """Mail about troubles, such as an offline brick or a full disk: each trouble that lasts over five minutes is mailed
+    once, and again when it is over. Amazon and DigitalOcean mail what the nodes cannot see. docs/operations.md, "Watch
+    and alarms", lists the troubles.
     """
 
     mail: Email
     """Address that gets the mail."""
+    smtp: Smtp | None = None
+    """The mail server of a site without WordPress; with `web: wordpress` it is `site.smtp`."""
 
 
 class Settings(Section):
@@ -495,7 +497,9 @@ class Settings(Section):
     `pulumi config set --secret tls_private_key <key.pem`.
     """
     smtp_password: SecretStr = SecretStr("")
-    """Password for `site.smtp`, required with it. Set it with `pulumi config set --secret smtp_password`."""
+    """Password for `site.smtp` or `alarms.smtp`, required with it. Set it with
+    `pulumi config set --secret smtp_password`.
+    """
     backup: Backup | None = None
     """Backups in object storage. Without them, files and database exist once."""
     backup_secret_access_key: SecretStr = SecretStr("")
@@ -533,6 +537,19 @@ class Settings(Section):
         """Domain name that visitors use; None if they use an address."""
         section = self.site or self.tls
         return section.domain if section else None
+
+    @property
+    def smtp(self) -> Smtp | None:
+        """The mail server of the nodes."""
+        section = self.site or self.alarms
+        return section.smtp if section else None
+
+    @property
+    def sender(self) -> str:
+        """Sender of the nodes' mail; empty without a mail server."""
+        if self.site:
+            return self.site.sender
+        return (self.smtp and self.smtp.from_) or ""
 
     @property
     def warnings(self) -> list[str]:
@@ -577,7 +594,7 @@ class Settings(Section):
         web = raw.value(str, "web")
         if web == "wordpress" and "site" not in raw.raw:
             yield "site.admin_email: is missing; add it"
-        for section in ("site", "bans", "cache", "backup", "alarms"):
+        for section in ("site", "bans", "cache", "backup"):
             if web in ("sessions", "apache") and section in raw.raw:
                 yield f"{section}: applies to WordPress only; omit it with web: {web}"
         if web == "apache" and raw.value(str, "cloud") != "existing":
@@ -603,18 +620,25 @@ class Settings(Section):
     @classmethod
     def _smtp_errors(cls, raw: RawSettings) -> Iterator[str]:
         """Yield an error line for each part of the mail server's settings that lacks another."""
-        smtp, password, web = raw.section("site", "smtp"), raw.value(str, "smtp_password"), raw.value(str, "web")
+        wordpress = raw.value(str, "web") == "wordpress"
+        section = "site" if wordpress else "alarms"
+        server, smtp, password = f"{section}.smtp", raw.section(section, "smtp"), raw.value(str, "smtp_password")
         if smtp and not password:
             yield (
-                "smtp_password: is missing, but site.smtp needs it; "
+                f"smtp_password: is missing, but {server} needs it; "
                 "set it with: pulumi config set --secret smtp_password"
             )
-        if password and not raw.has("site", "smtp"):
-            yield "smtp_password: needs its server; add site.smtp, or remove it with: pulumi config rm smtp_password"
-        if web == "wordpress" and "alarms" in raw.raw and not raw.has("site", "smtp"):
-            yield "alarms: needs a mail server; add site.smtp, or omit alarms"
-        if smtp and "from" not in smtp and not raw.has("site", "domain"):
-            yield "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them"
+        if password and not raw.has(section, "smtp"):
+            yield f"smtp_password: needs its server; add {server}, or remove it with: pulumi config rm smtp_password"
+        if "alarms" in raw.raw and not raw.has(section, "smtp"):
+            yield f"alarms: needs a mail server; add {server}, or omit alarms"
+        if wordpress and raw.has("alarms", "smtp"):
+            yield "alarms.smtp: has no effect on WordPress; set site.smtp, and omit alarms.smtp"
+        if smtp and "from" not in smtp:
+            if not wordpress:
+                yield "alarms.smtp.from: is missing; add it"
+            elif not raw.has("site", "domain"):
+                yield "site.smtp.from: is missing, and without site.domain mail has no sender; add one of them"
 
     @classmethod
     def _backup_errors(cls, raw: RawSettings) -> Iterator[str]:

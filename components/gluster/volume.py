@@ -105,9 +105,9 @@ def volume_options(gluster: settings.Gluster, owner: int, clients: str) -> dict[
         "cluster.choose-local": "on",
         # 1 by default; a node that returns has a heal of many small files
         "cluster.shd-max-threads": "4",
-        # 1 by default: a brick then runs a heal in one thread, and its idle threads spin while more of the heal waits (a
-        # worker sleeps only while the whole queue is empty; xlators/performance/io-threads). With as many as the brick
-        # has threads, none spins; requests of clients still go first.
+        # 1 by default: a brick then heals in one thread. Its idle threads spin while more of the heal waits, because
+        # they sleep only while the whole queue is empty (xlators/performance/io-threads). As many as the brick has
+        # threads, 16, leave none to spin. Requests of clients still go first.
         "performance.least-prio-threads": "16",
         # Entries left dirty by a crashed client wait for the next self-heal crawl, by default 600 s; a returning brick
         # does not trigger one. A crawl costs next to nothing while no heal is pending.

@@ -98,6 +98,10 @@ BALANCER = {
     "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x",
 }
 SESSIONS: dict[str, Any] = {"web": "sessions", "site": {}}
+SESSIONS_MAIL: dict[str, Any] = SESSIONS | {
+    "alarms": {"mail": "you@rehearsal.test", "smtp": MAIL["site"]["smtp"] | {"from": "site@rehearsal.test"}},
+    "smtp_password": "SECRET-password",
+}
 
 
 INVALID: list[tuple[str, dict[str, Any]]] = [
@@ -364,8 +368,24 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         MAIL | {"alarms": {"mail": "you@example.com"}},
     ),
     (
-        "alarms: applies to WordPress only; omit it with web: sessions",
-        {"web": "sessions", "site": {}, "alarms": {"mail": "you@rehearsal.test"}},
+        "alarms: needs a mail server; add alarms.smtp, or omit alarms",
+        SESSIONS | {"alarms": {"mail": "you@rehearsal.test"}},
+    ),
+    (
+        "smtp_password: is missing, but alarms.smtp needs it; set it with: pulumi config set --secret smtp_password",
+        SESSIONS_MAIL | {"smtp_password": ""},
+    ),
+    (
+        "smtp_password: needs its server; add alarms.smtp, or remove it with: pulumi config rm smtp_password",
+        SESSIONS | {"smtp_password": "SECRET-password"},
+    ),
+    (
+        "alarms.smtp.from: is missing; add it",
+        SESSIONS_MAIL | {"alarms": {"mail": "you@rehearsal.test", "smtp": MAIL["site"]["smtp"]}},
+    ),
+    (
+        "alarms.smtp: has no effect on WordPress; set site.smtp, and omit alarms.smtp",
+        MAIL | {"alarms": SESSIONS_MAIL["alarms"]},
     ),
     ("site.smtp.host: is missing; add it", MAIL | {"site": MAIL["site"] | {"smtp": {"user": "site"}}}),
     (

@@ -48,6 +48,15 @@ def test_every_node_checks_itself_after_the_site_is_installed(graph: Graph, node
     assert "prometheus-node-exporter" in user_data(graph, node)
 
 
+@pytest.mark.parametrize(("stack", "node"), [("php-sessions", "php2"), ("existing-apache", "server02")])
+def test_a_site_without_wordpress_has_alarms_with_a_mail_server_of_their_own(stack: str, node: str) -> None:
+    alarms = {"mail": "you@rehearsal.test", "smtp": SMTP | {"from": "site@rehearsal.test"}}
+    step = build(stack, alarms=alarms, smtp_password="SECRET-smtp")[f"remote.Command {node}-watch"]
+    assert "from=site@rehearsal.test\n" in step.inputs["create"]
+    assert "host smtp.rehearsal.test\n" in step.inputs["create"]
+    assert step.inputs["stdin"].value == "SMTP_PASSWORD=SECRET-smtp\n"
+
+
 def test_the_figures_are_open_between_the_nodes_only(graph: Graph) -> None:
     rules = [
         rule.inputs
