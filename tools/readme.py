@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -35,6 +35,9 @@ ROW = re.compile(r"^\| `([\w-]+)` \| (.*) \| (.*) \| (.*) \|$", re.MULTILINE)
 """A row of the table of stacks: the stack, what it builds, its price, and what its rehearsal measured."""
 SAMPLE = re.compile(rf"^```\n{SHOWN}: .*?\n```$", re.MULTILINE | re.DOTALL)
 
+NODE = re.compile(r"^[a-z]+\d+(?= |'s )")
+"""The node in the name of a fault: the table shows the worst figures of all nodes."""
+
 OUTAGES = {
     "address_outage_seconds": "without the address",
     "write_outage_seconds": "without writes",
@@ -56,7 +59,7 @@ def page(text: str, reports: Mapping[str, Report]) -> str:
     def row(found: re.Match[str]) -> str:
         stack, builds, _, measured = found.groups()
         if stack in reports:
-            measured = "; ".join(measurements(reports[stack]))
+            measured = "<br>".join(measurements(reports[stack]))
         return f"| `{stack}` | {builds} | {price(stack)} | {measured} |"
 
     text = ROW.sub(row, text)
@@ -81,27 +84,38 @@ def price(stack: str) -> str:
 
 
 def measurements(report: Report) -> Iterator[str]:
-    """What the table shows of each fault, in the order of the drill; nothing of a fault without figures."""
+    """What the table shows of each kind of fault, in the order of the drill; nothing of one without figures."""
+    kinds: dict[str, list[FaultResult]] = {}
     for fault in report.faults:
-        if figures := list(fault_figures(fault)):
-            yield f"{fault.name}: {', '.join(figures)}"
+        kinds.setdefault(NODE.sub("a node", fault.name), []).append(fault)
+    for kind, faults in kinds.items():
+        if figures := list(fault_figures(faults)):
+            at_most = "at most " if len(faults) > 1 else ""
+            yield f"{kind}: {at_most}{', '.join(figures)}"
 
 
-def fault_figures(fault: FaultResult) -> Iterator[str]:
-    found = fault.model_dump()
-    if "ban_seconds" in found:
-        yield f"every attacker banned in {in_seconds(found['ban_seconds'])}"
-        yield f"{found['legitimate_failures']} legitimate requests failed"
-    if "login_page_during_seconds" in found:
-        times = found["login_page_during_seconds"] / found["login_page_before_seconds"]
-        yield f"a login page takes {times:.1f} times as long"
-    if "slowest_return_seconds" in found:
-        yield f"each is back within {in_seconds(found['slowest_return_seconds'])}"
+def fault_figures(faults: Sequence[FaultResult]) -> Iterator[str]:
+    """The worst figures of the faults of one kind."""
+    found = [fault.model_dump() for fault in faults]
+
+    def worst(name: str) -> float | None:
+        return max((each[name] for each in found if each.get(name) is not None), default=None)
+
+    if (ban := worst("ban_seconds")) is not None:
+        yield f"every attacker banned in {in_seconds(ban)}"
+        yield f"{worst('legitimate_failures')} legitimate requests failed"
+    for each in found:
+        if "login_page_during_seconds" in each:
+            times = each["login_page_during_seconds"] / each["login_page_before_seconds"]
+            yield f"a login page takes {times:.1f} times as long"
+    if slowest := worst("slowest_return_seconds"):
+        yield f"each is back within {in_seconds(slowest)}"
     for name, missing in OUTAGES.items():
-        if found.get(name):
-            yield f"{in_seconds(found[name])} {missing}"
-    if "lost_sessions" in found:
-        yield f"{found['lost_sessions']} sessions and {found['lost_visits']} of {found['visits']:,} visits lost"
+        if outage := worst(name):
+            yield f"{in_seconds(outage)} {missing}"
+    if visits := sum(each.get("visits", 0) for each in found):
+        lost = {name: sum(each.get(name, 0) for each in found) for name in ("lost_sessions", "lost_visits")}
+        yield f"{lost['lost_sessions']} sessions and {lost['lost_visits']} of {visits:,} visits lost"
 
 
 def sample(report: Report) -> str:
