@@ -56,7 +56,7 @@ class Rejoin(pulumi.ComponentResource):
                 # the script does not read it; on another disk the step runs again
                 "DISK": args.disk,
             },
-            timeout=420,
+            timeout=600,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

@@ -31,6 +31,7 @@ own=$(sed -n 's/^UUID=//p' "$state/glusterd.info")
 if [ "$own" != "$uuid" ]; then
     ! compgen -G "$state/peers/*" >/dev/null || fail "This machine is a node of another pool: its UUID there is $own." \
         "Nothing was changed. If nothing of that pool is needed, stop glusterd, empty $state, and run this again."
+    set_pending ACCEPTANCE
     systemctl stop glusterd
     write_if_changed "$state/glusterd.info" 600 \
         "UUID=$uuid"$'\n'"$(grep '^operating-version=' "$state/glusterd.info")"$'\n'
@@ -49,6 +50,46 @@ knows_volume() {
     gluster volume info "$VOLUME" >/dev/null 2>&1
 }
 wait_until 120 knows_volume || fail_with_journal "$peer does not tell this node of the volume $VOLUME:" glusterd
+
+# connected_peers [OPTION]: prints the host names of the peers that a node has accepted and is connected to.
+connected_peers() {
+    timeout 5 gluster --mode=script "$@" peer status 2>/dev/null |
+        awk '/^Hostname:/ { host = $2 } /^State: Peer in Cluster \(Connected\)/ { print host }'
+}
+# rejections: prints the nodes that answer, but are no connected peers of this one, or do not take it for one.
+rejections() {
+    local own theirs
+    own=$(connected_peers) || own=''
+    for other in $OTHERS; do
+        theirs=$(connected_peers --remote-host="$other") || continue
+        grep -qxF "$other" <<<"$own" && grep -qxF "$HOST" <<<"$theirs" || echo "$other"
+    done
+}
+# accepted: whether there have been none for three seconds, as an answer to an earlier connection may still reject.
+accepted() {
+    local end=$((SECONDS + 3))
+    while rejected=$(rejections) && [ -z "$rejected" ]; do
+        [ "$SECONDS" -lt "$end" ] || return 0
+        sleep 0.2
+    done
+    return 1
+}
+# be_accepted: has the other nodes accept this one. Two nodes reject each other if one of them has only a part of the
+# volume's description when they connect. A change of the volume then leaves one of them out. They compare it again at
+# their next connection. If that is not enough, this new machine takes the description anew, as the others have it.
+be_accepted() {
+    for description in kept new kept new kept; do
+        ! wait_until 10 accepted || return 0
+        systemctl stop glusterd
+        [ "$description" = kept ] || rm -r "$state/vols/$VOLUME"
+        sed -i 's/^state=.*/state=3/' "$state"/peers/*
+        systemctl start glusterd
+        wait_until 60 knows_volume || break
+    done
+    accepted || fail "This node and these do not accept each other as peers: ${rejected//$'\n'/ }" \
+        "/var/log/glusterfs/glusterd.log on both has the reason." "$(gluster peer status 2>&1)"
+}
+apply ACCEPTANCE be_accepted
 
 brick_name=$HOST:$BRICK
 brick_online() {

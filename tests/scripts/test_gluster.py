@@ -520,6 +520,21 @@ def test_a_lost_node_takes_its_place_again(
     other.run("rm", "-r", directory)
 
 
+def test_a_new_machine_that_the_others_reject_is_accepted(site: Mapping[str, Node]) -> None:
+    node, info = site["gfs3"], "/var/lib/glusterd/vols/wp/info"
+    # its description of the volume is another one when it connects, and the step was killed then
+    node.run("sed", "-i", "s/^network.ping-timeout=.*/network.ping-timeout=41/", info)
+    node.run("systemctl", "restart", "glusterd")
+    node.eventually("sh", "-c", "gluster --mode=script peer status | grep -q 'Peer Rejected'")
+    node.run("touch", "/var/lib/ha-wordpress/pending/ACCEPTANCE")
+    node.step("gluster/rejoin.sh", params.rejoin("node-gfs3"))
+    for each in site.values():
+        peers = each.run("gluster", "--mode=script", "peer", "status")
+        assert peers.count("State: Peer in Cluster (Connected)") == 2, peers
+    assert "network.ping-timeout=3\n" in node.run("cat", info)
+    node.again("gluster/rejoin.sh", params.rejoin("node-gfs3"))
+
+
 def test_a_node_that_the_pool_does_not_know_stays_as_it_is(volume: Mapping[str, Node]) -> None:
     volume["gfs1"].again("gluster/rejoin.sh", params.rejoin("node-gfs1") | {"HOST": "node-new"})
 
