@@ -14,6 +14,7 @@ from components.gluster.brick import Brick, BrickArgs
 from components.gluster.certificate import TLS, Authority, Certificate, CertificateArgs
 from components.gluster.flush import Flush, FlushArgs
 from components.gluster.glusterd import Glusterd, GlusterdArgs
+from components.gluster.mount import fallback_order
 from components.gluster.peers import Peers, PeersArgs
 from components.gluster.rejoin import Rejoin, RejoinArgs
 from components.gluster.volume import Volume, VolumeArgs
@@ -21,6 +22,7 @@ from components.haproxy.acme import AcmeAccount, AcmeCertificate
 from components.haproxy.haproxy import OWN_PORT, Haproxy, HaproxyArgs
 from components.keepalived.keepalived import Keepalived, KeepalivedArgs
 from components.machine.etc_hosts import EtcHosts, EtcHostsArgs, host_name
+from components.maintenance.maintenance import Maintenance, MaintenanceArgs
 from components.roll.lacking import warn_after
 from components.roll.nodes import Duties, Nodes
 from components.roll.turns import Turns
@@ -191,6 +193,25 @@ def build(settings: Settings) -> None:
                 ),
             )
 
+    if settings.maintenance:
+        health = {
+            name: pulumi.Output.format("http://{0}:{1}{2}", nodes[name].private_address, web.port, web.health_path)
+            for name in roles.web
+        }
+        for name, node in nodes.items():
+            Maintenance(
+                name,
+                MaintenanceArgs(
+                    host=node.host,
+                    duties=asked.duties[name],
+                    others=[url for other, url in health.items() if name in health and other != name],
+                    volume=settings.gluster.volume,
+                    servers=fallback_order([host_name(brick) for brick in roles.bricks], host_name(name)),
+                    at=settings.maintenance.at,
+                    depends_on=[volume.step, *served.written],
+                ),
+            )
+
     # a preview connects to no node
     if not pulumi.runtime.is_dry_run():
         warn_after(asked, [step for node in nodes.values() for step in node.host.steps])
@@ -267,13 +288,17 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
     if settings.alarms:
         peers.append(Ports("figures", PortRange(FIGURES_PORT, FIGURES_PORT)))
     balanced_peers: Sequence[Ports] = []
+    web_ports = PortRange(web.port, web.port)
+    closed = web_ports not in [ports.range for ports in web.peers]
     if roles.balancers:
         peers += web.peers
-        web_ports = PortRange(web.port, web.port)
-        if web_ports not in [ports.range for ports in peers]:
+        if closed:
             peers.append(Ports("web", web_ports))
     else:
         balanced_peers = web.peers
+        if settings.maintenance and closed:
+            # each web node asks the others' health checks
+            balanced_peers = [*balanced_peers, Ports("health", web_ports)]
     return SiteSpec(machines, peers, balanced_peers, web.port, web.health_path, web.database, domain=settings.domain)
 
 

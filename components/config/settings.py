@@ -473,6 +473,17 @@ class Alarms(Section):
     """The mail server of a site without WordPress; with `web: wordpress` it is `site.smtp`."""
 
 
+class Maintenance(Section):
+    """Upgrades and reboots, one node of the site at a time, and only while all others are whole. Security updates then
+    wait for it. Only behind a cloud's load balancer. docs/operations.md, "Upgrades and reboots", describes it.
+    """
+
+    at: Calendar
+    """Times at which it begins on all nodes, as systemd.time(7) writes them. A node that waits for no upgrade and no
+    reboot does nothing.
+    """
+
+
 class Settings(Section):
     """The settings of one stack. Each cloud has a subclass with its own sections."""
 
@@ -512,6 +523,9 @@ class Settings(Section):
     """
     alarms: Alarms | None = None
     """Mail about troubles. Without it, no node checks itself, and none shows its figures."""
+    maintenance: Maintenance | None = None
+    """Upgrades and reboots by a timer. Without it, security updates install themselves, and no node reboots by itself.
+    """
     bans: Bans = Bans()
     """Limits that cause a ban."""
     cache: Cache = Cache()
@@ -610,6 +624,7 @@ class Settings(Section):
             yield f"site.{name}: conflicts with {first}, which brings WordPress's code too; omit one of them"
         yield from cls._smtp_errors(raw)
         yield from cls._backup_errors(raw)
+        yield from cls._maintenance_errors(raw)
         proxies = raw.value(list, "network", "trusted_proxies")
         if proxies and web == "apache":
             yield "network.trusted_proxies: Apache's own configuration names them; omit it with web: apache"
@@ -649,6 +664,17 @@ class Settings(Section):
                 yield f"{secret}: is missing, but backup needs it; set it with: pulumi config set --secret {secret}"
             if value and "backup" not in raw.raw:
                 yield f"{secret}: needs its bucket; add backup, or remove it with: pulumi config rm {secret}"
+
+    @classmethod
+    def _maintenance_errors(cls, raw: RawSettings) -> Iterator[str]:
+        """Yield an error line for maintenance of a site without a cloud's load balancer."""
+        if "maintenance" not in raw.raw:
+            return
+        node_roles = cls.valid_roles(raw)
+        if raw.value(str, "cloud") == "existing":
+            yield "maintenance: applies to machines that the stack makes; omit it with cloud: existing"
+        elif node_roles and node_roles.balancers:
+            yield "maintenance: needs a cloud's load balancer; omit it with role: balancer"
 
     @classmethod
     def https_errors(cls, raw: RawSettings, zone: str, certificate: str) -> Iterator[str]:

@@ -2,9 +2,12 @@
 # Prints what this node lacks, one line each; nothing if it is whole. URLS: addresses, one per line, that answer 200 while
 # it serves. VOLUME: the volume that it has a brick of, or empty. HEALED: yes to ask about the heals of all bricks.
 # RETURNED: yes to put the node back into service first. IN_SERVICE: yes to print only whether it does any of its duties.
+# MAINTENANCE: yes if the node's own maintenance asks.
 set -euo pipefail
 
-[ "$RETURNED" != yes ] || rm -f /run/ha-wordpress-drained
+# made by components/maintenance, which needs the node drained
+maintained=/run/ha-wordpress-maintenance
+[ "$RETURNED" != yes ] || [ -e "$maintained" ] || rm -f /run/ha-wordpress-drained
 
 # shellcheck disable=SC2153 # a parameter
 mapfile -t urls <<<"$URLS"
@@ -17,6 +20,7 @@ if [ "$IN_SERVICE" = yes ]; then
     exit
 fi
 
+[ ! -e "$maintained" ] || [ -n "${MAINTENANCE-}" ] || echo "its maintenance is under way"
 for url in "${urls[@]}"; do
     [ -n "$url" ] || continue
     status=$(http_status "$url")

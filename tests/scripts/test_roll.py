@@ -83,3 +83,14 @@ def test_a_web_node_leaves_and_returns(mounted: Mapping[str, Node]) -> None:
     assert "404" in node.run("curl", "--silent", "--include", "http://127.0.0.1/none").splitlines()[0]
     assert node.run("systemctl", "is-active", "ha-wordpress-undrain.timer").strip() == "active"
     assert lacking(node, healed=False, returned=True, urls=HEALTH) == []
+
+
+def test_a_node_under_maintenance_is_not_whole_and_stays_drained(mounted: Mapping[str, Node]) -> None:
+    node, drained, maintained = mounted["gfs1"], "/run/ha-wordpress-drained", "/run/ha-wordpress-maintenance"
+    node.run("touch", drained, maintained)
+    try:
+        assert lacking(node, healed=False, returned=True) == ["its maintenance is under way"]
+        node.run("test", "-e", drained)
+    finally:
+        node.run("rm", drained, maintained)
+    assert lacking(node, healed=False) == []

@@ -41,6 +41,7 @@ LAYERS: dict[str, set[str]] = {
     "components.web": MACHINES | {"components.gluster"},
     "components.backup": MACHINES,
     "components.watch": MACHINES | {"components.roll"},
+    "components.maintenance": {"components.machine", "components.roll"},
     "components.varnish": MACHINES | {"components.gluster", "components.web"},
     "components.wordpress": MACHINES
     | {f"components.{name}" for name in ("backup", "fail2ban", "gluster", "migrate", "varnish", "web")},
@@ -53,7 +54,7 @@ LAYERS: dict[str, set[str]] = {
     "components.site": MACHINES
     | {
         f"components.{name}"
-        for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "roll", "watch", "web")
+        for name in ("factory", "firewall", "gluster", "haproxy", "keepalived", "maintenance", "roll", "watch", "web")
     },
     "rehearsal": set(),
     "rehearsal.project": set(),

@@ -422,6 +422,20 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         BACKUP | {"backup": BACKUP["backup"] | {"at": "daily; reboot"}},
     ),
     (
+        (
+            "maintenance.at: 'at night!' is not a time of systemd's calendar (systemd.time(7)); "
+            "write one such as daily or *-*-* 03:00:00 UTC"
+        ),
+        {"maintenance": {"at": "at night!"}},
+    ),
+    (
+        "maintenance: needs a cloud's load balancer; omit it with role: balancer",
+        {
+            "maintenance": {"at": "daily"},
+            "nodes": NODES | {f"lb{zone}": {"zone": f"us-east-1{zone}", "role": "balancer"} for zone in ("a", "b")},
+        },
+    ),
+    (
         "site.archive.sha256: is missing; add it",
         {"site": MINIMAL["site"] | {"archive": {"url": "https://wordpress.example/latest.tar.gz"}}},
     ),
