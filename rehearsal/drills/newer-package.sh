@@ -13,7 +13,9 @@ mkdir -p "$archive" "$work/DEBIAN"
 dpkg-query --listfiles "$package" | while read -r file; do
     [ ! -e "$file" ] || echo "$file"
 done | tar --create --no-recursion --files-from=- 2>/dev/null | tar --extract --directory "$work"
-cp /var/lib/dpkg/info/"$package".{preinst,postinst,prerm,postrm,triggers} "$work/DEBIAN" 2>/dev/null || true
+for part in preinst postinst prerm postrm triggers; do
+    [ ! -e "/var/lib/dpkg/info/$package.$part" ] || cp "/var/lib/dpkg/info/$package.$part" "$work/DEBIAN/$part"
+done
 dpkg-query --show --showformat '${Conffiles}\n' "$package" | awk 'NF { print $1 }' >"$work/DEBIAN/conffiles"
 # without the fields that dpkg keeps about an installation
 dpkg-query --status "$package" | awk '

@@ -10,6 +10,7 @@ import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 
 from rehearsal import progress
@@ -23,10 +24,12 @@ from rehearsal.drills.attacks.temporary_names import TemporaryNames
 from rehearsal.drills.attacks.third_party_page import ThirdPartyPage
 from rehearsal.drills.availability import Availability
 from rehearsal.drills.base import PAGE_OUTAGE, POWER_LOSS_OF_ALL, REBOOT_OF_ALL, Drill
+from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.flood.scenario import Flood
 from rehearsal.drills.https import https_checks
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
+from rehearsal.drills.upgrade import UpgradeResult, WaitingUpgrade
 from rehearsal.probes.agents.browser import BrowserTask
 from rehearsal.probes.base import Probe
 from rehearsal.probes.visitors import PageProbe
@@ -47,6 +50,11 @@ ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp, ThirdPartyP
 MACHINE_CHANGE = "machines change one after another"
 TIMEOUT = "ReadTimeout"
 """The error of a page that takes too long, as it may while a node boots on a host with few processors."""
+UPGRADE = "upgrade"
+UPGRADE_AFTER = 180.0
+"""Seconds from the change of the settings until the timers fire, within which `up` and the preparation must end."""
+UPGRADE_LIMIT = 900.0
+"""Seconds that the upgrades and reboots of all nodes may take."""
 OTHER_TYPE = "t3.medium"
 """A type of machine that the stack does not have before."""
 SERVICES = ("php*-fpm.service", "nginx.service", "varnish.service", "rsyslog.service", "fail2ban.service")
@@ -76,6 +84,7 @@ class WordPressDrill(Drill):
             **self.node_losses(),
             **self.machine_losses(),
             **self.machine_changes(),
+            UPGRADE: self.upgrade,
             "the database fails over": self.database_failover,
             Deletion.name: self.delete_and_restore,
             REBOOT_OF_ALL: self.reboot_all,
@@ -121,27 +130,70 @@ class WordPressDrill(Drill):
             with availability.watched():
                 window.up_seconds = self.deployment.up(window.step).seconds
             window.mark("pulumi up has ended")
-            pages = [probe for probe in window.probes if probe.kind == "page"]
-            window.end(pages)
+            window.end([probe for probe in window.probes if probe.kind == "page"])
             window.stop()
             window.measure_heal()
             changes = self.deployment.up(window.step).changes
             result = self.conclude(window)
-        attempts = [attempt for probe in pages for attempt in probe.attempts if attempt.start >= window.since]
-        refused = sum(attempt.error not in (None, TIMEOUT) for attempt in attempts)
-        self.check("pages refused", refused == 0, f"{refused:,} of {len(attempts):,}", "0", fault=MACHINE_CHANGE)
-        changed = {node for out in availability.seen for node in out}
-        self.check(
-            "nodes out of service at once",
-            len(availability.most) == 1 and changed == {*nodes},
-            " and ".join(sorted(availability.most)) if len(availability.most) > 1 else f"1, {len(changed)} in turn",
-            f"1, {len(nodes)} in turn",
-            fault=MACHINE_CHANGE,
-        )
+        self.check_turns(window, availability, nodes)
         self.check(
             "resources changed by a second up", not changes, ", ".join(changes) or "0", "0", fault=MACHINE_CHANGE
         )
         self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
+
+    def upgrade(self) -> None:
+        """Let the timers of all nodes fire at once, while an upgrade and a reboot wait on each."""
+        at = datetime.fromtimestamp(round(time.time() + UPGRADE_AFTER), UTC)
+        with progress.step("pulumi up, with maintenance") as step:
+            self.deployment.set(f"{PROJECT}:maintenance.at", f"{at:%F %T} UTC")
+            self.deployment.up(step)
+            upgrades = [WaitingUpgrade(self.site, node) for node in self.site.nodes]
+        with self.fault_window(UPGRADE) as window:
+            availability = Availability(self.site)
+            window.wait("the timers fire", lambda: time.time() >= at.timestamp(), UPGRADE_AFTER)
+            window.begin(at.timestamp(), "the timers fire")
+            with availability.watched():
+                window.wait(
+                    "all nodes have rebooted",
+                    lambda: all(upgrade.rebooted() for upgrade in upgrades),
+                    UPGRADE_LIMIT,
+                    every=1.0,
+                )
+            site_seconds = time.time() - window.since
+            window.mark("all nodes have rebooted")
+            window.end([probe for probe in window.probes if probe.kind == "page"])
+            window.stop()
+            window.measure_heal()
+            changes = self.deployment.up(window.step).changes
+            result = UpgradeResult(**dict(window.result()), site_seconds=site_seconds)
+        self.faults.append(result)
+        self.check_writes(window, result)
+        self.check_turns(window, availability, self.site.nodes)
+        done = sum(upgrade.rebooted() and upgrade.installed() for upgrade in upgrades)
+        self.check(
+            "nodes that rebooted with the newer package",
+            done == len(upgrades),
+            f"{done} of {len(upgrades)}",
+            f"{len(upgrades)} of {len(upgrades)}",
+            fault=UPGRADE,
+        )
+        self.check("resources changed by a second up", not changes, ", ".join(changes) or "0", "0", fault=UPGRADE)
+        self.check_outage(result, "page outage", result.page_outage_seconds, PAGE_OUTAGE)
+
+    def check_turns(self, window: FaultWindow, availability: Availability, nodes: Sequence[str]) -> None:
+        """Check that these nodes were out of service one after another, and that no page was refused meanwhile."""
+        pages = [probe for probe in window.probes if probe.kind == "page"]
+        attempts = [attempt for probe in pages for attempt in probe.attempts if attempt.start >= window.since]
+        refused = sum(attempt.error not in (None, TIMEOUT) for attempt in attempts)
+        self.check("pages refused", refused == 0, f"{refused:,} of {len(attempts):,}", "0", fault=window.name)
+        out = {node for nodes_out in availability.seen for node in nodes_out}
+        self.check(
+            "nodes out of service at once",
+            len(availability.most) == 1 and out == {*nodes},
+            " and ".join(sorted(availability.most)) if len(availability.most) > 1 else f"1, {len(out)} in turn",
+            f"1, {len(nodes)} in turn",
+            fault=window.name,
+        )
 
     def visitors(self) -> Sequence[Probe]:
         return [
