@@ -33,13 +33,14 @@ lacks() {
         timeout --kill-after=10 240 "$lib/site-maintenance-check" || echo "the check failed: the state is unknown"
 }
 
-# whole_for DURATION URLS: whether nothing has been lacking for that many seconds; sets lacking.
+# whole_for DURATION URLS: whether nothing has been lacking for that many seconds; sets lacking, and logs what it is.
 whole_for() {
-    local begun=$SECONDS
+    local begun=$SECONDS before=$lacking
     while lacking=$(lacks "$2") && [ -z "$lacking" ]; do
         [ $((SECONDS - begun)) -lt "$1" ] || return 0
         sleep 1
     done
+    [ "$lacking" = "$before" ] || printf 'waiting: %s\n' "$lacking"
     sleep 1
     return 1
 }
@@ -63,8 +64,6 @@ upgrade_glusterfs() {
 # waits: whether a reboot or an upgrade waits.
 waits() {
     [ ! -e /run/reboot-required ] || return 0
-    # the lists from the last time are good enough
-    timeout --kill-after=10 600 apt-get update --quiet=2 || true
     upgrade_glusterfs --simulate | grep '^Inst ' >/dev/null ||
         timeout --kill-after=60 900 unattended-upgrade --dry-run --verbose |
         grep '^Packages that will be upgraded: .' >/dev/null
@@ -91,6 +90,8 @@ others_are_whole() {
 begin() {
     local lacking holder=''
     [ ! -e "$state" ] || finish
+    # without an answer from the archive, the lists of the last time decide
+    timeout --kill-after=10 600 apt-get update --quiet=2 || true
     if ! waits; then
         # a machine that this one has replaced may have it
         lock free >/dev/null
