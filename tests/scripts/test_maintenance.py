@@ -11,6 +11,7 @@ import pytest
 from components.machine.etc_hosts import host_name
 from components.maintenance.maintenance import maintenance_params
 from components.roll.nodes import Duties
+from rehearsal.drills.upgrade import NEWER_PACKAGE
 from rehearsal.system.shell import ToolError
 from tests.scripts import params
 from tests.scripts.node import Node
@@ -23,6 +24,8 @@ RETURN = 120
 UNIT, RETURN_UNIT = "site-maintenance", "site-maintenance-return"
 REQUIRED, DRAINED = "/run/reboot-required", "/run/ha-wordpress-drained"
 STATE = "/var/lib/ha-wordpress/maintenance"
+BOOT = "/proc/sys/kernel/random/boot_id"
+PACKAGE = "glusterfs-server"
 AS_PHP = ("setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups")
 
 
@@ -80,7 +83,7 @@ def settle(nodes: Mapping[str, Node]) -> None:
 
 def boots(nodes: Mapping[str, Node]) -> dict[str, str]:
     """What identifies each node's boot."""
-    return {name: node.run("cat", "/proc/sys/kernel/random/boot_id") for name, node in nodes.items()}
+    return {name: node.run("cat", BOOT) for name, node in nodes.items()}
 
 
 def lock(node: Node, action: str, name: str) -> str:
@@ -109,10 +112,10 @@ def answers(watcher: Node, node: Node) -> bool:
     return True
 
 
-def is_done(node: Node) -> bool:
-    """Whether nothing waits on a node, and no maintenance of it is under way."""
+def is_done(node: Node, boot: str) -> bool:
+    """Whether a node has rebooted since that boot, and its maintenance has ended."""
     try:
-        return node.run("sh", "-c", f"ls {REQUIRED} {STATE} 2>/dev/null || true") == ""
+        return node.run("sh", "-c", f"test ! -e {STATE} && cat {BOOT}") != boot
     except (ToolError, LookupError, ProcessLookupError):
         return False
 
@@ -187,16 +190,19 @@ def test_php_can_neither_take_nor_free_the_lock(whole: Mapping[str, Node]) -> No
     lock(node, "free", "gfs1")
 
 
-def test_two_nodes_reboot_one_after_the_other(whole: Mapping[str, Node]) -> None:
+def test_two_nodes_upgrade_and_reboot_one_after_the_other(whole: Mapping[str, Node]) -> None:
     before = boots(whole)
     pair = {name: whole[name] for name in ("gfs1", "gfs2")}
+    newer = {}
     for name, node in pair.items():
         node.step(STEP, step(whole, name, lock_limit=600))
-        node.run("touch", REQUIRED)
+        newer[name] = node.run("bash", "-c", NEWER_PACKAGE, "bash", PACKAGE).strip()
+    # a package that waits is enough
+    whole["gfs2"].run("rm", REQUIRED)
     for node in pair.values():
         node.run("systemctl", "start", "--no-block", UNIT)
     watcher, out, end = whole["gfs3"], set[frozenset[str]](), time.monotonic() + 600
-    while time.monotonic() < end and not all(map(is_done, pair.values())):
+    while time.monotonic() < end and not all(is_done(node, before[name]) for name, node in pair.items()):
         out.add(frozenset(name for name, node in pair.items() if not answers(watcher, node)))
         time.sleep(1)
     assert out == {frozenset(), frozenset({"gfs1"}), frozenset({"gfs2"})}
@@ -204,6 +210,7 @@ def test_two_nodes_reboot_one_after_the_other(whole: Mapping[str, Node]) -> None
     assert {name for name in whole if after[name] != before[name]} == pair.keys()
     assert holder(watcher) == ""
     for name, node in pair.items():
+        assert node.run("dpkg-query", "--show", "--showformat", "${Version}", PACKAGE) == newer[name]
         assert node.run("sh", "-c", f"systemctl is-failed {RETURN_UNIT} || true") == "inactive\n"
         node.step(STEP, step(whole, name))
 
