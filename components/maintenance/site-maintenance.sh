@@ -88,7 +88,7 @@ others_are_whole() {
 }
 
 begin() {
-    local lacking holder=''
+    local lacking='' holder=''
     [ ! -e "$state" ] || finish
     # without an answer from the archive, the lists of the last time decide
     timeout --kill-after=10 600 apt-get update --quiet=2 || true
