@@ -260,6 +260,7 @@ def duties(settings: Settings, web: WebStack) -> dict[str, Duties]:
 def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
     """Requirements of the site, in the form that a cloud takes."""
     roles = settings.node_roles
+    own_bucket = settings.backup is not None and settings.backup.bucket is None
     machines = {}
     for name in settings.nodes:
         services: list[str] = []
@@ -280,6 +281,7 @@ def site_spec(settings: Settings, web: WebStack) -> SiteSpec:
             disk_gb=settings.gluster.disk_gb if name in roles.bricks else None,
             balanced=name in roles.web and not roles.balancers,
             virtual_ip=name in roles.balancers,
+            bucket=own_bucket and name in roles.web,
         )
     peers = [
         Ports("glusterd", PortRange(GLUSTERD_PORT, GLUSTERD_PORT), root_only=True),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.cloud.interface import Bucket
 from components.config import settings
 from components.machine.remote import RemoteHost
 from components.machine.template import render
@@ -20,9 +21,6 @@ HOME = "/var/lib/ha-wordpress/backup"
 SECRETS = "/etc/ha-wordpress/site-backup"
 """File with the repository's and the database's logins, which only root can read."""
 
-AMAZON = "https://s3.amazonaws.com"
-"""The endpoint for settings that name none. Amazon's client finds the bucket's region through it."""
-
 
 @dataclass(frozen=True)
 class BackupArgs:
@@ -33,9 +31,9 @@ class BackupArgs:
     root: str
     """The document root."""
     settings: settings.Backup
-    """The bucket, the times, and how many backups are kept."""
-    secret_access_key: str
-    """Secret of the bucket's access key."""
+    """The times, and how many backups are kept."""
+    bucket: Bucket
+    """The bucket, of this site alone."""
     password: str
     """Password that encrypts the repository."""
     database: str
@@ -58,32 +56,37 @@ class Backup(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:backup:Backup", name, None, opts)
-        depends_on = [*args.depends_on]
+        bucket, key = args.bucket, args.bucket.access_key
+        depends_on = [*args.depends_on, *bucket.usable]
+        first = len(depends_on)
         for host in args.hosts:
             step = host.run(
                 "backup",
                 HERE / "backup.sh",
                 params={
                     **backup_params(args.root, args.settings),
+                    "RESTIC_REPOSITORY": pulumi.Output.format("s3:{0}", bucket.url),
+                    **({"AWS_ACCESS_KEY_ID": key.id} if key else {}),
+                    "ACCESS_DELAY": str(bucket.access_delay),
                     "DB_HOST": args.database_host,
                     "DB_NAME": args.database,
                     "DB_USER": args.database_user,
                 },
                 secrets={
                     "RESTIC_PASSWORD": args.password,
-                    "AWS_SECRET_ACCESS_KEY": args.secret_access_key,
+                    **({"AWS_SECRET_ACCESS_KEY": key.secret} if key else {}),
                     "DB_PASSWORD": args.database_password,
                 },
                 timeout=300,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
             )
-            if len(depends_on) == len(args.depends_on):
+            if len(depends_on) == first:
                 depends_on.append(step)
         self.register_outputs({})
 
 
 def backup_params(root: str, backup: settings.Backup) -> dict[str, str]:
-    """Parameters of backup.sh, except those of the database. `root`: the document root."""
+    """Parameters of backup.sh, except those of the bucket and the database. `root`: the document root."""
     keep = backup.keep
     return {
         "HOME_DIRECTORY": HOME,
@@ -93,6 +96,4 @@ def backup_params(root: str, backup: settings.Backup) -> dict[str, str]:
         "COMMAND": render(HERE / "site-restore.sh", ROOT=root, SECRETS=SECRETS),
         "SERVICE": render(HERE / "site-backup.service", ROOT=root, SECRETS=SECRETS),
         "TIMER": render(HERE / "site-backup.timer", AT=backup.at),
-        "RESTIC_REPOSITORY": f"s3:{backup.endpoint or AMAZON}/{backup.bucket}",
-        "AWS_ACCESS_KEY_ID": backup.access_key_id,
     }

@@ -42,6 +42,8 @@ class MachineSpec:
     """Whether the cloud's load balancer sends visitors to it."""
     virtual_ip: bool
     """Whether it can hold the virtual IP that visitors connect to."""
+    bucket: bool
+    """Whether it reads and writes the site's bucket."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class SiteSpec:
             for ports in (*self.peers, *self.balanced_peers)
             if not (visited and ports.range.first <= self.web_port <= ports.range.last)
         ]
+
+    @property
+    def needs_bucket(self) -> bool:
+        """Whether the site needs a bucket."""
+        return any(machine.bucket for machine in self.machines.values())
 
     @property
     def virtual_ip_nodes(self) -> list[str]:
@@ -127,6 +134,28 @@ class Database:
     """Certificates that sign the server's certificate, as PEM text."""
     reachable: Sequence[pulumi.Resource]
     """Resources to wait for before connecting."""
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """An access key of object storage. `secret`: a secret."""
+
+    id: pulumi.Input[str]
+    secret: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket in object storage, which the nodes reach by the protocol of S3."""
+
+    url: pulumi.Output[str]
+    """Address of the service, a slash and the bucket's name, such as https://nyc3.digitaloceanspaces.com/backups."""
+    access_key: AccessKey | None
+    """Key with rights on the bucket; None if a node gets one from its cloud's metadata service."""
+    usable: Sequence[pulumi.Resource]
+    """Resources to wait for before using it."""
+    access_delay: int = 0
+    """Seconds until the service knows a right that it has just been given."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +213,8 @@ class Cloud(Protocol):
     nodes: Mapping[str, Node]
     database: Database | None
     """None for a site without a database."""
+    bucket: Bucket | None
+    """None for a site whose machines use none."""
     balancer: Balancer | None
     """None if the site has no balanced nodes, or the cloud has no load balancer."""
     virtual_ip: VirtualIp | None

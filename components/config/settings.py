@@ -409,15 +409,18 @@ class Keep(Section):
 
 class Backup(Section):
     """Backups of WordPress's files and database in object storage: encrypted, deduplicated, and made by one node at a
-    time. Only with `web: wordpress`. docs/operations.md, "Back up and restore", describes the bucket and its key.
+    time. Only with `web: wordpress`. The stack makes the bucket, unless `bucket` names one; set `at` at least. More in
+    docs/operations.md, "Back up and restore".
     """
 
-    bucket: Bucket
-    """An existing bucket, of this site alone. The program makes none."""
-    access_key_id: AccessKeyId
-    """ID of an access key with rights on that bucket only. Its secret is the key `backup_secret_access_key`."""
+    bucket: Bucket | None = None
+    """An existing bucket, of this site alone. Default: the stack makes one, and the nodes' access to it."""
+    access_key_id: AccessKeyId | None = None
+    """ID of an access key with rights on that bucket only, required with it. Its secret is the key
+    `backup_secret_access_key`.
+    """
     endpoint: S3Endpoint | None = None
-    """Address of an S3 service other than Amazon's."""
+    """Address of that bucket's S3 service, if it is not Amazon's."""
     at: Calendar = "daily"
     """Times of the backups, as systemd.time(7) writes them. A restored site lacks all that was written after the last.
     """
@@ -657,13 +660,31 @@ class Settings(Section):
 
     @classmethod
     def _backup_errors(cls, raw: RawSettings) -> Iterator[str]:
-        """Yield an error line for backups without one of their secrets, and for a secret without backups."""
-        for secret in ("backup_secret_access_key", "backup_password"):
-            value = raw.value(str, secret)
-            if "backup" in raw.raw and not value:
-                yield f"{secret}: is missing, but backup needs it; set it with: pulumi config set --secret {secret}"
-            if value and "backup" not in raw.raw:
-                yield f"{secret}: needs its bucket; add backup, or remove it with: pulumi config rm {secret}"
+        """Yield an error line for each part of the backups' settings that lacks another."""
+        password = raw.value(str, "backup_password")
+        if "backup" in raw.raw and not password:
+            yield (
+                "backup_password: is missing, but backup needs it; "
+                "set it with: pulumi config set --secret backup_password"
+            )
+        if password and "backup" not in raw.raw:
+            yield "backup_password: needs backups; add backup.at, or remove it with: pulumi config rm backup_password"
+        key, secret = raw.has("backup", "access_key_id"), raw.value(str, "backup_secret_access_key")
+        if key and not secret:
+            yield (
+                "backup_secret_access_key: is missing, but backup.access_key_id needs it; "
+                "set it with: pulumi config set --secret backup_secret_access_key"
+            )
+        if secret and not key:
+            yield (
+                "backup_secret_access_key: needs its ID; add backup.access_key_id, "
+                "or remove it with: pulumi config rm backup_secret_access_key"
+            )
+        if key and not raw.has("backup", "bucket"):
+            yield "backup.bucket: is missing; add it, or omit backup.access_key_id"
+        for name in ("bucket", "endpoint"):
+            if raw.has("backup", name) and not key:
+                yield f"backup.{name}: needs backup.access_key_id; add it, or omit {name}: the stack makes a bucket"
 
     @classmethod
     def _maintenance_errors(cls, raw: RawSettings) -> Iterator[str]:

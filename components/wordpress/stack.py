@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.backup.backup import Backup, BackupArgs
-from components.cloud.interface import Ports
+from components.cloud.interface import AccessKey, Bucket, Ports
 from components.config import settings
 from components.config.settings import Bans, Cache, PortRange, Site
 from components.fail2ban.fail2ban import PORT as HITS_PORT
@@ -30,13 +30,29 @@ opcache.revalidate_freq.
 """
 
 
+AMAZON = "https://s3.amazonaws.com"
+"""The S3 service of a named bucket, for settings that name none. Amazon's clients find the bucket's region through it.
+"""
+
+
 @dataclass(frozen=True)
 class BackupStore:
-    """The place of the site's backups, and the secrets for it."""
+    """The settings of the site's backups, and their secrets."""
 
     settings: settings.Backup
     secret_access_key: str
     password: str
+
+    @property
+    def named_bucket(self) -> Bucket:
+        """The bucket that the settings name."""
+        named = self.settings
+        assert named.access_key_id
+        return Bucket(
+            url=pulumi.Output.from_input(f"{named.endpoint or AMAZON}/{named.bucket}"),
+            access_key=AccessKey(named.access_key_id, self.secret_access_key),
+            usable=[],
+        )
 
 
 class WordPressStack:
@@ -147,14 +163,20 @@ class WordPressStack:
                 cron=[cloud.nodes[name].host for name in roles.web],
             ),
         )
+        outputs: dict[str, pulumi.Input[str]] = {
+            "admin_user": self._site.admin_user,
+            "admin_password": wordpress.admin_password,
+        }
         if store := self._backup:
+            bucket = cloud.bucket or store.named_bucket
+            outputs["backups"] = bucket.url
             Backup(
                 "backup",
                 BackupArgs(
                     hosts=[cloud.nodes[name].host for name in roles.web],
                     root=ROOT,
                     settings=store.settings,
-                    secret_access_key=store.secret_access_key,
+                    bucket=bucket,
                     password=store.password,
                     database=database.name,
                     database_host=pulumi.Output.format("{0}:{1}", database.address, database.port),
@@ -163,7 +185,4 @@ class WordPressStack:
                     depends_on=[wordpress.installed, *(mounts[name] for name in roles.web)],
                 ),
             )
-        return Served(
-            outputs={"admin_user": self._site.admin_user, "admin_password": wordpress.admin_password},
-            written=[wordpress.installed],
-        )
+        return Served(outputs=outputs, written=[wordpress.installed])

@@ -204,6 +204,11 @@ class Outputs(mocks.Mocks):
             },
             "aws:iam/role:Role": {"name": name},
             "aws:iam/instanceProfile:InstanceProfile": {"name": name},
+            "aws:s3/bucket:Bucket": {
+                "bucket": f"{name}-1a2b3c4",
+                "arn": f"arn:aws:s3:::{name}-1a2b3c4",
+                "bucketRegionalDomainName": f"{name}-1a2b3c4.s3.us-east-1.amazonaws.com",
+            },
             "aws:ebs/volume:Volume": {"id": f"vol-{name}"},
             "aws:ec2/keyPair:KeyPair": {"keyName": name},
             "aws:lb/loadBalancer:LoadBalancer": {
@@ -239,6 +244,14 @@ class Outputs(mocks.Mocks):
             "digitalocean:index/sshKey:SshKey": {"fingerprint": f"fingerprint-of-{name}"},
             "digitalocean:index/databaseCluster:DatabaseCluster": {"privateHost": f"{name}.example", "port": 25060},
             "digitalocean:index/databaseUser:DatabaseUser": {"password": f"SECRET-{name}"},
+            "digitalocean:index/spacesBucket:SpacesBucket": {
+                "name": f"{name}-1a2b3c4",
+                "endpoint": "nyc3.digitaloceanspaces.com",
+            },
+            "digitalocean:index/spacesKey:SpacesKey": {
+                "accessKey": f"key-of-{name}",
+                "secretKey": f"SECRET-key-of-{name}",
+            },
             "digitalocean:index/loadBalancer:LoadBalancer": {"ip": f"ip-of-{name}"},
             "digitalocean:index/certificate:Certificate": {"name": f"{name}-1a2b3c4"},
             "digitalocean:index/reservedIp:ReservedIp": {"ipAddress": f"ip-of-{name}"},

@@ -11,6 +11,7 @@ from components.cloud.digitalocean.settings import DigitalOceanSettings
 from components.config.loader import parse
 from tests.unit.graph import text
 from tests.unit.rejection import error_lines
+from tests.unit.test_settings import OWN_BUCKET
 
 MINIMAL: dict[str, Any] = {
     "cloud": "digitalocean",
@@ -155,6 +156,10 @@ def test_a_token_is_hidden_in_the_text_form_of_the_settings() -> None:
                 "set it with: pulumi config set --secret balancer_token"
             ),
             BALANCERS,
+        ),
+        (
+            "backup.bucket: is missing, and nyc1 has no Spaces to make one in; name one, and its access key",
+            OWN_BUCKET | {"region": "nyc1"},
         ),
         (
             "web: apache needs servers that run it already; set cloud: existing, or choose another web",

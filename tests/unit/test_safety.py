@@ -148,6 +148,10 @@ def test_the_parameter_group_fits_the_engine_version(database: dict[str, str], f
     assert build(database=database)["rds.ParameterGroup database"].inputs["family"] == family
 
 
+def test_every_data_disk_leaves_a_snapshot(aws_wordpress: Graph) -> None:
+    assert [volume.inputs["finalSnapshot"] for volume in aws_wordpress.of_type("ebs.Volume")] == [True, True, True]
+
+
 def test_every_disk_is_encrypted(aws_wordpress: Graph) -> None:
     for volume in aws_wordpress.of_type("ebs.Volume"):
         assert volume.inputs["encrypted"] is True

@@ -42,7 +42,10 @@ BACKUP: dict[str, Any] = {
     "backup_secret_access_key": "SECRET-access-key",
     "backup_password": "SECRET-backup-password",
 }
-"""The changes to MINIMAL that back up the site."""
+"""The changes to MINIMAL that back up the site to a bucket that exists."""
+
+OWN_BUCKET: dict[str, Any] = {"backup": {"at": "hourly"}, "backup_password": BACKUP["backup_password"]}
+"""The changes to MINIMAL that back up the site to a bucket of the stack's own."""
 
 
 def read(**changes: Any) -> AwsSettings:
@@ -392,21 +395,39 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         "site.smtp.host: 'localhost' is not a domain; write one such as www.example.com",
         MAIL | {"site": MAIL["site"] | {"smtp": {"host": "localhost", "user": "site"}}},
     ),
-    *(
+    (
+        ("backup_password: is missing, but backup needs it; set it with: pulumi config set --secret backup_password"),
+        BACKUP | {"backup_password": ""},
+    ),
+    (
         (
-            f"{secret}: is missing, but backup needs it; set it with: pulumi config set --secret {secret}",
-            BACKUP | {secret: ""},
-        )
-        for secret in ("backup_secret_access_key", "backup_password")
+            "backup_secret_access_key: is missing, but backup.access_key_id needs it; "
+            "set it with: pulumi config set --secret backup_secret_access_key"
+        ),
+        BACKUP | {"backup_secret_access_key": ""},
+    ),
+    (
+        "backup_password: needs backups; add backup.at, or remove it with: pulumi config rm backup_password",
+        {"backup_password": "SECRET-password"},
+    ),
+    (
+        (
+            "backup_secret_access_key: needs its ID; add backup.access_key_id, "
+            "or remove it with: pulumi config rm backup_secret_access_key"
+        ),
+        OWN_BUCKET | {"backup_secret_access_key": "SECRET-password"},
+    ),
+    (
+        "backup.bucket: is missing; add it, or omit backup.access_key_id",
+        BACKUP | {"backup": {"access_key_id": "AKIDBACKUP"}},
     ),
     *(
         (
-            f"{secret}: needs its bucket; add backup, or remove it with: pulumi config rm {secret}",
-            {secret: "SECRET-password"},
+            f"backup.{name}: needs backup.access_key_id; add it, or omit {name}: the stack makes a bucket",
+            OWN_BUCKET | {"backup": {name: value}},
         )
-        for secret in ("backup_secret_access_key", "backup_password")
+        for name, value in (("bucket", "site-backups"), ("endpoint", "https://s3.rehearsal.test"))
     ),
-    ("backup.bucket: is missing; add it", BACKUP | {"backup": {"access_key_id": "AKIDBACKUP"}}),
     (
         (
             "backup.endpoint: 'http://s3.rehearsal.test' is not the address of an S3 service; "

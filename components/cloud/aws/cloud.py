@@ -9,6 +9,7 @@ import pulumi
 from components.cloud import interface
 from components.cloud.aws.alarms import Alarms, AlarmsArgs
 from components.cloud.aws.balancer import Balancer, BalancerArgs
+from components.cloud.aws.bucket import Bucket, BucketArgs
 from components.cloud.aws.database import Database, DatabaseArgs
 from components.cloud.aws.network import Network, NetworkArgs, virtual_ip_address
 from components.cloud.aws.node import Node, NodeArgs
@@ -32,6 +33,7 @@ class Aws:
         ssh_key = SshKey("login")
         zone_id = settings.balancer.zone_id
         virtual_ip = VirtualIp("entrance", VirtualIpArgs(site.domain, zone_id)) if site.virtual_ip_nodes else None
+        bucket = Bucket("backups", BucketArgs(settings.protect_data)) if site.needs_bucket else None
         nodes = {
             name: Node(
                 name,
@@ -40,6 +42,7 @@ class Aws:
                     network,
                     ssh_key,
                     virtual_ip,
+                    bucket,
                     architecture[settings.machine_type(name)],
                     machine,
                     turns.of(name),
@@ -54,6 +57,7 @@ class Aws:
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
         database = Database("database", DatabaseArgs(settings, network)) if site.database else None
         self.database = database.database if database else None
+        self.bucket = bucket.bucket if bucket else None
         balancer = (
             Balancer("balancer", BalancerArgs(settings.balancer, network, site, nodes)) if site.balanced else None
         )

@@ -10,6 +10,7 @@ import pulumi_tls as tls
 from pulumi_aws import ebs, ec2
 
 from components.cloud import interface
+from components.cloud.aws.bucket import Bucket
 from components.cloud.aws.network import Network, virtual_ip_address
 from components.cloud.aws.settings import BURSTABLE, AwsSettings
 from components.cloud.aws.ssh_key import SshKey
@@ -27,14 +28,15 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`virtual_ip`: the site's elastic IP, if it has one. `architecture`: Debian's name of that of the instance type.
-    `machine`: user data, disk size and role of this node. `turn`: its turn to be changed.
+    """`virtual_ip`, `bucket`: the site's, if it has them. `architecture`: Debian's name of that of the instance
+    type. `machine`: user data, disk size and role of this node. `turn`: its turn to be changed.
     """
 
     settings: AwsSettings
     network: Network
     ssh_key: SshKey
     virtual_ip: VirtualIp | None
+    bucket: Bucket | None
     architecture: str
     machine: interface.MachineSpec
     turn: Turn
@@ -58,6 +60,8 @@ class Node(pulumi.ComponentResource):
         key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=child)
         public_key = key.public_key_openssh.apply(str.strip)
         virtual_ip = args.virtual_ip if args.machine.virtual_ip else None
+        # an instance has one role, and no balancer uses the bucket
+        role = virtual_ip.role if virtual_ip else args.bucket.role if args.bucket and args.machine.bucket else None
         parts = [*args.machine.user_data, "elastic-ip"] if virtual_ip else args.machine.user_data
         # secret, because it contains the private host key
         user_data = pulumi.Output.all(key.private_key_openssh, public_key).apply(
@@ -77,7 +81,7 @@ class Node(pulumi.ComponentResource):
             subnet_id=network.subnets[zone],
             vpc_security_group_ids=[network.node_group.id, *([network.virtual_ip_group.id] if virtual_ip else [])],
             secondary_private_ips=[virtual_ip_address(settings.network.cidr, zone)] if virtual_ip else None,
-            iam_instance_profile=virtual_ip.profile if virtual_ip else None,
+            iam_instance_profile=role.profile if role else None,
             associate_public_ip_address=True,
             key_name=args.ssh_key.key_name,
             user_data_base64=user_data,
@@ -88,7 +92,7 @@ class Node(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*network.egress[zone], *(virtual_ip.permissions if virtual_ip else [])],
+                depends_on=[*network.egress[zone], *(role.permissions if role else [])],
                 # a data disk can be attached to one machine only, so the old machine has to release it first
                 delete_before_replace=True,
                 # A new image would replace all nodes at once, and new user data would stop all nodes at once. Both
@@ -129,6 +133,7 @@ class Node(pulumi.ComponentResource):
             size=size_gb,
             type="gp3",
             encrypted=True,
+            final_snapshot=True,
             tags={**tags, "Name": f"{name}-data"},
             opts=pulumi.ResourceOptions(
                 parent=self, protect=settings.protect_data, retain_on_delete=settings.protect_data

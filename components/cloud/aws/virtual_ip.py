@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
-from pulumi_aws import ec2, iam, route53
+from pulumi_aws import ec2, route53
 
+from components.cloud.aws.instance_role import instance_role
 from components.formerly import formerly
 
 SCRIPT = Path(__file__).with_name("failover.sh")
@@ -38,11 +39,7 @@ class VirtualIp(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         tags = {"Name": f"{pulumi.get_stack()}-{name}", "Stack": pulumi.get_stack()}
         self.address = ec2.Eip(name, domain="vpc", tags=tags, opts=child)
-        role = iam.Role(name, assume_role_policy=json.dumps(ASSUMED_BY_EC2), tags=tags, opts=child)
-        policy = iam.RolePolicy(name, role=role.id, policy=self.address.arn.apply(associate_policy), opts=child)
-        profile = iam.InstanceProfile(name, role=role.name, tags=tags, opts=child)
-        self.profile = profile.name
-        self.permissions: list[pulumi.Resource] = [policy]
+        self.role = instance_role(name, self.address.arn.apply(associate_policy), tags, child)
         if args.domain and args.zone_id:
             route53.Record(
                 "site",
@@ -54,12 +51,6 @@ class VirtualIp(pulumi.ComponentResource):
                 opts=child,
             )
         self.register_outputs({"address": self.address.public_ip})
-
-
-ASSUMED_BY_EC2 = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 
 
 def associate_policy(address: str) -> str:

@@ -10,6 +10,7 @@ import pulumi
 from components.cloud import interface
 from components.cloud.digitalocean.alarms import Alarms, AlarmsArgs
 from components.cloud.digitalocean.balancer import Balancer, BalancerArgs
+from components.cloud.digitalocean.bucket import Bucket, BucketArgs
 from components.cloud.digitalocean.database import Database, DatabaseArgs
 from components.cloud.digitalocean.network import Network, NetworkArgs
 from components.cloud.digitalocean.node import Node, NodeArgs
@@ -34,7 +35,7 @@ class DigitalOcean:
             raise pulumi.RunError(
                 f"the stack's name {stack!r} is not accepted in names on DigitalOcean; use only letters, digits and -"
             )
-        check(settings)
+        check(settings, bucket=site.needs_bucket)
         network = Network("network", NetworkArgs(settings, site))
         ssh_key = SshKey("login")
         nodes = {
@@ -48,6 +49,7 @@ class DigitalOcean:
         self.nodes: Mapping[str, interface.Node] = {name: node.node for name, node in nodes.items()}
         database = Database("database", DatabaseArgs(settings, network)) if site.database else None
         self.database = database.database if database else None
+        self.bucket = Bucket("backups", BucketArgs(settings)).bucket if site.needs_bucket else None
         self.balancer: interface.Balancer | None = None
         if site.balanced:
             self.balancer = Balancer("balancer", BalancerArgs(settings, network, site)).balancer

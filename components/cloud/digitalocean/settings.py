@@ -27,6 +27,9 @@ Vpc = Annotated[
     ),
 ]
 
+WITHOUT_SPACES = frozenset({"nyc1", "nyc2", "ric1"})
+"""Regions that have droplets and no Spaces (DigitalOcean documentation, "Spaces Availability", of 2026-03-23)."""
+
 ONE_GB = "db-s-1vcpu-1gb"
 PRIVATE = [IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16")]
 
@@ -139,6 +142,9 @@ class DigitalOceanSettings(Settings):
         domain, zone = raw.value(str, cls.domain_section(raw), "domain"), raw.value(str, "balancer", "dns_zone")
         if domain and zone and not f".{domain}".endswith(f".{zone}"):
             yield f"balancer.dns_zone: {zone} does not contain {domain}; name the domain that has its records"
+        region = raw.value(str, "region")
+        if "backup" in raw.raw and not raw.has("backup", "access_key_id") and region in WITHOUT_SPACES:
+            yield f"backup.bucket: is missing, and {region} has no Spaces to make one in; name one, and its access key"
         node_roles = cls.valid_roles(raw)
         if node_roles and node_roles.balancers and not raw.value(str, "balancer_token"):
             yield (

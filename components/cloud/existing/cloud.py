@@ -24,6 +24,7 @@ class Existing:
             name: self._node(name, settings, machine, turns.of(name)) for name, machine in sorted(site.machines.items())
         }
         self.database: interface.Database | None = None
+        self.bucket: interface.Bucket | None = None
         self.balancer: interface.Balancer | None = None
         self.virtual_ip: interface.VirtualIp | None = None
         if site.virtual_ip_nodes:
