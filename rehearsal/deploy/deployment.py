@@ -25,7 +25,7 @@ from pulumi.automation import EngineEvent
 from components.config import loader
 from components.config.settings import Settings
 from rehearsal import progress
-from rehearsal.deploy.stacks import SECRETS, with_own_values, without_secrets
+from rehearsal.deploy.stacks import OWN_VARIABLES, SECRETS, with_own_values, without_secrets
 from rehearsal.project import PROJECT, REPOSITORY
 
 STEP_TEXT = re.compile(r": running '.*END_OF_STEP\\n\)\"'", re.DOTALL)
@@ -101,6 +101,7 @@ class Deployment:
             link.symlink_to(plugin)
         (setup.directory / "state").mkdir(exist_ok=True)
         os.environ["PATH"] = f"{setup.engine.parent}{os.pathsep}{os.environ['PATH']}"
+        os.environ.update(OWN_VARIABLES)
         self._log = setup.directory / "logs" / "engine.log"
         self._log.touch()
         self.stack = automation.create_or_select_stack(

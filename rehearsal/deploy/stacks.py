@@ -29,6 +29,9 @@ OWN_VALUES = {
 The network is one for tests (RFC 2544), and so is the top-level domain (RFC 6761).
 """
 
+OWN_VARIABLES = {"SPACES_ACCESS_KEY_ID": "rehearsal", "SPACES_SECRET_ACCESS_KEY": "rehearsal"}
+"""Keys in the operator's environment that the program asks for; no stand-in checks them."""
+
 LETS_ENCRYPT: str = Acme.model_fields["directory"].default
 """The authority of a stack that names none."""
 

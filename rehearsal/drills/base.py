@@ -273,8 +273,13 @@ class Drill:
             self.deployment.set(f"{PROJECT}:protect_data", "false")
             self.deployment.up(step)
             self.deployment.destroy(step)
-            left = [*self.control.resource_ids(), *self.control.machines()]
+            resources = [each for each in self.control.resource_ids() if not self.outlives(each)]
+            left = [*resources, *self.control.machines()]
         self.check("left in the cloud after destroy", not left, ", ".join(left) or "nothing", "nothing")
+
+    def outlives(self, resource_id: str) -> bool:
+        """Whether a resource of the cloud stays when the stack is destroyed."""
+        return False
 
     @contextmanager
     def fault_window(self, name: str) -> Iterator[FaultWindow]:

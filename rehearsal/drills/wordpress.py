@@ -35,7 +35,6 @@ from rehearsal.probes.base import Probe
 from rehearsal.probes.visitors import PageProbe
 from rehearsal.project import PROJECT
 from rehearsal.region.control import RegionControl
-from rehearsal.region.object_storage import Account
 from rehearsal.system.shell import ToolError, run
 
 DATABASE_OUTAGE = 120.0
@@ -43,8 +42,6 @@ DATABASE_OUTAGE = 120.0
 DATABASE_PORT = {"aws": 3306, "digitalocean": 25060}
 PAGE = 'content="WordPress'
 """A text in every page of a working site, and in no error page."""
-OBJECT_STORAGE = "https://s3.rehearsal.test"
-BUCKET = "site-backups"
 ATTACKS: tuple[type[Attack], ...] = (FloodPastCache, CompromisedPhp, ThirdPartyPage, TemporaryNames)
 """The attacks beside the flood and the kills, in order."""
 MACHINE_CHANGE = "machines change one after another"
@@ -67,6 +64,8 @@ class WordPressDrill(Drill):
     def __init__(self, deployment: Deployment, control: RegionControl) -> None:
         super().__init__(deployment, control)
         self.database_port = DATABASE_PORT[self.site.settings.cloud]
+        self.bucket = ""
+        """The bucket of the backups, which outlives the stack; empty before there are any."""
 
     @property
     def directory(self) -> str:
@@ -266,17 +265,22 @@ class WordPressDrill(Drill):
 
     def delete_and_restore(self) -> None:
         """Give the site backups, let an attacker delete its files and tables, and restore them."""
-        account = Account("AKIDREHEARSAL", secrets.token_hex(20))
-        self.control.start_object_storage(OBJECT_STORAGE, account, BUCKET)
-        self.stand_ins.append(f"object storage at {OBJECT_STORAGE}: versitygw, an S3 server")
         with progress.step("pulumi up, with backup") as step:
-            self.deployment.set(f"{PROJECT}:backup.endpoint", OBJECT_STORAGE)
-            self.deployment.set(f"{PROJECT}:backup.bucket", BUCKET)
-            self.deployment.set(f"{PROJECT}:backup.access_key_id", account.access_key_id)
-            self.deployment.set(f"{PROJECT}:backup_secret_access_key", account.secret_access_key, secret=True)
+            self.deployment.set(f"{PROJECT}:backup.at", "daily")
             self.deployment.set(f"{PROJECT}:backup_password", secrets.token_hex(20), secret=True)
-            self.deployment.up(step)
+            url = self.deployment.up(step).outputs["backups"]
+        self.bucket = url.rsplit("/", 1)[-1]
+        self.stand_ins.append(f"object storage at {url}: versitygw, an S3 server")
         self.attack(Deletion(self.site, self.directory, PAGE))
+
+    def outlives(self, resource_id: str) -> bool:
+        return bool(self.bucket) and resource_id.split(",", maxsplit=1)[0] == self.bucket
+
+    def destroy(self) -> None:
+        super().destroy()
+        if self.bucket:
+            kept = self.bucket in self.control.resource_ids()
+            self.check("backups after destroy", kept, "kept" if kept else "deleted", "kept")
 
     def database_failover(self) -> None:
         """Cut the power of the database's active host; its standby must take over."""

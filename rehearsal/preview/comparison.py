@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from rehearsal import progress
-from rehearsal.deploy.stacks import SECRETS, UnknownStackError
+from rehearsal.deploy.stacks import OWN_VARIABLES, SECRETS, UnknownStackError
 from rehearsal.preview import paper, trees
 from rehearsal.preview.program import Request, Result, Step
 from rehearsal.project import PROJECT, REPOSITORY
@@ -149,6 +149,7 @@ class Place:
         (work / "request.json").write_text(json.dumps(request))
         environment = {
             **os.environ,
+            **OWN_VARIABLES,
             "PATH": f"{self.engine.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.directory),
         }

@@ -21,6 +21,7 @@ from rehearsal.region.endpoint import Endpoint, Port
 from rehearsal.region.load_balancer import LoadBalancer
 from rehearsal.region.machine import Attachment, Machine
 from rehearsal.region.network import PUBLIC, Network
+from rehearsal.region.object_storage import Address, ObjectStorage, Statement
 from rehearsal.region.region import Region
 
 
@@ -103,17 +104,27 @@ class PaperBalancer(LoadBalancer):
     def apply(self) -> None: ...
 
 
+class PaperObjectStorage(ObjectStorage):
+    def __init__(self) -> None: ...
+
+    def new_bucket(self, name: str) -> None: ...
+
+    def set_versioning(self, bucket: str, status: str) -> None: ...
+
+    def permit(self, bucket: str, statements: Sequence[Statement]) -> None: ...
+
+
 class PaperRegion(Region):
     """A region that keeps records only. `name`: the cloud's region, which ARNs and host names contain.
 
-    It supports no deletion of a load balancer or a database, because a preview deletes nothing.
+    It supports no deletion of a load balancer, a database or a bucket, because a preview deletes nothing.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.records, self.machines, self.disks = {}, {}, {}
         self.databases, self.balancers, self.target_groups = {}, {}, {}
-        self.addresses, self.certificates = {}, {}
+        self.addresses, self.certificates, self.roles = {}, {}, {}
         self.network, self.dns = PaperNetwork(), PaperNameServer()
         self.ca = CertificateAuthority()
 
@@ -131,6 +142,11 @@ class PaperRegion(Region):
 
     def new_balancer(self, key: str, name: str, endpoint: Endpoint) -> None:
         self.balancers[key] = PaperBalancer(name, endpoint)
+
+    def object_storage(self, address: Address) -> ObjectStorage:
+        return PaperObjectStorage()
+
+    def set_role(self, key: str, role: str | None) -> None: ...
 
     def certificate(self, key: str) -> Certificate | None:
         """A certificate of the stack, or else the operator's own one."""

@@ -7,22 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import secrets
-from collections.abc import Iterator
 from typing import Any
 
-from rehearsal.plugins.aws import compute
+from rehearsal.plugins.aws import compute, iam
 from rehearsal.plugins.aws import network as aws_network
-from rehearsal.plugins.aws.resource_type import (
-    ACCOUNT,
-    AwsResourceType,
-    Call,
-    InputModel,
-    Properties,
-    Refused,
-    Tags,
-    tag_list,
-)
+from rehearsal.plugins.aws.resource_type import Properties, Refused
 from rehearsal.plugins.cloud import CloudResourceType
 from rehearsal.plugins.digitalocean import network
 
@@ -36,19 +25,14 @@ ADDRESSES_OF_OTHERS = {"medium": 4, "large": 10, "xlarge": 15, "2xlarge": 15}
 
 
 class InstanceInputs(compute.InstanceInputs):
-    iam_instance_profile: str | None = None
     secondary_private_ips: list[str] = []
 
 
 class Instance(compute.Instance):
-    """An instance with a role and with more private addresses than one."""
+    """An instance with more private addresses than one."""
 
     Inputs = InstanceInputs
-    in_place = compute.Instance.in_place | {"iam_instance_profile", "secondary_private_ips"}
-
-    def members(self, inputs: compute.InstanceInputs) -> Properties:
-        assert isinstance(inputs, InstanceInputs)
-        return super().members(inputs) | {"IamInstanceProfile": {"Name": inputs.iam_instance_profile}}
+    in_place = compute.Instance.in_place | {"secondary_private_ips"}
 
     def interface(self, inputs: compute.InstanceInputs) -> Properties:
         assert isinstance(inputs, InstanceInputs)
@@ -80,81 +64,14 @@ class SecurityGroupEgressRule(aws_network.SecurityGroupEgressRule):
     protocols = aws_network.SecurityGroupEgressRule.protocols | {VRRP}
 
 
-class RoleInputs(InputModel):
-    name: str
-    assume_role_policy: str
-    tags: Tags = {}
+class RolePolicy(iam.RolePolicy):
+    """The rights of a role on any service."""
 
+    def on_create(self, resource_id: str, inputs: iam.RolePolicyInputs) -> Properties:
+        return {}
 
-class Role(AwsResourceType[RoleInputs]):
-    token = "aws:iam/role:Role"
-    prefix = "role"
-    replaces = frozenset({"name"})
-    in_place = frozenset({"assume_role_policy", "tags"})
-    computed = frozenset({"arn", "uniqueId"})
-    auto_name = "name"
-
-    def calls(self, inputs: RoleInputs) -> Iterator[Call]:
-        yield Call(
-            "iam",
-            "CreateRole",
-            RoleName=inputs.name,
-            AssumeRolePolicyDocument=inputs.assume_role_policy,
-            Tags=tag_list(inputs.tags),
-        )
-
-    def new_id(self, inputs: RoleInputs) -> str:
-        return inputs.name
-
-    def on_create(self, resource_id: str, inputs: RoleInputs) -> Properties:
-        return {"arn": f"arn:aws:iam::{ACCOUNT}:role/{resource_id}", "uniqueId": f"AROA{secrets.token_hex(8).upper()}"}
-
-
-class RolePolicyInputs(InputModel):
-    name: str
-    role: str
-    policy: str
-
-
-class RolePolicy(AwsResourceType[RolePolicyInputs]):
-    token = "aws:iam/rolePolicy:RolePolicy"
-    prefix = "policy"
-    replaces = frozenset({"name", "role"})
-    in_place = frozenset({"policy"})
-    auto_name = "name"
-
-    def calls(self, inputs: RolePolicyInputs) -> Iterator[Call]:
-        yield Call("iam", "PutRolePolicy", RoleName=inputs.role, PolicyName=inputs.name, PolicyDocument=inputs.policy)
-
-    def new_id(self, inputs: RolePolicyInputs) -> str:
-        return f"{inputs.role}:{inputs.name}"
-
-
-class InstanceProfileInputs(InputModel):
-    name: str
-    role: str
-    tags: Tags = {}
-
-
-class InstanceProfile(AwsResourceType[InstanceProfileInputs]):
-    token = "aws:iam/instanceProfile:InstanceProfile"
-    prefix = "profile"
-    replaces = frozenset({"name"})
-    in_place = frozenset({"role", "tags"})
-    computed = frozenset({"arn", "uniqueId"})
-    auto_name = "name"
-
-    def calls(self, inputs: InstanceProfileInputs) -> Iterator[Call]:
-        name = inputs.name
-        yield Call("iam", "CreateInstanceProfile", InstanceProfileName=name, Tags=tag_list(inputs.tags))
-        yield Call("iam", "AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=inputs.role)
-
-    def new_id(self, inputs: InstanceProfileInputs) -> str:
-        return inputs.name
-
-    def on_create(self, resource_id: str, inputs: InstanceProfileInputs) -> Properties:
-        arn = f"arn:aws:iam::{ACCOUNT}:instance-profile/{resource_id}"
-        return {"arn": arn, "uniqueId": f"AIPA{secrets.token_hex(8).upper()}"}
+    def on_update(self, resource_id: str, old: iam.RolePolicyInputs, new: iam.RolePolicyInputs) -> Properties:
+        return {}
 
 
 class ReservedIpInputs(network.ReservedIpInputs):
@@ -180,8 +97,6 @@ AWS: list[type[CloudResourceType[Any]]] = [
     Instance,
     SecurityGroupIngressRule,
     SecurityGroupEgressRule,
-    Role,
     RolePolicy,
-    InstanceProfile,
 ]
 DIGITALOCEAN: list[type[CloudResourceType[Any]]] = [ReservedIp]

@@ -9,10 +9,8 @@ from rehearsal.region.ca import Certificate, Issued
 from rehearsal.region.capture import Capture, Flow
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.faults import FaultInjector
-from rehearsal.region.object_storage import Account
 from rehearsal.region.preexisting import ExistingMachines, SshKeys
 from rehearsal.region.region import Region
-from rehearsal.setup import s3_server
 
 
 class RegionControl(FaultInjector):
@@ -78,10 +76,6 @@ class RegionControl(FaultInjector):
         `directory`: the directory's address.
         """
         self._region.new_acme_server(directory)
-
-    def start_object_storage(self, url: str, account: Account, bucket: str) -> None:
-        """Start an S3 server at a URL, with a bucket. `account`: the only one that it knows."""
-        self._region.new_object_storage(url, s3_server.ensure(), account).new_bucket(bucket)
 
     def point_domain(self, domain: str, target: str) -> None:
         """Resolve a domain to an address, or to the load balancer of a name, as its owner does after the first `up`."""

@@ -6,11 +6,13 @@ import base64
 import json
 import ssl
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rehearsal.region import metadata
 from rehearsal.region.acme import AcmeServer
 from rehearsal.region.ca import FILE, Certificate, CertificateAuthority
 from rehearsal.region.capture import Capture
@@ -22,10 +24,11 @@ from rehearsal.region.endpoint import Endpoint, Port
 from rehearsal.region.load_balancer import LoadBalancer, TargetGroup
 from rehearsal.region.machine import Machine
 from rehearsal.region.network import ROUTER, Network
-from rehearsal.region.object_storage import Account, ObjectStorage
+from rehearsal.region.object_storage import Account, Address, ObjectStorage
 from rehearsal.region.service import Service, ServicesRoot
 from rehearsal.region.service_context import ServiceContext
 from rehearsal.region.settings import RegionSettings
+from rehearsal.setup import s3_server
 from rehearsal.system.cgroups import Cgroup
 
 
@@ -52,6 +55,10 @@ class Region:
         self.target_groups: dict[str, TargetGroup] = {}
         self.addresses: dict[str, str] = {}
         self.certificates: dict[str, Certificate] = {}
+        self.roles: dict[str, Account] = {}
+        """The roles of machines, by name, and their keys for object storage."""
+        self._object_storage: ObjectStorage | None = None
+        self._object_storage_lock = threading.Lock()
         self._settings = settings
         self._directory = settings.directory
         self._logs = settings.directory / "logs"
@@ -140,10 +147,22 @@ class Region:
         self._trust(server.root)
         return server
 
-    def new_object_storage(self, url: str, program: Path, account: Account) -> ObjectStorage:
-        """Start an S3 server at a URL. `program`: the server's; `account`: the only one that it knows."""
-        endpoint = Endpoint("s3", (self.network.new_public_port("eth0", None),))
-        return ObjectStorage(url, endpoint, program, account, self._directory / "objects", self._service_context())
+    def object_storage(self, address: Address) -> ObjectStorage:
+        """The region's object storage, which its first use starts."""
+        with self._object_storage_lock:
+            if not self._object_storage:
+                endpoint = Endpoint("s3", (self.network.new_public_port("eth0", None),))
+                self._object_storage = ObjectStorage(address, endpoint, s3_server.ensure(), self._service_context())
+            return self._object_storage
+
+    def set_role(self, key: str, role: str | None) -> None:
+        """Let a machine get the keys of a role from its metadata service; None: of no role."""
+        for port in self.machines[key].endpoint.ports:
+            file = self._metadata / metadata.role_file(port.address)
+            file.unlink(missing_ok=True)
+            if role:
+                account = self.roles[role]
+                file.write_text(metadata.role_text(role, account.access_key_id, account.secret_access_key))
 
     def certificate(self, key: str) -> Certificate | None:
         """A certificate by its id or name in the cloud; None: there is no such certificate."""
@@ -156,6 +175,11 @@ class Region:
     def new_snapshot(self, name: str) -> Path:
         """Path for the dump of a database's final snapshot."""
         return self._directory / "snapshots" / f"{name}.sql"
+
+    def snapshot_disk(self, key: str) -> None:
+        """Keep a disk's data beyond its deletion."""
+        disk = self.disks[key]
+        (self._directory / "snapshots" / f"{key}.img").hardlink_to(disk.file)
 
     def _trust(self, certificate: str) -> None:
         """Let visitors, browsers and later machines trust an authority. `certificate`: the authority's, as PEM text."""

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from components.backup.backup import HOME, SECRETS, backup_params
+from components.cloud.aws.bucket import objects_policy
 from components.cloud.aws.database import NAME
 from components.config.settings import Backup
-from rehearsal.region.object_storage import Account, ObjectStorage
+from rehearsal.region.object_storage import Account, Address, ObjectStorage, Statement
 from rehearsal.region.region import Region
-from rehearsal.setup import s3_server
 from rehearsal.system.shell import ToolError
 from tests.scripts import params
 from tests.scripts.conftest import PASSWORD
 from tests.scripts.node import Node
 from tests.scripts.test_wordpress import sql
 
-URL = "https://s3.rehearsal.test"
+ADDRESS = Address("https://s3.us-east-1.amazonaws.com", "us-east-1", hosted="s3.dualstack.us-east-1.amazonaws.com")
 ACCOUNT = Account("AKIDBACKUP", "secret $of 'the' key")
 REPOSITORY_PASSWORD = "correct $horse 'battery' \"staple\""
-BACKUP = Backup.model_validate(
-    {"bucket": "site-backups", "access_key_id": ACCOUNT.access_key_id, "endpoint": URL, "keep": {"daily": 2}}
-)
+BACKUP = Backup.model_validate({"keep": {"daily": 2}})
+BUCKET = "site-backups"
 UPLOADS = f"{params.ROOT}/wp-content/uploads"
 SUMS = f"cd {params.ROOT} && find . -path ./.ha-wordpress -prune -o -type f -print0 | sort -z | xargs -0 sha256sum"
 LINKS = f"cd {params.ROOT} && find . -path ./.ha-wordpress -prune -o -printf '%p %y %m %U %G %l\\n' | sort"
 
 
-def step(host: str, root: str = params.ROOT, **changes: str) -> tuple[dict[str, str], dict[str, str]]:
+def step(
+    host: str, root: str = params.ROOT, bucket: str = BUCKET, **changes: str
+) -> tuple[dict[str, str], dict[str, str]]:
     """Parameters and secrets of backup.sh. `host`: the database's; `changes`: other secrets."""
     given = {
         **backup_params(root, BACKUP),
+        "RESTIC_REPOSITORY": f"s3:{ADDRESS.url}/{bucket}",
+        "AWS_ACCESS_KEY_ID": ACCOUNT.access_key_id,
+        "ACCESS_DELAY": "0",
         "DB_HOST": f"{host}:3306",
         "DB_NAME": NAME,
         "DB_USER": params.SITE_USER,
@@ -51,9 +58,16 @@ def step(host: str, root: str = params.ROOT, **changes: str) -> tuple[dict[str, 
 @pytest.fixture(scope="module")
 def storage(region: Region) -> ObjectStorage:
     """The object storage, with an empty bucket."""
-    storage = region.new_object_storage(URL, s3_server.ensure(), ACCOUNT)
-    storage.new_bucket(BACKUP.bucket)
+    storage = region.object_storage(ADDRESS)
+    storage.new_bucket(BUCKET)
+    storage.permit(BUCKET, rights(ACCOUNT, BUCKET))
     return storage
+
+
+def rights(account: Account, bucket: str) -> list[Statement]:
+    """Those that the program gives the nodes of a stack on Amazon."""
+    statements = json.loads(objects_policy(f"arn:aws:s3:::{bucket}"))["Statement"]
+    return [Statement(account, each["Action"], each["Resource"]) for each in statements]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +78,7 @@ def sites(mounted: Mapping[str, Node], databases: Mapping[str, str], storage: Ob
         node.step("web/web.sh", params.web())
     first.step("wordpress/code.sh", params.code())
     first.step("wordpress/site.sh", params.site(databases[NAME]), params.site_secrets(PASSWORD))
-    assert not storage.objects(BACKUP.bucket)
+    assert not storage.objects(BUCKET)
     for node in (first, *others):
         node.step("backup/backup.sh", *step(databases[NAME]))
         # a test decides when a backup is made
@@ -111,7 +125,7 @@ def test_all_that_an_attacker_deletes_comes_back(
     before, links = first.run("sh", "-c", SUMS), first.run("sh", "-c", LINKS)
     posts = sql(first, host, "SELECT * FROM wp_posts")
     back_up(first)
-    assert storage.objects(BACKUP.bucket)
+    assert storage.objects(BUCKET)
     first.plant(
         f"cd {params.ROOT} && rm -rf wp-content wp-config.php index.php .ha-wordpress",
         f"echo '<?php' >{params.ROOT}/shell.php",
@@ -199,14 +213,14 @@ def test_no_link_leads_a_backup_or_a_restoration_out_of_the_site(
 def test_a_wrong_secret_is_refused(sites: Mapping[str, Node], databases: Mapping[str, str], secret: str) -> None:
     node = sites["gfs3"]
     output = node.refuses("backup/backup.sh", *step(databases[NAME], **{secret: secrets.token_hex(8)}))
-    assert "The repository of the backups at s3:https://s3.rehearsal.test/site-backups cannot be opened" in output
+    assert f"The repository of the backups at s3:{ADDRESS.url}/{BUCKET} cannot be opened" in output
     assert not [word for word in (REPOSITORY_PASSWORD, ACCOUNT.secret_access_key) if word in output]
     node.step("backup/backup.sh", *step(databases[NAME]))
 
 
 def test_a_backup_that_fails_names_its_reason(sites: Mapping[str, Node], storage: ObjectStorage) -> None:
     node = sites["gfs1"]
-    (config,) = [path for path in storage.objects(BACKUP.bucket) if path.name == "config"]
+    (config,) = [path for path in storage.objects(BUCKET) if path.name == "config"]
     aside = config.with_name("aside")
     config.rename(aside)
     try:
@@ -217,3 +231,47 @@ def test_a_backup_that_fails_names_its_reason(sites: Mapping[str, Node], storage
     finally:
         Path(aside).rename(config)
     back_up(node)
+
+
+def test_a_role_backs_up_without_a_key_and_destroys_no_backup(
+    sites: Mapping[str, Node], databases: Mapping[str, str], region: Region, storage: ObjectStorage
+) -> None:
+    node, bucket, account = sites["gfs2"], "own-backups", Account.new("ASIA")
+    (machine,) = [key for key, machine in region.machines.items() if machine.name == "gfs2"]
+    storage.new_bucket(bucket)
+    storage.set_versioning(bucket, "Enabled")
+    storage.permit(bucket, rights(account, bucket))
+    given, hidden = step(databases[NAME], bucket=bucket)
+    del given["AWS_ACCESS_KEY_ID"], hidden["AWS_SECRET_ACCESS_KEY"]
+    assert "no credentials found" in node.refuses("backup/backup.sh", given, hidden)
+    region.roles["backups"] = account
+    # as a new permission, which takes effect when the step has begun
+    timer = threading.Timer(5, region.set_role, (machine, "backups"))
+    timer.start()
+    node.step("backup/backup.sh", {**given, "ACCESS_DELAY": "60"}, hidden)
+    timer.join()
+    node.again("backup/backup.sh", given, hidden)
+    assert "AWS_" not in node.run("cat", SECRETS)
+    write(node, "kept.jpg")
+    digest = node.run("sha256sum", f"{UPLOADS}/2026/kept.jpg")
+    back_up(node)
+
+    attacker = storage.client_of(account)
+    for object_ in storage.client.list_objects_v2(Bucket=bucket)["Contents"]:
+        attacker.delete_object(Bucket=bucket, Key=object_["Key"])
+    versions = storage.client.list_object_versions(Bucket=bucket)
+    for version in versions["Versions"]:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            attacker.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        attacker.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    with pytest.raises(ClientError, match="AccessDenied"):
+        attacker.list_objects_v2(Bucket=BUCKET)
+    node.plant(f"rm {UPLOADS}/2026/kept.jpg")
+    with pytest.raises(ToolError):
+        node.run("site-restore", "latest")
+    # as in docs/operations.md
+    for marker in [each for each in versions["DeleteMarkers"] if not each["Key"].startswith("locks/")]:
+        storage.client.delete_object(Bucket=bucket, Key=marker["Key"], VersionId=marker["VersionId"])
+    node.run("site-restore", "latest")
+    assert node.run("sha256sum", f"{UPLOADS}/2026/kept.jpg") == digest

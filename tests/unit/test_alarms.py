@@ -12,10 +12,10 @@ MAIL = "you@rehearsal.test"
 SMTP = {"host": "smtp.rehearsal.test", "user": "site"}
 
 
-def alarmed(stack: str) -> Graph:
-    """The graph of a stack with alarms."""
+def alarmed(stack: str, **changes: Any) -> Graph:
+    """The graph of a stack with alarms; `changes` as for `build`."""
     site = committed(stack)["ha-wordpress:site"] | {"smtp": SMTP}
-    return build(stack, site=site, smtp_password="SECRET-smtp", alarms={"mail": MAIL})
+    return build(stack, site=site, smtp_password="SECRET-smtp", alarms={"mail": MAIL}, **changes)
 
 
 @pytest.fixture(scope="module")

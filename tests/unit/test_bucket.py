@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.deploy.stacks import OWN_VARIABLES
 from tests.unit.graph import Graph, Secret, build
 from tests.unit.test_preflight import lines
 from tests.unit.test_safety import visible_texts
@@ -21,12 +22,6 @@ OF_THE_BUCKET = [
 ]
 
 
-def spaces_key(patch: pytest.MonkeyPatch) -> None:
-    """The key of Spaces that the operator has in the environment."""
-    patch.setenv("SPACES_ACCESS_KEY_ID", "DO00OPERATOR")
-    patch.setenv("SPACES_SECRET_ACCESS_KEY", "SECRET-of-the-operator")
-
-
 @pytest.fixture(scope="module")
 def aws() -> Graph:
     return build(**OWN_BUCKET)
@@ -35,7 +30,8 @@ def aws() -> Graph:
 @pytest.fixture(scope="module")
 def digitalocean() -> Graph:
     with pytest.MonkeyPatch.context() as patch:
-        spaces_key(patch)
+        for name, value in OWN_VARIABLES.items():
+            patch.setenv(name, value)
         return build(DIGITALOCEAN, **OWN_BUCKET)
 
 

@@ -67,7 +67,9 @@ ADDRESS = 0.005
 def price(settings: AwsSettings, site: SiteSpec) -> Price:
     """What the stack costs a month."""
     return Price(
-        list(parts(settings, site)), SOURCE, "traffic (the balancer's too), backups beyond the database's size, taxes"
+        list(parts(settings, site)),
+        SOURCE,
+        "traffic (the balancer's too), backups in a bucket, those of the database beyond its size, taxes",
     )
 
 

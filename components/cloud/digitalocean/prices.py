@@ -42,7 +42,9 @@ BALANCER = 2 * 12
 
 def price(settings: DigitalOceanSettings, site: SiteSpec) -> Price:
     """What the stack costs a month."""
-    return Price(list(parts(settings, site)), SOURCE, "traffic beyond the droplets' allowance, taxes")
+    return Price(
+        list(parts(settings, site)), SOURCE, "traffic beyond the droplets' allowance, backups in Spaces, taxes"
+    )
 
 
 def parts(settings: DigitalOceanSettings, site: SiteSpec) -> Iterator[Part]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from rehearsal.plugins.aws import offerings
+from rehearsal.plugins.aws.iam import InstanceProfile
 from rehearsal.plugins.aws.network import Subnet
 from rehearsal.plugins.aws.resource_type import (
     AwsResourceType,
@@ -131,6 +132,7 @@ class InstanceInputs(InputModel):
     subnet_id: str
     vpc_security_group_ids: SecurityGroups
     key_name: str | None = None
+    iam_instance_profile: str | None = None
     user_data: str | None = None
     user_data_base64: str | None = None
     user_data_replace_on_change: bool = False
@@ -150,7 +152,15 @@ class Instance(AwsResourceType[InstanceInputs]):
     prefix = "i"
     replaces = frozenset({"ami", "subnetId", "availabilityZone", "keyName", "privateIp", "associatePublicIpAddress"})
     in_place = frozenset(
-        {"vpc_security_group_ids", "instance_type", "tags", "user_data", "user_data_base64", "credit_specification"}
+        {
+            "vpc_security_group_ids",
+            "iam_instance_profile",
+            "instance_type",
+            "tags",
+            "user_data",
+            "user_data_base64",
+            "credit_specification",
+        }
     )
     computed = frozenset(
         {"arn", "privateIp", "publicIp", "privateDns", "publicDns", "instanceState", "primaryNetworkInterfaceId"}
@@ -182,6 +192,7 @@ class Instance(AwsResourceType[InstanceInputs]):
             "ImageId": inputs.ami,
             "InstanceType": inputs.instance_type,
             "KeyName": inputs.key_name,
+            "IamInstanceProfile": {"Name": inputs.iam_instance_profile},
             "UserData": base64.b64encode(user_data(inputs)).decode(),
             "NetworkInterfaces": [self.interface(inputs)],
             "Placement": {"AvailabilityZone": inputs.availability_zone},
@@ -236,6 +247,7 @@ class Instance(AwsResourceType[InstanceInputs]):
         key = self.existing(KeyPair).get(inputs.key_name) if inputs.key_name else None
         if inputs.key_name and key is None:
             raise Refused(f"InvalidKeyPair.NotFound: {inputs.key_name} does not exist")
+        role = self.role(inputs)
         port = self.region.network.new_port(
             "ens5",
             subnet.cidr_block,
@@ -250,6 +262,7 @@ class Instance(AwsResourceType[InstanceInputs]):
             user_data=user_data(inputs),
             public_keys=[key.public_key] if key else [],
         )
+        self.region.set_role(resource_id, role)
         machine.power_on()
         address, public = port.address, port.public
         return {
@@ -262,6 +275,7 @@ class Instance(AwsResourceType[InstanceInputs]):
 
     def on_update(self, resource_id: str, old: InstanceInputs, new: InstanceInputs) -> Properties:
         machine = self.region.machines[resource_id]
+        self.region.set_role(resource_id, self.role(new))
         self.region.network.put_in_groups(machine.endpoint, tuple(new.vpc_security_group_ids))
         if user_data(old) != user_data(new) or old.instance_type != new.instance_type:
             # the provider stops the instance, changes it, starts it, and waits until it runs (ec2_instance.go)
@@ -269,6 +283,13 @@ class Instance(AwsResourceType[InstanceInputs]):
             machine.write_seed({"user-data": user_data(new)})
             machine.power_on()
         return {}
+
+    def role(self, inputs: InstanceInputs) -> str | None:
+        """The role of the instance profile, if there is one."""
+        name, profiles = inputs.iam_instance_profile, self.existing(InstanceProfile)
+        if name and name not in profiles:
+            raise Refused(f"InvalidParameterValue: Value ({name}) for parameter iamInstanceProfile.name is invalid.")
+        return profiles[name].role if name else None
 
     def on_delete(self, resource_id: str, inputs: InstanceInputs) -> None:
         if inputs.disable_api_termination:
@@ -304,6 +325,7 @@ class Volume(AwsResourceType[VolumeInputs]):
     prefix = "vol"
     replaces = frozenset({"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"})
     computed = frozenset({"arn", "createTime"})
+    in_place = frozenset({"tags", "final_snapshot"})
     not_sent = frozenset({"final_snapshot"})
     ends_with_it = frozenset({"aws:ec2/volumeAttachment:VolumeAttachment"})
 
@@ -333,6 +355,11 @@ class Volume(AwsResourceType[VolumeInputs]):
         super().delete(resource_id, state, inputs)
 
     def on_delete(self, resource_id: str, inputs: VolumeInputs) -> None:
+        if inputs.final_snapshot:
+            self.region.snapshot_disk(resource_id)
+        self.region.remove_disk(resource_id)
+
+    def on_loss(self, resource_id: str, inputs: VolumeInputs) -> None:
         self.region.remove_disk(resource_id)
 
 

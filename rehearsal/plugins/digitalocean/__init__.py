@@ -15,6 +15,7 @@ from rehearsal.plugins.digitalocean import (
     dns,
     firewall,
     network,
+    object_storage,
     regions,
 )
 from rehearsal.plugins.protocol import Provider
@@ -24,7 +25,7 @@ from rehearsal.region.region import Region
 def provider(region: Region) -> Provider:
     resource_types = [
         resource_type(region)
-        for module in (network, firewall, compute, database, balancer, certificates, dns, alarms)
+        for module in (network, firewall, compute, database, balancer, certificates, dns, alarms, object_storage)
         for resource_type in module.RESOURCE_TYPES
     ]
     functions = {

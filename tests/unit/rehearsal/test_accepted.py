@@ -7,12 +7,14 @@ from unittest.mock import Mock
 
 import pytest
 
+from rehearsal.deploy.stacks import OWN_VARIABLES
 from rehearsal.plugins import aws, digitalocean
 from rehearsal.plugins.aws.resource_type import AwsResourceType
 from rehearsal.plugins.protocol import schema_errors
 from rehearsal.region.region import Region
 from tests.unit.graph import Secret
 from tests.unit.test_alarms import alarmed
+from tests.unit.test_settings import OWN_BUCKET
 
 PROVIDERS = {"aws": aws, "digitalocean": digitalocean}
 
@@ -34,10 +36,12 @@ def region() -> Mock:
 
 
 @pytest.mark.parametrize("stack", ["aws-wordpress", "digitalocean-wordpress"])
-def test_every_input_of_the_stack_is_accepted(stack: str) -> None:
+def test_every_input_of_the_stack_is_accepted(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OWN_VARIABLES.items():
+        monkeypatch.setenv(name, value)
     cloud = stack.split("-", maxsplit=1)[0]
     resource_types = PROVIDERS[cloud].provider(region()).resource_types
-    graph = alarmed(stack)
+    graph = alarmed(stack, **OWN_BUCKET)
     requested = [resource for resource in graph.resources.values() if resource.type.startswith(f"{cloud}:")]
     assert requested
     errors = []

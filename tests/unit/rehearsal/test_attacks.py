@@ -21,7 +21,7 @@ from rehearsal.drills.attacks.compromised_php import AGENT, Orders
 from rehearsal.drills.flood.addresses import ADDRESSES
 from rehearsal.drills.outside_addresses import FLOODER, READER, THIRD_PARTY_VISITOR, VICTIM
 from rehearsal.drills.site import Site
-from rehearsal.region.metadata import handler
+from rehearsal.region.metadata import handler, role_file, role_text
 from rehearsal.report.model import Check, FaultResult
 
 
@@ -126,8 +126,9 @@ def test_the_agent_leaves_its_bans_and_its_links_in_the_place_of_the_real_ones(d
 
 @pytest.fixture
 def metadata(tmp_path: Path) -> Iterator[str]:
-    """The URL of a metadata service that has user data for this host."""
+    """The URL of a metadata service that has user data and a role for this host."""
     (tmp_path / "127.0.0.1").write_text("#cloud-config\n")
+    (tmp_path / role_file("127.0.0.1")).write_text(role_text("backups", "ASIA1", "secret"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler(tmp_path)) as server:
         threading.Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -139,4 +140,17 @@ def test_the_metadata_service_gives_user_data_as_both_clouds_do(metadata: str) -
     token = httpx.put(f"{metadata}/latest/api/token").text
     with_token = httpx.get(f"{metadata}/latest/user-data", headers={"X-aws-ec2-metadata-token": token})
     assert with_token.text == httpx.get(f"{metadata}/metadata/v1/user-data").text == "#cloud-config\n"
-    assert httpx.get(f"{metadata}/latest/meta-data").status_code == 404
+    assert httpx.get(f"{metadata}/latest/meta-data", headers=with_token.request.headers).status_code == 404
+
+
+def test_the_metadata_service_gives_the_keys_of_a_role_for_a_token_only(metadata: str, tmp_path: Path) -> None:
+    keys = f"{metadata}/latest/meta-data/iam/security-credentials/"
+    headers = {"X-aws-ec2-metadata-token": httpx.put(f"{metadata}/latest/api/token").text}
+    assert [httpx.get(f"{keys}{name}").status_code for name in ("", "backups")] == [401, 401]
+    assert httpx.get(keys, headers=headers).text == "backups"
+    key = httpx.get(f"{keys}backups", headers=headers).json()
+    assert (key["Code"], key["AccessKeyId"], key["SecretAccessKey"]) == ("Success", "ASIA1", "secret")
+    assert key["Expiration"] > key["LastUpdated"]
+    assert httpx.get(f"{keys}other", headers=headers).status_code == 404
+    (tmp_path / role_file("127.0.0.1")).unlink()
+    assert httpx.get(keys, headers=headers).status_code == 404

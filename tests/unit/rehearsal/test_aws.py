@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
 
 from rehearsal.plugins import aws
 from rehearsal.plugins.aws.compute import AMI
 from rehearsal.preview.paper import PaperRegion
+from rehearsal.region.object_storage import Address, BucketNotEmpty, ObjectStorage, Statement
 from tests.stand_in import Engine, Rejected, Resource
 
 DATABASE: dict[str, Any] = {
@@ -118,6 +120,79 @@ def test_each_architecture_has_an_image(engine: Engine) -> None:
         assert engine.invoke("aws:ec2/getAmi:getAmi", filters=filters)["architecture"] == theirs
     with pytest.raises(Rejected, match="2 images are called"):
         engine.invoke("aws:ec2/getAmi:getAmi", filters=[{"name": "name", "values": ["debian-13-*"]}])
+
+
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::shop/*"}],
+    }
+)
+
+
+@pytest.fixture
+def storage(region: PaperRegion) -> Mock:
+    """The object storage of the region."""
+    storage = Mock(spec=ObjectStorage)
+    region.object_storage = Mock(return_value=storage)  # type: ignore[method-assign]
+    return storage
+
+
+def test_a_bucket_keeps_its_objects_and_their_versions(engine: Engine, region: PaperRegion, storage: Mock) -> None:
+    bucket = engine.create("aws:s3/bucket:Bucket", "backups", bucket="shop")
+    region.object_storage.assert_called_with(  # type: ignore[attr-defined]
+        Address("https://s3.us-east-1.amazonaws.com", "us-east-1", "s3.dualstack.us-east-1.amazonaws.com")
+    )
+    assert bucket.outputs["bucketRegionalDomainName"] == "shop.s3.us-east-1.amazonaws.com"
+    inputs = {"bucket": bucket.id, "versioningConfiguration": {"status": "Enabled"}}
+    versioning = engine.create("aws:s3/bucketVersioning:BucketVersioning", "backups", **inputs)
+    engine.delete(versioning)
+    assert storage.mock_calls == [
+        call.new_bucket("shop"), call.set_versioning("shop", "Enabled"), call.set_versioning("shop", "Suspended"),
+    ]  # fmt: skip
+    storage.delete_bucket.side_effect = BucketNotEmpty
+    with pytest.raises(Rejected, match="BucketNotEmpty"):
+        engine.delete(bucket)
+    with pytest.raises(Rejected, match="NoSuchBucket"):
+        engine.create("aws:s3/bucketVersioning:BucketVersioning", "other", **inputs | {"bucket": "other"})
+    with pytest.raises(Rejected, match="InvalidBucketName"):
+        engine.create("aws:s3/bucket:Bucket", "wrong", bucket="Shop")
+
+
+def test_an_instance_has_the_rights_of_its_role(
+    engine: Engine, region: PaperRegion, storage: Mock, subnet: Resource, group: Resource
+) -> None:
+    roles: list[tuple[str, str | None]] = []
+    region.set_role = lambda key, role: roles.append((key, role))  # type: ignore[method-assign]
+    role = engine.create("Role", "backups", name="backups", assumeRolePolicy="{}")
+    policy = engine.create("RolePolicy", "backups", name="objects", role=role.id, policy=POLICY)
+    account = region.roles["backups"]
+    assert storage.mock_calls == [call.permit("shop", [Statement(account, ["s3:GetObject"], "arn:aws:s3:::shop/*")])]
+    profile = engine.create("InstanceProfile", "backups", role=role.id)
+    machine = instance(engine, subnet, group, iamInstanceProfile=profile.id)
+    engine.update(machine, iamInstanceProfile=None)
+    assert roles == [(machine.id, "backups"), (machine.id, None)]
+    engine.delete(policy)
+    assert storage.mock_calls[-1] == call.permit("shop", [])
+    with pytest.raises(Rejected, match=r"iamInstanceProfile\.name is invalid"):
+        instance(engine, subnet, group, iamInstanceProfile="other")
+    for wrong in (POLICY.replace("s3:Get", "ec2:Get"), POLICY.replace("Allow", "Deny")):
+        with pytest.raises(Rejected, match="is not supported by the rehearsal"):
+            engine.create("RolePolicy", "other", name="other", role=role.id, policy=wrong)
+    for what, inputs in (("RolePolicy", {"policy": POLICY}), ("InstanceProfile", {})):
+        with pytest.raises(Rejected, match="NoSuchEntity"):
+            engine.create(what, "lost", role="nobody", **inputs)
+
+
+def test_a_disk_leaves_its_final_snapshot(engine: Engine, region: PaperRegion) -> None:
+    kept: list[str] = []
+    region.snapshot_disk = kept.append  # type: ignore[method-assign]
+    region.remove_disk = lambda key: None  # type: ignore[method-assign]
+    inputs = {"availabilityZone": "us-east-1a", "size": 20}
+    disks = [engine.create("aws:ebs/volume:Volume", "data", **inputs, finalSnapshot=final) for final in (True, False)]
+    for disk in disks:
+        engine.delete(disk)
+    assert kept == [disks[0].id]
 
 
 def test_a_final_snapshot_s_name_can_be_used_once(engine: Engine, region: PaperRegion, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import itertools
 import re
 from ipaddress import IPv4Network
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -21,6 +21,7 @@ from rehearsal.region.database import DatabaseSpec
 from rehearsal.region.endpoint import Endpoint, Port
 from rehearsal.region.firewall import Rule
 from rehearsal.region.network import PUBLIC
+from rehearsal.region.object_storage import Account, Address, BucketNotEmpty, Statement
 from rehearsal.region.region import Region
 from tests.stand_in import Engine, Rejected, Resource
 
@@ -606,3 +607,27 @@ def test_an_unsupported_input_or_change_is_refused_by_name(engine: Engine, vpc: 
     volume = engine.create("Volume", "data", region="nyc3", size=10)
     with pytest.raises(Rejected, match="a change of size in place is not supported"):
         engine.update(volume, size=20)
+
+
+def test_a_key_of_spaces_has_rights_on_its_bucket_only(engine: Engine, region: Any) -> None:
+    bucket = engine.create("SpacesBucket", "backups", name="shop", region="nyc3", versioning={"enabled": True})
+    region.object_storage.assert_called_with(Address("https://nyc3.digitaloceanspaces.com"))
+    storage = region.object_storage.return_value
+    assert storage.mock_calls == [call.new_bucket("shop"), call.set_versioning("shop", "Enabled")]
+    assert bucket.outputs["endpoint"] == "nyc3.digitaloceanspaces.com"
+    key = engine.create("SpacesKey", "backups", grants=[{"bucket": "shop", "permission": "readwrite"}])
+    account = Account(key.outputs["accessKey"], key.outputs["secretKey"])
+    (name, (on_bucket, on_objects)) = storage.permit.call_args.args
+    assert name == "shop"
+    assert on_bucket == Statement(account, ["s3:ListBucket"], "arn:aws:s3:::shop")
+    assert (on_objects.account, on_objects.resource) == (account, "arn:aws:s3:::shop/*")
+    assert "s3:PutObject" in on_objects.actions
+    engine.delete(key)
+    assert storage.mock_calls[-1] == call.permit("shop", [])
+    with pytest.raises(Rejected, match="there is no bucket other"):
+        engine.create("SpacesKey", "other", grants=[{"bucket": "other", "permission": "read"}])
+    storage.delete_bucket.side_effect = BucketNotEmpty
+    with pytest.raises(Rejected, match="BucketNotEmpty"):
+        engine.delete(bucket)
+    with pytest.raises(Rejected, match="nyc1 has no Spaces"):
+        engine.create("SpacesBucket", "elsewhere", region="nyc1")

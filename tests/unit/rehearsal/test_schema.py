@@ -68,7 +68,9 @@ def resource_class(token: str) -> type[pulumi.CustomResource]:
 
 
 def arguments(resource: type) -> type:
-    found: type = getattr(sys.modules[resource.__module__], f"{resource.__name__}Args")
+    module, name = sys.modules[resource.__module__], resource.__name__
+    # an SDK's class of that name may be an input of another resource
+    found: type = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args")
     return found
 
 
