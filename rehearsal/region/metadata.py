@@ -4,7 +4,7 @@ It answers as Amazon's ("Use instance metadata", with a token) and as DigitalOce
 address that both have.
 
 Usage: python -m rehearsal.region.metadata DIRECTORY. The directory has a file for each machine's address, and one for
-its role, if it has one. A role's keys come without a session token, as the rehearsal's object storage knows none.
+its role, if it has one. A role's keys come without a session token: the rehearsal's object storage makes none.
 """
 
 from __future__ import annotations

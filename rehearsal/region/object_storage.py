@@ -12,10 +12,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
-from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -51,7 +51,10 @@ class Account:
 
     @classmethod
     def new(cls, prefix: str) -> Account:
-        """An account with a random key in the form of a cloud, such as AKIA…; `prefix`: its first letters."""
+        """An account with a random key in the form of a cloud, such as AKIA…; `prefix`: its first letters.
+
+        Not ASIA, as of the keys of a role: the server refuses such a key without a session token.
+        """
         return cls(prefix + secrets.token_hex(8).upper(), secrets.token_urlsafe(30))
 
 
@@ -123,7 +126,7 @@ class ObjectStorage:
         """A client of the cloud's own account."""
         context.dns.set(name, endpoint.address)
 
-    def client_of(self, account: Account) -> BaseClient:
+    def client_of(self, account: Account) -> Any:
         """A client of S3 with an account's key, outside the region's machines."""
         return botocore.session.get_session().create_client(
             "s3",

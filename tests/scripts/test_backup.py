@@ -236,7 +236,7 @@ def test_a_backup_that_fails_names_its_reason(sites: Mapping[str, Node], storage
 def test_a_role_backs_up_without_a_key_and_destroys_no_backup(
     sites: Mapping[str, Node], databases: Mapping[str, str], region: Region, storage: ObjectStorage
 ) -> None:
-    node, bucket, account = sites["gfs2"], "own-backups", Account.new("ASIA")
+    node, bucket, account = sites["gfs2"], "own-backups", Account.new("AKIA")
     (machine,) = [key for key, machine in region.machines.items() if machine.name == "gfs2"]
     storage.new_bucket(bucket)
     storage.set_versioning(bucket, "Enabled")

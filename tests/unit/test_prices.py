@@ -105,8 +105,8 @@ def test_a_preview_logs_the_price_and_its_parts(monkeypatch: pytest.MonkeyPatch)
     assert line == (
         "About 144 USD a month: 3 t3.small 46, 108 GB of disks 9, db.t4g.small in two zones 47, its 20 GB 5, "
         "load balancer 16, 6 public addresses 22. Not included: traffic (the balancer's too), backups in a bucket, "
-        "those of the database beyond its size, taxes. Prices of us-east-1 on demand, as published by others by July 2026; "
-        "compare aws.amazon.com/pricing."
+        "those of the database beyond its size, taxes. Prices of us-east-1 on demand, as published by others by July "
+        "2026; compare aws.amazon.com/pricing."
     )
 
 

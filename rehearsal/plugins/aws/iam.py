@@ -50,7 +50,7 @@ class Role(AwsResourceType[RoleInputs]):
         return inputs.name
 
     def on_create(self, resource_id: str, inputs: RoleInputs) -> Properties:
-        self.region.roles[resource_id] = Account.new("ASIA")
+        self.region.roles[resource_id] = Account.new("AKIA")
         return {"arn": f"arn:aws:iam::{ACCOUNT}:role/{resource_id}", "uniqueId": f"AROA{secrets.token_hex(8).upper()}"}
 
     def on_delete(self, resource_id: str, inputs: RoleInputs) -> None:
