@@ -19,6 +19,7 @@ from rehearsal.drills.existing import ExistingDrill
 from rehearsal.drills.factory import DRILLS
 from rehearsal.drills.fault_window import FaultWindow
 from rehearsal.drills.site import Site
+from rehearsal.drills.wordpress import WordPressDrill
 from rehearsal.project import PROJECT
 from rehearsal.region.control import RegionControl
 from rehearsal.report.model import Check, FaultResult
@@ -103,6 +104,26 @@ def test_an_unknown_part_of_a_stacks_drill_is_refused_before_a_machine_boots(sta
     assert drill.site.settings == parse(config)
     assert {name for name, *_ in deployment.method_calls} <= {"settings", "set"}
     assert {name for name, *_ in control.method_calls} <= {"machines"}
+
+
+@pytest.mark.parametrize(
+    ("left", "results"),
+    [
+        (["shop", "shop,BucketVersioning"], [(True, "nothing"), (True, "kept")]),
+        (["shop", "role"], [(False, "role"), (True, "kept")]),
+        ([], [(True, "nothing"), (False, "deleted")]),
+    ],
+)
+def test_nothing_but_the_bucket_of_the_backups_outlives_the_stack(
+    drill: Drill, left: list[str], results: list[tuple[bool, str]]
+) -> None:
+    drill.site.settings = Mock(cloud="aws")
+    control = Mock(spec=RegionControl)
+    control.resource_ids.return_value, control.machines.return_value = left, {}
+    wordpress = WordPressDrill(Mock(spec=Deployment), control)
+    wordpress.bucket = "shop"
+    wordpress.destroy()
+    assert measured(wordpress) == results
 
 
 def measured(drill: Drill) -> list[tuple[bool, str]]:
