@@ -149,7 +149,8 @@ def test_the_parameter_group_fits_the_engine_version(database: dict[str, str], f
 
 
 def test_every_data_disk_leaves_a_snapshot(aws_wordpress: Graph) -> None:
-    assert [volume.inputs["finalSnapshot"] for volume in aws_wordpress.of_type("ebs.Volume")] == [True, True, True]
+    volumes = [*aws_wordpress.of_type("ebs.Volume")]
+    assert [(volume.inputs["finalSnapshot"], volume.delete_timeout) for volume in volumes] == [(True, "2h")] * 3
 
 
 def test_every_disk_is_encrypted(aws_wordpress: Graph) -> None:

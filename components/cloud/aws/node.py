@@ -136,7 +136,11 @@ class Node(pulumi.ComponentResource):
             final_snapshot=True,
             tags={**tags, "Name": f"{name}-data"},
             opts=pulumi.ResourceOptions(
-                parent=self, protect=settings.protect_data, retain_on_delete=settings.protect_data
+                parent=self,
+                protect=settings.protect_data,
+                retain_on_delete=settings.protect_data,
+                # the default of ten minutes includes the snapshot (terraform-provider-aws, ebs_volume.go)
+                custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
             ),
         )
         attachment = ec2.VolumeAttachment(
