@@ -186,7 +186,7 @@ def test_an_instance_has_the_rights_of_its_role(
 
 def test_a_disk_leaves_its_final_snapshot(engine: Engine, region: PaperRegion) -> None:
     kept: list[str] = []
-    region.snapshot_disk = kept.append  # type: ignore[method-assign]
+    region.snapshot_disk = kept.append  # type: ignore[method-assign, assignment]
     region.remove_disk = lambda key: None  # type: ignore[method-assign]
     inputs = {"availabilityZone": "us-east-1a", "size": 20}
     disks = [engine.create("aws:ebs/volume:Volume", "data", **inputs, finalSnapshot=final) for final in (True, False)]
