@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rehearsal.deploy.stacks import OWN_VARIABLES
-from tests.unit.graph import Graph, Secret, build
+from tests.unit.graph import PROJECT, Graph, Secret, build, committed, run, text
 from tests.unit.test_preflight import lines
 from tests.unit.test_safety import visible_texts
 from tests.unit.test_settings import BACKUP, OWN_BUCKET
@@ -138,3 +138,12 @@ def test_digitalocean_makes_no_bucket_without_a_key_of_spaces(monkeypatch: pytes
     monkeypatch.setenv("SPACES_SECRET_ACCESS_KEY", "SECRET")
     (line,) = lines(DIGITALOCEAN, **OWN_BUCKET)
     assert line.startswith("backup: SPACES_ACCESS_KEY_ID is not in the environment, but DigitalOcean makes a bucket")
+
+
+def test_the_key_of_spaces_may_be_in_the_providers_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OWN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    config = committed(DIGITALOCEAN) | {f"{PROJECT}:{name}": value for name, value in OWN_BUCKET.items()}
+    key = {"digitalocean:spacesAccessId": "DO00OPERATOR", "digitalocean:spacesSecretKey": "SECRET-of-the-operator"}
+    graph = run({name: text(value) for name, value in (config | key).items()}, DIGITALOCEAN)
+    assert [*graph.of_type("digitalocean.SpacesBucket")]

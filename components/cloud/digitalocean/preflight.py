@@ -58,7 +58,7 @@ def spaces_errors() -> Iterator[str]:
     """Yield an error line for a provider without an access key of Spaces: its token makes no bucket."""
     config = pulumi.Config("digitalocean")
     for key, variable in SPACES_KEY.items():
-        if not (config.get(key) or os.environ.get(variable)):
+        if config.get_secret(key) is None and not os.environ.get(variable):
             yield (
                 f"backup: {variable} is not in the environment, but DigitalOcean makes a bucket with an access key of "
                 "Spaces only; set it to a key of the control panel, or name a bucket and its key in backup"
