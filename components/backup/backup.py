@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,18 @@ class BackupArgs:
     """Resources to wait for: the site is installed."""
 
 
+@dataclass(frozen=True)
+class Restoration:
+    """A backup that a new site begins with. The step that makes the site calls site-backup.sh's `begin_with`."""
+
+    moment: str
+    """`latest` or a time: the last backup before it."""
+    params: Mapping[str, pulumi.Input[str]]
+    """Parameters of that step (`program_params`, `repository_params`)."""
+    secrets: Mapping[str, pulumi.Input[str]]
+    """Secrets of that step (`repository_secrets`)."""
+
+
 class Backup(pulumi.ComponentResource):
     """A timer for backups and the command `site-restore` on every node; a step for each.
 
@@ -56,7 +68,7 @@ class Backup(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ha-wordpress:backup:Backup", name, None, opts)
-        bucket, key = args.bucket, args.bucket.access_key
+        bucket = args.bucket
         depends_on = [*args.depends_on, *bucket.usable]
         first = len(depends_on)
         for host in args.hosts:
@@ -65,18 +77,13 @@ class Backup(pulumi.ComponentResource):
                 HERE / "backup.sh",
                 params={
                     **backup_params(args.root, args.settings),
-                    "RESTIC_REPOSITORY": pulumi.Output.format("s3:{0}", bucket.url),
-                    **({"AWS_ACCESS_KEY_ID": key.id} if key else {}),
+                    **repository_params(bucket),
                     "ACCESS_DELAY": str(bucket.access_delay),
                     "DB_HOST": args.database_host,
                     "DB_NAME": args.database,
                     "DB_USER": args.database_user,
                 },
-                secrets={
-                    "RESTIC_PASSWORD": args.password,
-                    **({"AWS_SECRET_ACCESS_KEY": key.secret} if key else {}),
-                    "DB_PASSWORD": args.database_password,
-                },
+                secrets={**repository_secrets(bucket, args.password), "DB_PASSWORD": args.database_password},
                 timeout=300,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
             )
@@ -85,15 +92,40 @@ class Backup(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def backup_params(root: str, backup: settings.Backup) -> dict[str, str]:
-    """Parameters of backup.sh, except those of the bucket and the database. `root`: the document root."""
+def program_params(root: str, backup: settings.Backup) -> dict[str, str]:
+    """Parameters of a step that runs site-backup.sh, except those of the bucket and the database.
+
+    `root`: the document root.
+    """
     keep = backup.keep
     return {
         "HOME_DIRECTORY": HOME,
         "SCRIPT": render(
             HERE / "site-backup.sh", ROOT=root, HOME=HOME, DAILY=keep.daily, WEEKLY=keep.weekly, MONTHLY=keep.monthly
         ),
+    }
+
+
+def backup_params(root: str, backup: settings.Backup) -> dict[str, str]:
+    """Parameters of backup.sh, except those of the bucket and the database. `root`: the document root."""
+    return {
+        **program_params(root, backup),
         "COMMAND": render(HERE / "site-restore.sh", ROOT=root, SECRETS=SECRETS),
         "SERVICE": render(HERE / "site-backup.service", ROOT=root, SECRETS=SECRETS),
         "TIMER": render(HERE / "site-backup.timer", AT=backup.at),
     }
+
+
+def repository_params(bucket: Bucket) -> dict[str, pulumi.Input[str]]:
+    """Parameters of a step that runs site-backup.sh: restic's repository in a bucket."""
+    key = bucket.access_key
+    return {
+        "RESTIC_REPOSITORY": pulumi.Output.format("s3:{0}", bucket.url),
+        **({"AWS_ACCESS_KEY_ID": key.id} if key else {}),
+    }
+
+
+def repository_secrets(bucket: Bucket, password: str) -> dict[str, pulumi.Input[str]]:
+    """Secrets of such a step. `password`: encrypts the repository."""
+    key = bucket.access_key
+    return {"RESTIC_PASSWORD": password, **({"AWS_SECRET_ACCESS_KEY": key.secret} if key else {})}

@@ -1,7 +1,7 @@
 #!/bin/bash
-# site-backup backup | open | restore MOMENT [path PATH | table NAME]: a repository of restic with the site's files and
-# the dump of its database. One snapshot has both. On standard input: assignments of restic's variables and of the
-# database's. It runs itself again as `site-backup confined ...`.
+# site-backup backup | open | restore MOMENT [path PATH | table NAME] | begin_with MOMENT: a repository of restic with
+# the site's files and the dump of its database. One snapshot has both. On standard input: assignments of restic's
+# variables and of the database's. It runs itself again as `site-backup confined ...`.
 set -euo pipefail
 umask 077
 
@@ -39,8 +39,9 @@ set +a
 
 dump=$home/database.sql
 state=$root/.ha-wordpress
+restoration=$state/restoration
 # what the nodes of a running site write beside the site
-excluded=("$state/bans" "$state/cron" "$state/backup" "$state/new")
+excluded=("$state/bans" "$state/cron" "$state/backup" "$state/new" "$restoration")
 export RESTIC_CACHE_DIR=$home/cache TZ=UTC HOME=$home
 
 fail() {
@@ -90,13 +91,14 @@ is_complete() {
     [[ $(tail -n 1 "$1") = "-- Dump completed"* ]]
 }
 
+# open [existing]: checks that the repository can be opened; makes it unless it is there, or has to be.
 open() {
     local status=0
     timeout 60 restic cat config >/dev/null 2>"$home/error" || status=$?
-    case $status in
-        0) return ;;
+    case $status-${1-} in
+        0-*) return ;;
         # exit status of restic: the repository does not exist
-        10) timeout 60 restic init --quiet >/dev/null 2>"$home/error" && return ;;
+        10-) timeout 60 restic init --quiet >/dev/null 2>"$home/error" && return ;;
     esac
     fail "The repository of the backups at $RESTIC_REPOSITORY cannot be opened:" "$(cat "$home/error")"
 }
@@ -140,6 +142,8 @@ backup() {
 snapshot_at() {
     local until=9999 all id
     [ "$1" = latest ] || until=$(date --date "$1" '+%F %T') || fail "$1 is not a time; write one such as 2026-11-30T08:00:00Z."
+    # locks of processes that have ended
+    restic unlock --quiet >/dev/null
     all=$(snapshots)
     id=$(awk -v until="$until" '$2 " " $3 <= until { id = $1 } END { print id }' <<<"$all")
     [ -n "$id" ] || fail "There is no backup from before $1. These are there (UTC):" "$all"
@@ -171,6 +175,14 @@ table() {
     ' "$home/restore.sql"
 }
 
+# restore_all SNAPSHOT [OPTION...]: restores files, with these options of restic, and tables.
+restore_all() {
+    fetch_dump "$1"
+    restic restore --quiet "$1:$root" --target "$root" --delete "${excluded[@]/#$root/--exclude=}" "${@:2}"
+    drop_all
+    sql <"$home/restore.sql"
+}
+
 restore() {
     local id directory
     take_lock
@@ -189,13 +201,43 @@ restore() {
             table "$3" >"$home/table.sql" || fail "The backup $id has no table $3."
             sql <"$home/table.sql"
             ;;
-        '')
-            fetch_dump "$id"
-            restic restore --quiet "$id:$root" --target "$root" --delete "${excluded[@]/#$root/--exclude=}"
-            drop_all
-            sql <"$home/restore.sql"
+        '') restore_all "$id" ;;
+    esac
+}
+
+# note TEXT: writes the text to $restoration, all of it or nothing.
+note() {
+    # shellcheck disable=SC2016 # the variables are those of the shell that setpriv starts
+    as_www_data sh -c 'echo "$1" >"$2" && mv "$2" "$3"' sh "$1" "$state/new" "$restoration"
+}
+
+# begin_with MOMENT: restores files and tables into an empty site, once. $restoration tells how far that is: "begun
+# MOMENT"; "loaded MOMENT"; "done MOMENT", when components/wordpress/site.sh has set the administrator's password. The
+# stack writes its own wp-config.php, and until then no page is served.
+begin_with() {
+    local was files tables id
+    take_lock
+    was=$(as_www_data cat "$restoration" 2>/dev/null) || true
+    case $was in
+        "loaded $1" | "done $1") return ;;
+        "loaded "* | "done "*)
+            fail "site.restore: the site began with the backup of ${was#* }. Nothing was changed." \
+                "Remove the setting; the command site-restore restores another backup."
             ;;
     esac
+    client_options
+    files=$(find "$root" -mindepth 1 -maxdepth 1 ! -path "$state")
+    tables=$(sql --execute 'SHOW TABLES')
+    [ -e "$restoration" ] || [ -z "$files$tables" ] ||
+        fail "site.restore: $root or the database $DB_NAME is not empty. Nothing was changed." \
+            "Remove the setting; the command site-restore restores a site that is there."
+    open existing
+    id=$(snapshot_at "$1")
+    # root's, if an address was banned before (components/fail2ban)
+    chown --no-dereference www-data:www-data "$state"
+    note "begun $1"
+    restore_all "$id" --exclude=/wp-config.php >/dev/null
+    note "loaded $1"
 }
 
 trap 'rm -f "$home"/*.sql "$home/error"' EXIT

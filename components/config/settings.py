@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -92,6 +93,14 @@ def _readable(path: Path) -> Path:
     if not os.access(path, os.R_OK):
         raise ValueError(f"{path} cannot be read; check its permissions")
     return path
+
+
+def _moment(text: str) -> str:
+    try:
+        datetime.fromisoformat("9999-01-01" if text == "latest" else text)
+    except ValueError as error:
+        raise ValueError(f'{text!r} is not a time ({error}); write one such as "2026-11-30T08:00:00Z"') from error
+    return text
 
 
 @dataclass(frozen=True)
@@ -194,6 +203,15 @@ Calendar = Annotated[
         "a time of systemd's calendar (systemd.time(7)); write one such as daily or *-*-* 03:00:00 UTC",
     ),
 ]
+Moment = Annotated[
+    str,
+    Matches(
+        r"latest|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+        # without quotes, YAML reads it as a time, which Pulumi passes on in another form
+        'a backup\'s time; write latest, or one in quotes such as "2026-11-30T08:00:00Z"',
+    ),
+    AfterValidator(_moment),
+]
 Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "a SHA-256 sum; write its 64 hexadecimal digits")]
 
 
@@ -295,6 +313,16 @@ class Import(Section):
         return database
 
 
+class Restore(Section):
+    """A backup that a new stack begins with: the files and the database come from the repository of `backup`, once, and
+    never over a site that is already there. The administrator `admin_user` gets the password of the stack's outputs; if
+    the backup has no such user, one is added. docs/operations.md, "Back up and restore", says what else is new.
+    """
+
+    from_: Moment = Field(alias="from")
+    """`latest`, or a time in UTC: the last backup before it is taken."""
+
+
 class Smtp(Section):
     """The mail server that takes the site's mail, over TLS only: its certificate must name `host`. The password is the
     key `smtp_password`.
@@ -329,6 +357,8 @@ class Site(Section):
     """WordPress's code from an archive in place of Debian's package."""
     import_: Import | None = Field(default=None, alias="import")
     """An existing site to import."""
+    restore: Restore | None = None
+    """A backup that a new stack begins with."""
 
     @property
     def sender(self) -> str:
@@ -621,10 +651,13 @@ class Settings(Section):
             "archive": raw.section("site", "archive"),
             "import.directory": raw.value(str, "site", "import", "directory"),
             "import.files": raw.value(str, "site", "import", "files"),
+            "restore": raw.section("site", "restore"),
         }
         first, *others = [name for name, value in sources.items() if value] or [""]
         for name in others:
             yield f"site.{name}: conflicts with {first}, which brings WordPress's code too; omit one of them"
+        if sources["restore"] and raw.value(str, "site", "import", "database"):
+            yield "site.restore: conflicts with import.database, which brings the tables too; omit one of them"
         yield from cls._smtp_errors(raw)
         yield from cls._backup_errors(raw)
         yield from cls._maintenance_errors(raw)
@@ -685,6 +718,8 @@ class Settings(Section):
         for name in ("bucket", "endpoint"):
             if raw.has("backup", name) and not key:
                 yield f"backup.{name}: needs backup.access_key_id; add it, or omit {name}: the stack makes a bucket"
+        if raw.section("site", "restore") and not raw.has("backup", "bucket"):
+            yield "site.restore: needs the bucket that has the backups; add backup.bucket, or omit site.restore"
 
     @classmethod
     def _maintenance_errors(cls, raw: RawSettings) -> Iterator[str]:

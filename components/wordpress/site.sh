@@ -2,9 +2,11 @@
 # Configures and installs the site in ROOT, with the database DB_NAME at DB_HOST, for DB_USER, which this step creates
 # as DB_ADMIN unless both are the same user. URL, TITLE, ADMIN_USER, ADMIN_EMAIL: settings of the site. WP_CONFIG,
 # DB_ERROR, PURGE, MAIL, INSTALL: texts of files. IMPORT: an SQL dump with the checksum IMPORT_SHA256, loaded once, into
-# an empty database; or empty. SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_FROM: the mail server; or empty.
+# an empty database; or empty. RESTORE: the moment of the backup that a new site begins with, or empty; with it,
+# SCRIPT, HOME_DIRECTORY, RESTIC_REPOSITORY, AWS_ACCESS_KEY_ID: as in components/backup/backup.sh. SMTP_HOST, SMTP_PORT,
+# SMTP_USER, SMTP_FROM: the mail server; or empty.
 # Secrets, on standard input: DB_PASSWORD, DB_ADMIN_PASSWORD, ADMIN_PASSWORD, SMTP_PASSWORD, and the keys and salts of
-# wp-config.php.
+# wp-config.php; with RESTORE, RESTIC_PASSWORD and AWS_SECRET_ACCESS_KEY.
 set -euo pipefail
 eval "$(cat)"
 
@@ -52,6 +54,25 @@ GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, LO
     ON \`$DB_NAME\`.* TO '$DB_USER'@'%';
 SQL
 fi
+
+if [ -n "$RESTORE" ]; then
+    program=/usr/local/lib/ha-wordpress/site-backup
+    (umask 022 && write_if_changed "$program" 755 "$SCRIPT")
+    install --directory --mode=700 "$HOME_DIRECTORY"
+    for name in RESTIC_REPOSITORY RESTIC_PASSWORD AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY DB_HOST DB_NAME DB_USER \
+        DB_PASSWORD; do
+        printf '%s=%q\n' "$name" "${!name}"
+    done | "$program" begin_with "$RESTORE"
+fi
+restoration=$(as_www_data cat "$state/restoration" 2>/dev/null) || true
+case $restoration in
+    "begun "*)
+        fail "A restoration has not ended, so the site is not whole. Nothing was changed." \
+            "Set site.restore.from to ${restoration#* } again."
+        ;;
+    "loaded "*) set_password=yes ;;
+    *) set_password= ;;
+esac
 
 if [ -n "$IMPORT" ]; then
     if [ ! -e "$state/database" ]; then
@@ -110,7 +131,8 @@ write_as_www_data "$ROOT/wp-content/mu-plugins/ha-wordpress-mail.php" "$MAIL"
 
 chmod 755 "$work"
 (umask 022 && printf '%s' "$INSTALL" >"$work/install.php")
-as_www_data php "$work/install.php" "$ROOT" "$TITLE" "$ADMIN_USER" "$ADMIN_EMAIL" <<<"$ADMIN_PASSWORD"
+as_www_data php "$work/install.php" "$ROOT" "$TITLE" "$ADMIN_USER" "$ADMIN_EMAIL" "$set_password" <<<"$ADMIN_PASSWORD"
+[ -z "$set_password" ] || write_as_www_data "$state/restoration" "done ${restoration#* }"$'\n'
 
 [ "$(sql --execute "SELECT COUNT(*) FROM \`${TABLE_PREFIX}users\`")" -ge 1 ] ||
     fail "WordPress reported no error while it installed, but its database $DB_NAME has no user. Run this again."

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.backup.backup import Backup, BackupArgs
+from components.backup.backup import (
+    Backup,
+    BackupArgs,
+    Restoration,
+    program_params,
+    repository_params,
+    repository_secrets,
+)
 from components.cloud.interface import AccessKey, Bucket, Ports
 from components.config import settings
 from components.config.settings import Bans, Cache, PortRange, Site
@@ -149,6 +156,7 @@ class WordPressStack:
                 ),
             )
         installer = roles.web[0]
+        store, restore = self._backup, self._site.restore
         wordpress = WordPress(
             "wordpress",
             WordPressArgs(
@@ -158,6 +166,13 @@ class WordPressStack:
                 root=ROOT,
                 url=context.url,
                 database=database,
+                restoration=Restoration(
+                    restore.from_,
+                    {**program_params(ROOT, store.settings), **repository_params(store.named_bucket)},
+                    repository_secrets(store.named_bucket, store.password),
+                )
+                if store and restore
+                else None,
                 mounted=mounts[installer],
                 php=[webs[installer]],
                 cron=[cloud.nodes[name].host for name in roles.web],
@@ -167,7 +182,7 @@ class WordPressStack:
             "admin_user": self._site.admin_user,
             "admin_password": wordpress.admin_password,
         }
-        if store := self._backup:
+        if store:
             bucket = cloud.bucket or store.named_bucket
             outputs["backups"] = bucket.url
             Backup(

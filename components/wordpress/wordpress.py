@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pulumi
 import pulumi_random as random
 
+from components.backup.backup import Restoration
 from components.cloud.interface import Database
 from components.config import settings
 from components.machine.remote import RemoteHost
@@ -32,6 +33,9 @@ SALTS = (
 SALT_LENGTH = 64
 """Characters in each salt, as many as WordPress's own generator makes."""
 
+RESTORE_TIMEOUT = 43200
+"""Seconds in which a site is restored, as many as a backup may take (components/backup/site-backup.service)."""
+
 
 @dataclass(frozen=True)
 class WordPressArgs:
@@ -49,6 +53,8 @@ class WordPressArgs:
     """The site's address as visitors type it."""
     database: Database
     """The site's database."""
+    restoration: Restoration | None
+    """The backup that a new site begins with."""
     mounted: pulumi.Resource
     """The mount of the document root."""
     php: Sequence[pulumi.Resource]
@@ -72,8 +78,9 @@ class WordPress(pulumi.ComponentResource):
     """An installed site: code, configuration with salts, database tables, an administrator, and cron.
 
     Two steps, and one for cron on each node; with `site.import`, up to two copied files, a check and a migration before
-    them. Existing code and tables are never overwritten: the steps fail instead. Every node has cron's timer, so that
-    scheduled work does not depend on any one of them; a lock on the volume lets one node at a time run it.
+    them; with `site.restore`, one step, which restores a backup. Existing code and tables are never overwritten: the
+    steps fail instead. Every node has cron's timer, so that scheduled work does not depend on any one of them; a lock
+    on the volume lets one node at a time run it.
 
     `admin_password`: an output, secret, of 24 characters. `database_user`, `database_password`: the site's own login of
     the database, the password secret. `installed`: the step after which the site's files are
@@ -98,41 +105,11 @@ class WordPress(pulumi.ComponentResource):
         self.database_user, self.database_password = user, password
 
         imported = site.import_
-        files = self._upload(host, "import-files", imported.files if imported else None)
         dump = self._upload(host, "import-database", imported.database if imported else None)
 
-        accepted = {"ACCEPTED": "yes" if imported and imported.accept_lost_htaccess else ""}
-        code_depends_on = [args.mounted, *files.copied]
-        if imported and imported.directory:
-            checked = host.run(
-                "wordpress-htaccess",
-                HERE / "htaccess.sh",
-                params={"DIRECTORY": imported.directory, **accepted},
-                opts=child,
-            )
-            migration = DirectoryMigration(
-                "site",
-                DirectoryMigrationArgs(
-                    host, imported.directory, args.root, aside=True, depends_on=[args.mounted, checked]
-                ),
-                opts=child,
-            )
-            code_depends_on.append(migration.step)
-        code = host.run(
-            "wordpress-code",
-            HERE / "code.sh",
-            params={
-                "ROOT": args.root,
-                "IMPORT": files.path,
-                "IMPORT_SHA256": files.sha256,
-                "ARCHIVE_URL": site.archive.url if site.archive else "",
-                "ARCHIVE_SHA256": site.archive.sha256 if site.archive else "",
-                "HTACCESS": (HERE / "htaccess.sh").read_text(),
-                **accepted,
-            },
-            timeout=900,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=code_depends_on),
-        )
+        restoration = args.restoration
+        # a backup has the code too
+        code = args.mounted if restoration else self._code(args)
         self.installed = host.run(
             "wordpress-site",
             HERE / "site.sh",
@@ -148,6 +125,8 @@ class WordPress(pulumi.ComponentResource):
                 "DB_ADMIN": database.user,
                 "IMPORT": dump.path,
                 "IMPORT_SHA256": dump.sha256,
+                "RESTORE": restoration.moment if restoration else "",
+                **(restoration.params if restoration else {}),
                 **smtp_params(site.smtp),
                 "WP_CONFIG": (HERE / "wp-config.php").read_text(),
                 "DB_ERROR": (HERE / "db-error.php").read_text(),
@@ -161,8 +140,9 @@ class WordPress(pulumi.ComponentResource):
                 "ADMIN_PASSWORD": self.admin_password,
                 "SMTP_PASSWORD": args.smtp_password,
                 **{salt: salts[at] for at, salt in enumerate(SALTS)},
+                **(restoration.secrets if restoration else {}),
             },
-            timeout=900,
+            timeout=RESTORE_TIMEOUT if restoration else 900,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[code, *args.php, *database.reachable, *dump.copied]),
         )
         for node in args.cron:
@@ -176,6 +156,43 @@ class WordPress(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[self.installed]),
             )
         self.register_outputs({})
+
+    def _code(self, args: WordPressArgs) -> pulumi.Resource:
+        """Add the step that copies WordPress's code, with the steps that bring its source; returns it."""
+        site, host, imported = args.site, args.host, args.site.import_
+        files = self._upload(host, "import-files", imported.files if imported else None)
+        accepted = {"ACCEPTED": "yes" if imported and imported.accept_lost_htaccess else ""}
+        code_depends_on = [args.mounted, *files.copied]
+        if imported and imported.directory:
+            checked = host.run(
+                "wordpress-htaccess",
+                HERE / "htaccess.sh",
+                params={"DIRECTORY": imported.directory, **accepted},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            migration = DirectoryMigration(
+                "site",
+                DirectoryMigrationArgs(
+                    host, imported.directory, args.root, aside=True, depends_on=[args.mounted, checked]
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            code_depends_on.append(migration.step)
+        return host.run(
+            "wordpress-code",
+            HERE / "code.sh",
+            params={
+                "ROOT": args.root,
+                "IMPORT": files.path,
+                "IMPORT_SHA256": files.sha256,
+                "ARCHIVE_URL": site.archive.url if site.archive else "",
+                "ARCHIVE_SHA256": site.archive.sha256 if site.archive else "",
+                "HTACCESS": (HERE / "htaccess.sh").read_text(),
+                **accepted,
+            },
+            timeout=900,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=code_depends_on),
+        )
 
     def _upload(self, host: RemoteHost, step: str, source: Path | None) -> Upload:
         """Copy a local file to the node, by a resource called `step`."""

@@ -240,6 +240,7 @@ def site(
         "DB_ADMIN": database.NAME,
         "IMPORT": moved[0],
         "IMPORT_SHA256": moved[1],
+        "RESTORE": "",
         "WP_CONFIG": text("wordpress/wp-config.php"),
         "DB_ERROR": text("wordpress/db-error.php"),
         "PURGE": text("wordpress/purge.php"),

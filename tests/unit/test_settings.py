@@ -48,6 +48,11 @@ OWN_BUCKET: dict[str, Any] = {"backup": {"at": "hourly"}, "backup_password": BAC
 """The changes to MINIMAL that back up the site to a bucket of the stack's own."""
 
 
+def restored(moment: str, **site: Any) -> dict[str, Any]:
+    """The changes to MINIMAL that begin the site with a backup; `site`: further settings of the site."""
+    return {"site": MINIMAL["site"] | {"restore": {"from": moment}} | site}
+
+
 def read(**changes: Any) -> AwsSettings:
     settings = parse({name: text(value) for name, value in (MINIMAL | changes).items()})
     assert isinstance(settings, AwsSettings)
@@ -429,6 +434,32 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
         for name, value in (("bucket", "site-backups"), ("endpoint", "https://s3.rehearsal.test"))
     ),
     (
+        "site.restore: needs the bucket that has the backups; add backup.bucket, or omit site.restore",
+        restored("latest"),
+    ),
+    (
+        "site.restore: needs the bucket that has the backups; add backup.bucket, or omit site.restore",
+        OWN_BUCKET | restored("latest"),
+    ),
+    *(
+        (
+            (
+                f"site.restore.from: '{moment}' is not a backup's time; "
+                'write latest, or one in quotes such as "2026-11-30T08:00:00Z"'
+            ),
+            BACKUP | restored(moment),
+        )
+        # the second is what the engine passes for a time without quotes
+        for moment in ("today", "2026-11-30 08:00:00 +0000 UTC")
+    ),
+    (
+        (
+            "site.restore.from: '2026-11-31T08:00:00Z' is not a time (day is out of range for month); "
+            'write one such as "2026-11-30T08:00:00Z"'
+        ),
+        BACKUP | restored("2026-11-31T08:00:00Z"),
+    ),
+    (
         (
             "backup.endpoint: 'http://s3.rehearsal.test' is not the address of an S3 service; "
             "write one such as https://nyc3.digitaloceanspaces.com"
@@ -619,6 +650,29 @@ def test_an_import_conflicts_with_an_archive(tmp_path: Path) -> None:
     archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
     (error,) = error_lines(MINIMAL, site=MINIMAL["site"] | {"import": {"files": str(files)}, "archive": archive})
     assert error == "site.import.files: conflicts with archive, which brings WordPress's code too; omit one of them"
+
+
+def test_a_restoration_conflicts_with_an_archive_and_an_import(tmp_path: Path) -> None:
+    files, dump = tmp_path / "site.tar", tmp_path / "dump.sql"
+    files.touch()
+    dump.touch()
+    archive = {"url": "https://wordpress.example/x.tar.gz", "sha256": "0" * 64}
+    both = {"files": str(files), "database": str(dump)}
+    assert error_lines(MINIMAL, **BACKUP, **restored("latest", archive=archive)) == [
+        "site.restore: conflicts with archive, which brings WordPress's code too; omit one of them"
+    ]
+    assert error_lines(MINIMAL, **BACKUP, **restored("latest", **{"import": both})) == [
+        "site.restore: conflicts with import.files, which brings WordPress's code too; omit one of them",
+        "site.restore: conflicts with import.database, which brings the tables too; omit one of them",
+    ]
+
+
+@pytest.mark.parametrize("moment", ["latest", "2026-11-30T08:00:00Z"])
+def test_a_site_may_begin_with_the_backup_of_a_moment(moment: str) -> None:
+    settings = read(**BACKUP, **restored(moment))
+    assert settings.site
+    assert settings.site.restore
+    assert settings.site.restore.from_ == moment
 
 
 def test_an_existing_vpc_conflicts_with_a_range_for_a_new_one() -> None:
