@@ -61,8 +61,9 @@ class Site:
         return self.settings.gluster.volume
 
     def read_outputs(self) -> None:
-        """Read the stack's outputs and the nodes' addresses, which change with a new machine."""
+        """Read the stack's outputs, its URL and the nodes' addresses, which change with a new machine or stack."""
         self.outputs = self.deployment.outputs()
+        self.url = str(self.outputs["url"])
         self.addresses = {name: node["public"] for name, node in self.outputs["nodes"].items()}
 
     def on(self, node: str, *command: str, stdin: str | None = None, timeout: float = 60) -> str:

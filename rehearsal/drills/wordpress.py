@@ -20,6 +20,7 @@ from rehearsal.drills.attacks.compromised_php import CompromisedPhp
 from rehearsal.drills.attacks.deletion import Deletion
 from rehearsal.drills.attacks.flood_past_cache import FloodPastCache
 from rehearsal.drills.attacks.killed_services import KilledServices
+from rehearsal.drills.attacks.new_stack import NewStack
 from rehearsal.drills.attacks.temporary_names import TemporaryNames
 from rehearsal.drills.attacks.third_party_page import ThirdPartyPage
 from rehearsal.drills.availability import Availability
@@ -30,6 +31,7 @@ from rehearsal.drills.flood.scenario import Flood
 from rehearsal.drills.https import https_checks
 from rehearsal.drills.reachability import OPERATOR, STRANGER, PortCheck
 from rehearsal.drills.upgrade import UpgradeResult, WaitingUpgrade
+from rehearsal.drills.xml_rpc import call
 from rehearsal.probes.agents.browser import BrowserTask
 from rehearsal.probes.base import Probe
 from rehearsal.probes.visitors import PageProbe
@@ -87,6 +89,7 @@ class WordPressDrill(Drill):
             "the database fails over": self.database_failover,
             Deletion.name: self.delete_and_restore,
             REBOOT_OF_ALL: self.reboot_all,
+            NewStack.name: self.new_stack,
             "refused destroy": self.refused_destroy,
         }
 
@@ -264,14 +267,25 @@ class WordPressDrill(Drill):
         self.attack(Flood(self.site, PAGE))
 
     def delete_and_restore(self) -> None:
-        """Give the site backups, let an attacker delete its files and tables, and restore them."""
+        """Let an attacker delete the site's files and tables, and restore them."""
+        self.ensure_backups()
+        self.attack(Deletion(self.site, self.directory, PAGE))
+
+    def new_stack(self) -> None:
+        """Destroy the stack, and begin a new one with its last backup."""
+        self.ensure_backups()
+        self.attack(NewStack(self.site, self.directory, PAGE, self.outlives))
+
+    def ensure_backups(self) -> None:
+        """Give the site backups, unless an earlier part has."""
+        if self.bucket:
+            return
         with progress.step("pulumi up, with backup") as step:
             self.deployment.set(f"{PROJECT}:backup.at", "daily")
             self.deployment.set(f"{PROJECT}:backup_password", secrets.token_hex(20), secret=True)
             url = self.deployment.up(step).outputs["backups"]
         self.bucket = url.rsplit("/", 1)[-1]
         self.stand_ins.append(f"object storage at {url}: versitygw, an S3 server")
-        self.attack(Deletion(self.site, self.directory, PAGE))
 
     def outlives(self, resource_id: str) -> bool:
         return bool(self.bucket) and resource_id.split(",", maxsplit=1)[0] == self.bucket
@@ -302,14 +316,7 @@ class WordPressDrill(Drill):
             "type": "application/zip",
             "bits": xmlrpc.client.Binary(content),
         }
-        user, password = self.site.outputs["admin_user"], self.site.outputs["admin_password"]
-        answer = self.site.on(
-            node, "curl", "--silent", "--show-error", "--fail", "--max-time", "60",
-            "--header", "Content-Type: text/xml", "--data-binary", "@-", "http://127.0.0.1/xmlrpc.php",
-            stdin=xmlrpc.client.dumps((0, user, password, file), "wp.uploadFile"),
-        )  # fmt: skip
-        ((stored,), _) = xmlrpc.client.loads(answer)
-        url: str = stored["url"]  # type: ignore[index,call-overload]
+        url: str = call(self.site, node, "wp.uploadFile", file, before=(0,))["url"]
         return "/" + url.split("/", 3)[3], hashlib.sha256(content).hexdigest()
 
     def download_digest(self, node: str, path: str) -> str:

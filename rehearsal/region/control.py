@@ -9,6 +9,7 @@ from rehearsal.region.ca import Certificate, Issued
 from rehearsal.region.capture import Capture, Flow
 from rehearsal.region.endpoint import Endpoint
 from rehearsal.region.faults import FaultInjector
+from rehearsal.region.object_storage import Account, Statement
 from rehearsal.region.preexisting import ExistingMachines, SshKeys
 from rehearsal.region.region import Region
 
@@ -85,6 +86,17 @@ class RegionControl(FaultInjector):
     def add_certificate(self, key: str, domain: str) -> None:
         """Add the certificate that the operator has in the cloud before the first `up`, under its id or name."""
         self._region.certificates[key] = Certificate([domain], issued=True)
+
+    def give_key(self, bucket: str, account: Account) -> None:
+        """Give an account the rights on a bucket's objects that the program gives its own nodes, as an operator does."""
+        place = f"arn:aws:s3:::{bucket}"
+        self._region.buckets.permit(
+            bucket,
+            [
+                Statement(account, ["s3:ListBucket"], place),
+                Statement(account, ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{place}/*"),
+            ],
+        )
 
     def departures(self) -> int:
         """How often a health check of a load balancer has taken a target out, since the region's start."""

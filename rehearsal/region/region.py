@@ -155,6 +155,12 @@ class Region:
                 self._object_storage = ObjectStorage(address, endpoint, s3_server.ensure(), self._service_context())
             return self._object_storage
 
+    @property
+    def buckets(self) -> ObjectStorage:
+        """The object storage, which a stack has used."""
+        assert self._object_storage
+        return self._object_storage
+
     def set_role(self, key: str, role: str | None) -> None:
         """Let a machine get the keys of a role from its metadata service; None: of no role."""
         for port in self.machines[key].endpoint.ports:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rehearsal.drills.attacks.base import Attack
 from rehearsal.drills.attacks.compromised_php import AS_PHP
+from rehearsal.drills.attacks.content import Content
 from rehearsal.drills.flood.clients import UNCACHED_COOKIE
 from rehearsal.drills.site import Site
 from rehearsal.probes.visitors import PageProbe
@@ -13,12 +14,6 @@ SERVE_LIMIT = 300.0
 """Seconds from the deletion until visitors are served again."""
 DROP = 'require $argv[1]; foreach ($wpdb->get_col("SHOW TABLES") as $name) { $wpdb->query("DROP TABLE `$name`"); }'
 """Drops every table, as a hole in a plugin lets anybody do."""
-TABLES = ("posts", "postmeta", "users", "terms", "term_taxonomy")
-"""Tables that only an author changes."""
-CHECKSUMS = (
-    "require $argv[1]; foreach (array_slice($argv, 2) as $name) "
-    '{ echo $name, " ", $wpdb->get_var("CHECKSUM TABLE {$wpdb->prefix}$name", 1), "\\n"; }'
-)
 
 
 class DeletionResult(FaultResult):
@@ -52,13 +47,12 @@ class Deletion(Attack):
             backup = self.mark("backup begins")
             self.site.on(attacked, "systemctl", "start", "site-backup", timeout=300)
             backup_seconds = self.mark("backup has ended") - backup
-            files = {node: self.site.checksums(node, self._directory) for node in self.site.roles.bricks}
-            tables = self._tables(attacked)
+            content = Content(self.site, self._directory)
 
             self.since = self.mark("files and tables are deleted")
             self._delete(attacked)
             first = self.site.roles.bricks[0]
-            deleted = len(self.site.differing(first, files[first]))
+            deleted = len(self.site.differing(first, content.files[first]))
             restore = self.mark("site-restore begins")
             self.site.on(other, "site-restore", "latest", timeout=600)
             restored = self.mark("site-restore has ended")
@@ -70,12 +64,8 @@ class Deletion(Attack):
         finally:
             visitor.stop()
 
-        total = sum(len(checksums.splitlines()) for checksums in files.values())
-        damaged = [f"{node}: {file}" for node in files for file in self.site.differing(node, files[node])]
         self.check("files deleted", deleted > 0, f"{deleted:,}", "> 0")
-        self.check("files lost or changed", not damaged and total > 0, f"{len(damaged):,} of {total:,}", "0")
-        different = {*tables} ^ {*self._tables(attacked)}
-        self.check_none("tables that differ", sorted(different))
+        content.check(self)
         seconds = served - self.since
         self.check("serves again", seconds <= SERVE_LIMIT, f"{seconds:.1f} s", f"<= {SERVE_LIMIT:.0f} s")
         return DeletionResult(
@@ -93,8 +83,3 @@ class Deletion(Attack):
         self.site.on(node, *AS_PHP, "php", "-r", DROP, f"{self.site.mount}/wp-load.php")
         # the files of the drill's own clients are root's
         self.site.on(node, *AS_PHP, "sh", "-c", 'rm -rf "$1"/* 2>/dev/null || true', "sh", self.site.mount, timeout=120)
-
-    def _tables(self, node: str) -> list[str]:
-        """A checksum of each of `TABLES`."""
-        load = f"{self.site.mount}/wp-load.php"
-        return self.site.on(node, *AS_PHP, "php", "-r", CHECKSUMS, load, *TABLES).splitlines()

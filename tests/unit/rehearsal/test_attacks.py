@@ -18,6 +18,7 @@ import pytest
 from rehearsal.drills.access_logs import dropped_at
 from rehearsal.drills.attacks.base import Attack
 from rehearsal.drills.attacks.compromised_php import AGENT, Orders
+from rehearsal.drills.attacks.content import Content
 from rehearsal.drills.flood.addresses import ADDRESSES
 from rehearsal.drills.outside_addresses import FLOODER, READER, THIRD_PARTY_VISITOR, VICTIM
 from rehearsal.drills.site import Site
@@ -42,6 +43,31 @@ def test_an_attack_returns_its_marks_and_names_the_first_three_of_what_it_found(
         Check(fault="planting", name="planted files", passed=False, measured="a; b; c and 1 more", limit="none"),
         Check(fault="planting", name="other files", passed=True, measured="none", limit="none"),
     ]
+
+
+class Restoring(Attack):
+    name = "restoring"
+
+    def cause(self) -> FaultResult:
+        Content(self.site, "/var/www/rehearsal", without=("wp-config.php", "users")).check(self)
+        return FaultResult(name=self.name)
+
+
+@pytest.mark.parametrize(
+    ("restored", "damaged", "passed"),
+    [("posts 1", [], [True, True]), ("posts 2", ["./index.php"], [False, False])],
+)
+def test_the_content_of_a_new_stack_is_compared_without_what_it_has_of_its_own(
+    restored: str, damaged: list[str], passed: list[bool]
+) -> None:
+    site = Mock(spec=Site, control=Mock(), mount="/var/www", roles=Mock(bricks=["gfs1"], web=["gfs1"]))
+    site.checksums.return_value = "aa  ./index.php\nbb  ./wp-config.php\n"
+    site.on.side_effect = ["posts 1\n", f"{restored}\n"]
+    site.differing.return_value = damaged
+    _, checks = Restoring(site).run()
+    assert [check.passed for check in checks] == passed
+    site.differing.assert_called_once_with("gfs1", "aa  ./index.php\n")
+    assert not {"users"} & {*site.on.call_args.args}
 
 
 def test_the_addresses_of_the_attacks_are_their_own() -> None:
