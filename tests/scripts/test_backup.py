@@ -367,6 +367,7 @@ def test_a_new_site_begins_with_a_backup_once(
     own_disk: Node, databases: Mapping[str, str], backed_up: tuple[str, str]
 ) -> None:
     node, host = own_disk, databases[NAME]
+    moment = node.run("date", "--utc", "+%FT%TZ").strip()
     # as after a ban before the site was there
     node.run("sh", "-c", f"mkdir -p -m 700 {STATE}/bans; chmod 755 {STATE}")
     begun = time.monotonic()
@@ -394,10 +395,12 @@ def test_a_new_site_begins_with_a_backup_once(
     assert "the site began with the backup of latest. Nothing was changed." in output
     assert (content(node), posts(node, host)) == before
     assert logs_in(node, "admin", NEW_PASSWORD)
-    # nor is the site new after a restoration in place
-    back_up(node)
-    node.run("site-restore", "latest")
-    node.again("wordpress/site.sh", *new_site(host))
+    # nor is the site new after a restoration in place, of a backup from before; it gets its wp-config.php again
+    node.run("site-restore", moment)
+    assert NEW_URL not in node.run("cat", f"{params.ROOT}/wp-config.php")
+    node.step("wordpress/site.sh", *new_site(host))
+    assert NEW_URL in node.run("cat", f"{params.ROOT}/wp-config.php")
+    assert content(node) == backed_up[0]
 
 
 INTERRUPTIONS = {
