@@ -88,7 +88,7 @@ class RegionControl(FaultInjector):
         self._region.certificates[key] = Certificate([domain], issued=True)
 
     def give_key(self, bucket: str, account: Account) -> None:
-        """Give an account the rights on a bucket's objects that the program gives its own nodes, as an operator does."""
+        """Give an account the rights of a node on a bucket, as an operator does for a stack that names the bucket."""
         place = f"arn:aws:s3:::{bucket}"
         self._region.buckets.permit(
             bucket,
