@@ -230,7 +230,7 @@ def test_no_link_leads_a_backup_or_a_restoration_out_of_the_site(
     assert restic(node, "ls", "--quiet", "latest", f"{STATE}/up") == f"{STATE}/up\n"
     node.run("site-restore", "latest")
     assert node.protected() == protected
-    node.plant(f"rm {STATE}/up")
+    node.plant(f"rm {STATE}/up {moved}")
 
 
 @pytest.mark.parametrize("secret", ["RESTIC_PASSWORD", "AWS_SECRET_ACCESS_KEY"])
