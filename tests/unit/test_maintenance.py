@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from components.config.errors import SettingsError
@@ -9,7 +11,7 @@ from tests.unit.graph import Graph, build, private_address
 from tests.unit.test_safety import visible_texts
 
 AT = "Sun *-*-* 03:00:00 UTC"
-MAINTENANCE = {"maintenance": {"at": AT}}
+MAINTENANCE: dict[str, Any] = {"maintenance": {"at": AT}}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_storage_nodes_ask_glusterd_and_web_nodes_each_other(digitalocean: Graph
 
 
 def test_the_health_checks_are_open_between_web_nodes_that_have_no_other_reason() -> None:
-    sessions = {"web": "sessions", "site": {}, "balancer": {}}
+    sessions: dict[str, Any] = {"web": "sessions", "site": {}, "balancer": {}}
     rules = [
         {
             rule.name
