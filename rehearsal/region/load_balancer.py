@@ -21,6 +21,14 @@ from rehearsal.system.shell import ToolError
 
 TEMPLATE = Path(__file__).parent / "haproxy.cfg.j2"
 SOCKET = "master.sock"
+STATES = """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight \
+srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state \
+bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr \
+srv_agent_port
+"""
+"""Head of a file of servers' states (HAProxy's Management Guide, "show servers state")."""
 LOAD_LIMIT = 30
 """Seconds that HAProxy may take to load a configuration."""
 
@@ -89,6 +97,8 @@ class LoadBalancer:
         self._network.plug(endpoint, configured=True)
         self._dns.set(name, endpoint.public or endpoint.address)
         self._service: Service | None = None
+        self._known: set[tuple[str, str]] = set()
+        """Groups and targets that HAProxy has loaded."""
 
     def apply(self) -> None:
         """Load the listeners and groups as they are now, without dropping a connection.
@@ -98,6 +108,7 @@ class LoadBalancer:
         with self._lock:
             # first: a listener that another thread adds in between would have no certificate yet
             self._write_config()
+            self._write_states()
             self._write_certificates()
             if self.listeners:
                 self._load()
@@ -133,6 +144,19 @@ class LoadBalancer:
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         template = environment.from_string(TEMPLATE.read_text())
         (self._directory / "haproxy.cfg").write_text(template.render(balancer=self, home=self._home))
+
+    def _write_states(self) -> None:
+        """Write the state of each target: HAProxy goes on with it, and a new target gets no request until its first
+        checks have succeeded, as in the cloud.
+        """
+        lines = self._ask("@1 show servers state").splitlines()[2:] if self._service else []
+        targets = {(name, target): group for name, group in self.groups.items() for target in group.targets}
+        for (name, target), group in targets.items():
+            if (name, target) not in self._known:
+                address = group.targets[target]
+                lines.append(f"1 {name} 1 {target} {address} 0 0 1 1 0 1 0 0 6 0 0 0 - {group.port} - 0 0 - - 0")
+        self._known = {*targets}
+        (self._directory / "states").write_text(STATES + "".join(f"{line}\n" for line in lines if line))
 
     def _load(self) -> None:
         """Start HAProxy, or reload it, and wait until it has loaded the configuration."""
