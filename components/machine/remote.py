@@ -53,7 +53,7 @@ class RemoteHost:
     replaced, all steps run again, and if it is deleted, they are deleted with it; None for an existing machine, whose
     steps run again if its host key changes. `reachable`: resources that SSH needs, such as firewall rules. `first`:
     the step that waits for `reachable` and that all other steps wait for; by default it waits until cloud-init has
-    succeeded. `change`: hooks of the steps that interrupt the machine. `creation`: hooks of the first step.
+    succeeded. `change`: hooks of the steps that interrupt the machine. `lifetime`: hooks of the first step.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class RemoteHost:
         reachable: list[pulumi.Resource],
         first: Step = Step("ready", HERE / "ready.sh", timeout=900),
         change: pulumi.ResourceHookBinding,
-        creation: pulumi.ResourceHookBinding,
+        lifetime: pulumi.ResourceHookBinding,
         opts: pulumi.ResourceOptions,
     ) -> None:
         self.name = name
@@ -95,7 +95,7 @@ class RemoteHost:
                         pulumi.ResourceHookBinding(
                             on_error=[pulumi.ErrorHook(f"{name}-unreachable", explain_unreachable)]
                         ),
-                        creation,
+                        lifetime,
                     ),
                 ),
             ),

@@ -71,11 +71,15 @@ class Nodes:
         except NodeError:
             return ""
 
-    async def drain(self, name: str, seconds: int) -> None:
-        """Take a node out of the balancers, or warn. `seconds`: until every balancer has noticed."""
-        params = {"LOG": self.duties[name].access_log, "SECONDS_NOTICED": str(seconds)}
+    async def drain(self, name: str, seconds: int, access: Access | None = None) -> None:
+        """Take a web node out of the balancers, or warn. `seconds`: until every balancer has noticed.
+
+        `access`: the way onto a node that the settings no longer name.
+        """
+        log = next((duties.access_log for duties in self.duties.values() if duties.access_log), "")
+        params = {"LOG": log, "SECONDS_NOTICED": str(seconds)}
         try:
-            if left := await run(self._access(name), DRAIN, params):
+            if left := await run(access or self._access(name), DRAIN, params):
                 pulumi.log.warn(f"{name} is changed although {left}.")
         except NodeError as error:
             pulumi.log.warn(f"{name} is changed although it could not be taken out of the balancer: {error}.")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pulumi
 
+from components.roll.node import Access
 from components.roll.nodes import Nodes
 
 NOTICED = 12
@@ -39,8 +40,11 @@ class Turns:
     or is off, waits for nothing: its change may be its repair. New nodes do not count as others, and the first `up`
     needs no turn, as it updates nothing.
 
-    A replacement takes no turn, so a preview refuses to delete two machines in one update. The update itself cannot: by
-    then, the engine has marked what depends on a machine for replacement, and goes on with that in the next update.
+    A replacement takes no turn, so a preview refuses to replace two machines in one update. The update itself cannot:
+    by then, the engine has marked what depends on a machine for replacement, and goes on with that in the next update.
+
+    Machines of nodes that the settings no longer name are deleted at the end of an update. A web node leaves the
+    balancer before.
 
     `protect_data`: whether the stack's data is protected. `pulumi destroy` does not run the program, and is refused
     while a resource has a hook of its deletion.
@@ -52,6 +56,8 @@ class Turns:
         # destroy` shows this name: that of the setting to change.
         hook = pulumi.ResourceHook("protect_data", self._judge_deletion, pulumi.ResourceHookOptions(on_dry_run=True))
         self.deletion = [hook] if protect_data else []
+        leaves = pulumi.ResourceHook("protect_data-leaves", self._let_go)
+        self.departure = [leaves] if protect_data else []
         self._deleted: set[str] = set()
         self._created: set[str] = set()
         self._lock = asyncio.Lock()
@@ -123,15 +129,26 @@ class Turns:
             self._release()
 
     def _judge_deletion(self, args: pulumi.ResourceHookArgs) -> None:
-        """In a preview, refuse the deletion of a second machine; a machine has its node's name."""
+        """In a preview, refuse to replace a machine beside another deletion; a machine has its node's name."""
         if not pulumi.runtime.is_dry_run():
             return
         self._deleted.add(args.name)
-        if len(self._deleted) > 1:
+        if len(self._deleted) > 1 and self._deleted & self.nodes.duties.keys():
             raise RollError(
                 f"{' and '.join(sorted(self._deleted))} would leave the site in one update, for good or to be "
-                "replaced. Replace or remove one in each update, and the next when all bricks are healed."
+                "replaced. Replace one in each update and remove none in it, and the next when all bricks are healed."
             )
+
+    async def _let_go(self, args: pulumi.ResourceHookArgs) -> None:
+        """Drain a web node that the settings no longer name, before its first step and its machine are deleted."""
+        name, _, _ = args.name.rpartition("-")
+        if name not in self.nodes.duties and args.old_inputs:
+            # an output, as it is secret
+            known = await pulumi.Output.from_input(args.old_inputs["connection"]).future()
+            assert known
+            access = Access(known["host"], known["user"], known["privateKey"], known["hostKey"])
+            pulumi.log.info(f"{name} leaves the balancer for good.")
+            await self.nodes.drain(name, NOTICED, access)
 
     def _release(self) -> None:
         self._holder = self._holder_name = ""
@@ -191,7 +208,8 @@ class Turns:
 class Turn:
     """A node's turn, as hooks of its resources.
 
-    `change`: hooks of a step whose update interrupts the node. `creation`: hooks of its first step.
+    `change`: hooks of a step whose update interrupts the node. `lifetime`: hooks of its first step, which is made
+    and deleted with the node.
     """
 
     def __init__(self, turns: Turns, name: str) -> None:
@@ -218,7 +236,10 @@ class Turn:
             after_update=[pulumi.ResourceHook(f"{name}-returns", end)],
             on_error=[pulumi.ErrorHook(f"{name}-fails", fail)],
         )
-        self.creation = pulumi.ResourceHookBinding(before_create=[pulumi.ResourceHook(f"{name}-is-new", create)])
+        self.lifetime = pulumi.ResourceHookBinding(
+            before_create=[pulumi.ResourceHook(f"{name}-is-new", create)],
+            before_delete=turns.departure if turns.nodes.duties[name].access_log else [],
+        )
 
     def machine(self, address: str | None = None) -> pulumi.ResourceHookBinding:
         """Hooks of the node's machine, whose update interrupts the node and whose deletion is judged.

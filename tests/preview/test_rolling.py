@@ -225,6 +225,27 @@ def test_an_update_warns_of_nodes_that_are_not_whole(deployment: Deployment, nod
     ]
 
 
+@pytest.mark.parametrize("stack", ["digitalocean-wordpress"], indirect=True)
+def test_a_web_node_leaves_the_balancer_before_its_machine_is_deleted(deployment: Deployment, nodes: Nodes) -> None:
+    deployment.remove(CHANGES["digitalocean-wordpress"][0])
+    for name in ("app3", "app4"):
+        deployment.set(f"ha-wordpress:nodes.{name}.role", "web")
+    run(deployment.up)
+    nodes.names = {node["public"]: name for name, node in deployment.outputs()["nodes"].items()}
+    nodes.events.clear()
+    for name in ("app3", "app4"):
+        deployment.remove(f"ha-wordpress:nodes.{name}")
+    # two web nodes may leave together, but not while another is replaced
+    (replaced,) = (each["urn"] for each in deployment.resources() if each["urn"].endswith("Droplet::app1"))
+    with pytest.raises(CommandError, match="would leave the site in one update"):
+        deployment.stack.preview(replace=[replaced])
+    assert nodes.events == []
+    assert {"Droplet app3 (delete)", "Droplet app4 (delete)"} <= {*run(deployment.up)}
+    for name in ("app3", "app4"):
+        assert [event for event in nodes.events if event.startswith(name)] == [f"{name} leaves", f"{name} stops"]
+    assert {event.split()[0] for event in nodes.events} == {"app3", "app4"}
+
+
 def not_whole(result: OperationResult) -> list[str]:
     """An update's warnings about nodes."""
     return sorted(warning for warning in result.warnings if warning.startswith("The site is not whole."))

@@ -20,7 +20,7 @@ def program() -> None:
     remote.RemoteHost(
         "gfs1", address="127.99.99.99", user="admin", private_key=key.private_key_openssh,
         host_key=key.public_key_openssh, machine=None, reachable=[],
-        change=ResourceHookBinding(), creation=ResourceHookBinding(), opts=ResourceOptions(),
+        change=ResourceHookBinding(), lifetime=ResourceHookBinding(), opts=ResourceOptions(),
     )  # fmt: skip
 
 

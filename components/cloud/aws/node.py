@@ -112,7 +112,7 @@ class Node(pulumi.ComponentResource):
             machine=instance,
             reachable=[association, *network.node_rules],
             change=args.turn.change,
-            creation=args.turn.creation,
+            lifetime=args.turn.lifetime,
             opts=child,
         )
         self.instance = instance

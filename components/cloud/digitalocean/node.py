@@ -84,7 +84,7 @@ class Node(pulumi.ComponentResource):
             machine=self.droplet,
             reachable=network.firewalls,
             change=args.turn.change,
-            creation=args.turn.creation,
+            lifetime=args.turn.lifetime,
             opts=self._child,
         )
         self.node = interface.Node(

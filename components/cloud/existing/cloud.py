@@ -49,7 +49,7 @@ class Existing:
             reachable=[],
             first=Step("packages", packages.SCRIPT, packages.params(machine.user_data), timeout=900),
             change=turn.change,
-            creation=turn.creation,
+            lifetime=turn.lifetime,
             opts=pulumi.ResourceOptions(),
         )
         return interface.Node(
