@@ -44,7 +44,7 @@ def test_every_node_checks_itself_after_the_site_is_installed(graph: Graph, node
     assert f"host=node-{node}\n" in step.inputs["create"]
     assert isinstance(step.inputs["stdin"], Secret)
     assert step.inputs["stdin"].value == "SMTP_PASSWORD=SECRET-smtp\n"
-    assert not [text for each in graph.resources.values() for text in visible_texts(each.inputs) if "SECRET" in text]
+    assert not [text for each in graph.resources.values() for text in visible_texts(each.inputs) if "SECRET-" in text]
     assert "prometheus-node-exporter" in user_data(graph, node)
 
 
