@@ -28,6 +28,7 @@ IN_PLACE = {
     "aws:ec2/instance:Instance": {"creditSpecification"},
     # the provider's own flag, for a later deletion
     "aws:ec2/volumeAttachment:VolumeAttachment": {"stopInstanceBeforeDetaching"},
+    "aws:ebs/volume:Volume": {"finalSnapshot"},
     "aws:rds/instance:Instance": {"finalSnapshotIdentifier", "maxAllocatedStorage"},
     "digitalocean:index/droplet:Droplet": {"resizeDisk"},
 }

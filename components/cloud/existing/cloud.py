@@ -49,7 +49,8 @@ class Existing:
             reachable=[],
             first=Step("packages", packages.SCRIPT, packages.params(machine.user_data), timeout=900),
             change=turn.change,
-            lifetime=turn.lifetime,
+            # the machine outlives the stack, whose end needs no program
+            lifetime=pulumi.ResourceHookBinding(before_create=turn.lifetime.before_create),
             opts=pulumi.ResourceOptions(),
         )
         return interface.Node(
