@@ -91,6 +91,7 @@ def build(settings: Settings) -> None:
                 others=[host_name(other) for other in roles.bricks if other != name],
                 volume=settings.gluster.volume,
                 brick=brick_paths[name],
+                clients=cloud.cidr,
                 disk=disk.path if (disk := nodes[name].disk) else "",
                 # a glusterd rejects a peer whose address it does not know
                 depends_on=[

@@ -27,6 +27,8 @@ class RejoinArgs:
     """The volume's name."""
     brick: str
     """The directory of the node's brick."""
+    clients: pulumi.Input[str]
+    """Address range that may mount the volume."""
     disk: pulumi.Input[str]
     """The data disk's device name; empty for a brick on the root disk."""
     depends_on: Sequence[pulumi.Resource]
@@ -53,10 +55,11 @@ class Rejoin(pulumi.ComponentResource):
                 "OTHERS": " ".join(args.others),
                 "VOLUME": args.volume,
                 "BRICK": args.brick,
+                "CLIENTS": args.clients,
                 # the script does not read it; on another disk the step runs again
                 "DISK": args.disk,
             },
-            timeout=600,
+            timeout=420,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.depends_on),
         )
         self.register_outputs({})

@@ -46,7 +46,6 @@ between them.
 """
 
 NODES = ("gfs1", "gfs2", "gfs3")
-SPARE = "spare"
 PASSWORD = "x7Kq4mBt9ZLw2vRd"
 FOREIGN_CA = "impostor"
 NO_TLS = "plain"
@@ -107,53 +106,59 @@ def region() -> Iterator[Region]:
         machine.destroy()
 
 
+def boot(region: Region, name: str, zone: int, content: bytes, disk_gb: int) -> Node:
+    """A machine with an empty data disk, which boots with this user data."""
+    machine = region.new_machine(
+        f"i-{name}",
+        name=name,
+        hostname=name,
+        ports=[region.network.new_port("ens5", ipaddress.IPv4Network(f"10.20.{zone}.0/24"), ("sg-all",), public=True)],
+        user_data=content,
+        public_keys=[],
+    )
+    region.new_disk(f"vol-{name}", disk_gb)
+    node = Node(name, machine)
+    machine.attach(Attachment(region.disks[f"vol-{name}"], "nvme1n1", Path(node.disk).name))
+    machine.power_on()
+    return node
+
+
+def wait_for_ssh(node: Node) -> None:
+    # steps come over SSH, so none runs before its server is up
+    node.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
+
+
 @pytest.fixture(scope="session")
 def machines(region: Region) -> dict[str, Node]:
-    """Four machines, booted at the same time: three nodes with an empty data disk each, and a spare.
-
-    The spare's first boot reports an error. Its disk is small: a test reads all of it.
-    """
+    """Three machines, booted at the same time, with an empty data disk each."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     whole = user_data.render(["base", "gluster", "web", "varnish", "wordpress"], private, public).encode()
-    made = {}
-    for zone, name in enumerate((*NODES, SPARE), 1):
-        machine = region.new_machine(
-            f"i-{name}",
-            name=name,
-            hostname=name,
-            ports=[
-                region.network.new_port("ens5", ipaddress.IPv4Network(f"10.20.{zone}.0/24"), ("sg-all",), public=True)
-            ],
-            user_data=FAILING_USER_DATA if name == SPARE else whole,
-            public_keys=[],
-        )
-        region.new_disk(f"vol-{name}", 1 if name == SPARE else 4)
-        made[name] = Node(name, machine)
-        machine.attach(Attachment(region.disks[f"vol-{name}"], "nvme1n1", Path(made[name].disk).name))
-        machine.power_on()
+    made = {name: boot(region, name, zone, whole, 4) for zone, name in enumerate(NODES, 1)}
     for node in made.values():
-        # steps come over SSH, so none runs before its server is up
-        node.eventually("systemctl", "is-active", "--quiet", "ssh", within=120)
+        wait_for_ssh(node)
     return made
 
 
 @pytest.fixture(scope="session")
-def nodes(machines: Mapping[str, Node]) -> dict[str, Node]:
+def nodes(machines: dict[str, Node]) -> dict[str, Node]:
     """gfs1 to gfs3, ready, each in its own zone, with the names of all three in /etc/hosts."""
-    nodes = {name: machines[name] for name in NODES}
-    named = params.hosts(nodes)
+    named = params.hosts(machines)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: node.step("machine/ready.sh"), nodes.values()))
-        list(pool.map(lambda node: node.step("machine/etc_hosts.sh", named), nodes.values()))
-    return nodes
+        list(pool.map(lambda node: node.step("machine/ready.sh"), machines.values()))
+        list(pool.map(lambda node: node.step("machine/etc_hosts.sh", named), machines.values()))
+    return machines
 
 
 @pytest.fixture(scope="session")
-def spare(machines: Mapping[str, Node], nodes: Mapping[str, Node]) -> Node:
-    """A machine outside the pool, for steps that must fail, with the nodes' names in /etc/hosts."""
-    spare = machines[SPARE]
+def spare(region: Region, nodes: Mapping[str, Node]) -> Node:
+    """A machine outside the pool, for steps that must fail, with the nodes' names in /etc/hosts.
+
+    Its first boot reports an error. Its disk is small: a test reads all of it.
+    """
+    spare = boot(region, "spare", len(NODES) + 1, FAILING_USER_DATA, 1)
+    wait_for_ssh(spare)
     spare.refuses("machine/ready.sh")
     spare.step("machine/etc_hosts.sh", params.hosts(nodes))
     return spare

@@ -147,6 +147,7 @@ def rejoin(own: str) -> dict[str, str]:
         "OTHERS": " ".join(peer for peer in PEERS if peer != own),
         "VOLUME": VOLUME["VOLUME"],
         "BRICK": BRICK,
+        "CLIENTS": NETWORK,
         "DISK": "",
     }
 
