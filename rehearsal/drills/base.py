@@ -273,9 +273,13 @@ class Drill:
             self.deployment.set(f"{PROJECT}:protect_data", "false")
             self.deployment.up(step)
             self.deployment.destroy(step)
-            resources = [each for each in self.control.resource_ids() if not self.outlives(each)]
-            left = [*resources, *self.control.machines()]
+            left = self.left_in_cloud()
         self.check("left in the cloud after destroy", not left, ", ".join(left) or "nothing", "nothing")
+
+    def left_in_cloud(self) -> list[str]:
+        """The resources and machines that a destroyed stack has left, without those that outlive it."""
+        resources = [each for each in self.control.resource_ids() if not self.outlives(each)]
+        return [*resources, *self.control.machines()]
 
     def outlives(self, resource_id: str) -> bool:
         """Whether a resource of the cloud stays when the stack is destroyed."""

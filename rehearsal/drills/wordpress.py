@@ -274,7 +274,7 @@ class WordPressDrill(Drill):
     def new_stack(self) -> None:
         """Destroy the stack, and begin a new one with its last backup."""
         self.ensure_backups()
-        self.attack(NewStack(self.site, self.directory, PAGE, self.outlives))
+        self.attack(NewStack(self.site, self.directory, PAGE, self.left_in_cloud))
 
     def ensure_backups(self) -> None:
         """Give the site backups, unless an earlier part has."""

@@ -12,6 +12,7 @@ from components.config.settings import Smtp
 from components.roll.nodes import Duties
 from components.watch.watch import PORT, Alarms, watch_params
 from tests.unit.graph import Graph, Secret, build, committed, private_address
+from tests.unit.test_alarms import alarmed
 from tests.unit.test_safety import visible_texts
 
 NODES = ("gfs1", "gfs2", "gfs3")
@@ -21,8 +22,7 @@ SMTP: dict[str, Any] = {"host": "smtp.rehearsal.test", "user": "site"}
 @pytest.fixture(scope="module")
 def graph() -> Graph:
     """The stack with alarms."""
-    site = committed("aws-wordpress")["ha-wordpress:site"]
-    return build(site=site | {"smtp": SMTP}, smtp_password="SECRET-smtp", alarms={"mail": "you@rehearsal.test"})
+    return alarmed("aws-wordpress")
 
 
 def user_data(graph: Graph, node: str) -> str:

@@ -35,14 +35,14 @@ class NewStack(Attack):
     """Back the site up, destroy the stack, and deploy it anew with `site.restore`.
 
     `directory`: the directory of the volume with the files of the drill's clients. `page`: a text in every page of a
-    working site. `outlives`: whether a resource of the cloud, by its id, is the bucket's, which the old stack leaves.
+    working site. `left`: what a destroyed stack has left in the cloud, without the bucket, which outlives it.
     """
 
     name = "a new stack from a backup"
 
-    def __init__(self, site: Site, directory: str, page: str, outlives: Callable[[str], bool]) -> None:
+    def __init__(self, site: Site, directory: str, page: str, left: Callable[[], list[str]]) -> None:
         super().__init__(site)
-        self._directory, self._page, self._outlives = directory, page, outlives
+        self._directory, self._page, self._left = directory, page, left
 
     def cause(self) -> FaultResult:
         first = self.site.roles.web[0]
@@ -59,8 +59,7 @@ class NewStack(Attack):
         self._set("protect_data", "false")
         self.site.deployment.up(self.step)
         self.site.deployment.destroy(self.step)
-        resources = [each for each in self.control.resource_ids() if not self._outlives(each)]
-        self.check_none("left of the old stack", [*resources, *self.control.machines()])
+        self.check_none("left of the old stack", self._left())
 
         account = Account.new("AKIA")
         self.control.give_key(bucket, account)
