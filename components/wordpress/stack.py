@@ -157,6 +157,7 @@ class WordPressStack:
             )
         installer = roles.web[0]
         store, restore = self._backup, self._site.restore
+        bucket = (cloud.bucket or store.named_bucket) if store else None
         wordpress = WordPress(
             "wordpress",
             WordPressArgs(
@@ -168,10 +169,10 @@ class WordPressStack:
                 database=database,
                 restoration=Restoration(
                     restore.from_,
-                    {**program_params(ROOT, store.settings), **repository_params(store.named_bucket)},
-                    repository_secrets(store.named_bucket, store.password),
+                    {**program_params(ROOT, store.settings), **repository_params(bucket)},
+                    repository_secrets(bucket, store.password),
                 )
-                if store and restore
+                if store and bucket and restore
                 else None,
                 mounted=mounts[installer],
                 php=[webs[installer]],
@@ -182,8 +183,7 @@ class WordPressStack:
             "admin_user": self._site.admin_user,
             "admin_password": wordpress.admin_password,
         }
-        if store:
-            bucket = cloud.bucket or store.named_bucket
+        if store and bucket:
             outputs["backups"] = bucket.url
             Backup(
                 "backup",
